@@ -1,0 +1,29 @@
+"""Seeds, the hypothesis profile and the gpu marker."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+settings.register_profile("entropix", deadline=None, derandomize=True, max_examples=25)
+settings.load_profile("entropix")
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        message = "no CUDA device"
+        if os.environ.get("ENTROPIX_REQUIRE_CUDA") == "1":
+            pytest.fail(f"{message}, and ENTROPIX_REQUIRE_CUDA=1 asks for one")
+        pytest.skip(message)
