@@ -1,0 +1,68 @@
+// The only file that knows Python: addresses become typed pointers, the GIL is released, launchers are called.
+// Python owns all memory, has checked shapes, types and devices, and keeps the arrays alive during the call.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "knn/knn.h"
+#include "reconstruction/reconstruction.h"
+
+namespace py = pybind11;
+using namespace entropix;
+
+namespace {
+
+template <class T>
+T* pointer(uint64_t address) {
+    return reinterpret_cast<T*>(address);
+}
+
+template <class T>
+KnnProblem<T> knn_problem(uint64_t x, uint64_t query, int64_t batch, int64_t n, int64_t m, int64_t d, int64_t k,
+                          int metric, uint64_t distances, uint64_t indices) {
+    return {pointer<const T>(x), pointer<const T>(query), batch, n, m, d, k, Metric(metric),
+            pointer<T>(distances), pointer<int64_t>(indices)};
+}
+
+void knn_on_cpu(uint64_t x, uint64_t query, int64_t batch, int64_t n, int64_t m, int64_t d, int64_t k, int metric,
+                bool is_double, uint64_t distances, uint64_t indices, int threads) {
+    if (is_double)
+        knn_cpu(knn_problem<double>(x, query, batch, n, m, d, k, metric, distances, indices), threads);
+    else
+        knn_cpu(knn_problem<float>(x, query, batch, n, m, d, k, metric, distances, indices), threads);
+}
+
+ReconstructionProblem reconstruction_problem(uint64_t x, uint64_t x_hat, uint64_t weight, uint64_t mask, int64_t n,
+                                             int64_t p, int64_t weight_stride, int64_t mask_stride, int type,
+                                             uint64_t error, uint64_t map) {
+    return {pointer<const void>(x), pointer<const void>(x_hat), pointer<const float>(weight),
+            pointer<const uint8_t>(mask), n, p, weight_stride, mask_stride, Scalar(type), pointer<void>(error),
+            pointer<void>(map)};
+}
+
+void reconstruction_on_cpu(uint64_t x, uint64_t x_hat, uint64_t weight, uint64_t mask, int64_t n, int64_t p,
+                           int64_t weight_stride, int64_t mask_stride, int type, uint64_t error, uint64_t map,
+                           int threads) {
+    reconstruction_error_cpu(
+        reconstruction_problem(x, x_hat, weight, mask, n, p, weight_stride, mask_stride, type, error, map), threads);
+}
+
+py::dict build_info() {
+    py::dict info;
+    info["compiler"] = __VERSION__;
+    info["flags"] = "";
+    info["cuda"] = false;
+    info["cuda_compiler"] = "";
+    info["cuda_architectures"] = "";
+    return info;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_C, module) {
+    module.def("build_info", &build_info);
+    module.def("simd_level", [] { return "portable"; });
+    module.def("simd_levels", [] { return std::vector<std::string>{"portable"}; });
+    using release = py::call_guard<py::gil_scoped_release>;
+    module.def("knn_cpu", &knn_on_cpu, release());
+    module.def("reconstruction_error_cpu", &reconstruction_on_cpu, release());
+}

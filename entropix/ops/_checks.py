@@ -1,0 +1,62 @@
+"""What the neighbour ops ask of their arguments, said in one place."""
+
+import torch
+from torch import Tensor
+
+METRICS = ("euclidean", "chebyshev")
+
+
+def check_points(name: str, x: Tensor, ndims: tuple[int, ...]) -> None:
+    """Raise unless x is a float32 or float64 tensor on CPU or CUDA, of one of `ndims` dimensions, none empty."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}; use torch.as_tensor({name})")
+    if x.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"{name} must be float32 or float64, got {x.dtype}; convert it with {name}.float()")
+    if x.ndim not in ndims:
+        shapes = " or ".join("(b, n, d)" if ndim == 3 else "(n, d)" for ndim in ndims)
+        raise ValueError(f"{name} must have shape {shapes}, got {tuple(x.shape)}")
+    if x.device.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"{name} must be on the CPU or a CUDA device, got {x.device}; move it with {name}.cpu()"
+        )
+    if x.numel() == 0:
+        raise ValueError(f"{name} must not be empty, got shape {tuple(x.shape)}")
+
+
+def check_query(x: Tensor, query: Tensor | None) -> None:
+    """Raise unless query is None or agrees with x in everything but the number of points."""
+    if query is None:
+        return
+    check_points("query", query, (x.ndim,))
+    if query.shape[:-2] != x.shape[:-2] or query.shape[-1] != x.shape[-1]:
+        raise ValueError(
+            f"query and x must agree in every size but the number of points, got {tuple(query.shape)} "
+            f"and {tuple(x.shape)}"
+        )
+    if query.dtype != x.dtype or query.device != x.device:
+        raise ValueError(
+            f"query and x must share dtype and device, got {query.dtype} on {query.device} "
+            f"and {x.dtype} on {x.device}"
+        )
+
+
+def check_metric(metric: str) -> None:
+    """Raise unless metric names one that the kernels know."""
+    if metric not in METRICS:
+        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
+
+
+def check_k(k: int, n: int, self_query: bool) -> None:
+    """Raise unless every point has k neighbours among n points."""
+    limit = n - 1 if self_query else n
+    if not 1 <= k <= limit:
+        meaning = "n - 1, as no point is its own neighbour" if self_query else "n"
+        raise ValueError(f"k must lie between 1 and {limit} ({meaning}; n = {n}), got {k}")
+
+
+def check_finite(name: str, x: Tensor) -> None:
+    """Raise if x, on the CPU, holds NaN or inf. CUDA tensors are not looked at: that would stop the stream."""
+    # A sum is several times cheaper than isfinite, and finite input can only make it overflow, never hide inf.
+    if not torch.isfinite(x.sum(dtype=torch.float64)) and not torch.isfinite(x).all():
+        bad = int((~torch.isfinite(x)).any(dim=-1).sum())
+        raise ValueError(f"{name} holds NaN or inf in {bad} of its rows; remove or impute them first")

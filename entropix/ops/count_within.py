@@ -1,0 +1,72 @@
+"""Numbers of neighbours within given radii: the second half of nearest-neighbour mutual information."""
+
+import torch
+from torch import Tensor
+
+from entropix.ops._checks import check_finite, check_metric, check_points, check_query
+
+__all__ = ["count_within"]
+
+
+def count_within(x: Tensor, radii: Tensor, query: Tensor | None = None, metric: str = "euclidean") -> Tensor:
+    """For every point of `query`, the number of points of `x` strictly nearer than its radius.
+
+    Distances are those that `knn` returns, rounded to the dtype of `x` in the same way: a radius taken from `knn` does
+    not count the neighbour it belongs to.
+
+    Args:
+        x: Points (n, d), float32 or float64.
+        radii: One radius per query point, (m,), in the dtype of `x`.
+        query: Points to count around, (m, d). None: the points themselves, each without itself.
+        metric: "euclidean" or "chebyshev".
+
+    Returns:
+        Counts (m,), int64. Not differentiable.
+
+    Raises:
+        TypeError: wrong type or dtype.
+        ValueError: wrong shape, metric or device, or NaN or inf in the points (checked on the CPU only).
+    """
+    check_points("x", x, (2,))
+    check_query(x, query)
+    check_metric(metric)
+    m = x.shape[0] if query is None else query.shape[0]
+    if not isinstance(radii, Tensor) or radii.dtype != x.dtype:
+        raise TypeError(
+            f"radii must be a tensor of dtype {x.dtype} like x, got {getattr(radii, 'dtype', type(radii))}"
+        )
+    if radii.shape != (m,) or radii.device != x.device:
+        raise ValueError(
+            f"radii must have shape ({m},) on {x.device}, one per query point, got {tuple(radii.shape)} "
+            f"on {radii.device}"
+        )
+    return torch.ops.entropix.count_within(x, radii, query, metric)
+
+
+torch.library.define(
+    "entropix::count_within", "(Tensor x, Tensor radii, Tensor? query, str metric) -> Tensor"
+)
+
+
+@torch.library.register_fake("entropix::count_within")
+def _fake(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
+    return radii.new_empty(radii.shape, dtype=torch.int64)
+
+
+@torch.library.register_kernel("entropix::count_within", "cpu")
+def _cpu(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
+    check_finite("x", x)
+    q = x if query is None else query
+    order = 2.0 if metric == "euclidean" else float("inf")
+    out = torch.empty(len(q), dtype=torch.int64)
+    for start in range(0, len(q), 256):
+        part = slice(start, start + 256)
+        distances = torch.linalg.vector_norm(q[part, None].double() - x.double(), ord=order, dim=-1).to(
+            x.dtype
+        )
+        near = distances < radii[part, None]
+        if query is None:
+            rows = torch.arange(len(near))
+            near[rows, rows + start] = False
+        out[part] = near.sum(1)
+    return out

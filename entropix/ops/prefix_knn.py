@@ -1,0 +1,58 @@
+"""Neighbour distances of every prefix of a nested code in one pass: the squared distance only accumulates."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from entropix.ops._checks import check_finite, check_k, check_points
+
+__all__ = ["prefix_knn"]
+
+
+def prefix_knn(x: Tensor, k: int, prefixes: Sequence[int] | None = None, mean_log: bool = False) -> Tensor:
+    """Euclidean distance of every point to its k-th neighbour, for prefixes of the coordinates.
+
+    Equivalent to:
+
+        torch.stack([knn(x[:, :d], k).distances[:, -1] for d in prefixes])
+
+    Args:
+        x: Points (n, D), float32 or float64.
+        k: Which neighbour, at most n - 1; no point is its own.
+        prefixes: Strictly ascending prefix lengths between 1 and D; None: every one, 1..D.
+        mean_log: Return the mean over the points of the distance's logarithm, in nats, in O(D) output memory. Its value
+            is -inf where a point has a k-th neighbour at distance 0.
+
+    Returns:
+        Distances (len(prefixes), n) in the dtype of `x`, or their mean logarithms (len(prefixes),), float64. Not
+        differentiable.
+
+    Raises:
+        TypeError: wrong type or dtype.
+        ValueError: wrong shape, k or prefixes, or NaN or inf (checked on the CPU only).
+    """
+    check_points("x", x, (2,))
+    check_k(k, x.shape[0], True)
+    chosen = list(range(1, x.shape[1] + 1)) if prefixes is None else [int(p) for p in prefixes]
+    ascending = all(a < b for a, b in zip(chosen, chosen[1:], strict=False))
+    if not chosen or not ascending or chosen[0] < 1 or chosen[-1] > x.shape[1]:
+        raise ValueError(f"prefixes must ascend strictly within 1..{x.shape[1]}, got {chosen}")
+    return torch.ops.entropix.prefix_knn(x, k, chosen, mean_log)
+
+
+torch.library.define("entropix::prefix_knn", "(Tensor x, int k, int[] prefixes, bool mean_log) -> Tensor")
+
+
+@torch.library.register_fake("entropix::prefix_knn")
+def _fake(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
+    if mean_log:
+        return x.new_empty(len(prefixes), dtype=torch.float64)
+    return x.new_empty(len(prefixes), x.shape[0])
+
+
+@torch.library.register_kernel("entropix::prefix_knn", "cpu")
+def _cpu(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
+    check_finite("x", x)
+    rows = torch.stack([torch.ops.entropix.knn(x[:, :d], None, k, "euclidean")[0][:, -1] for d in prefixes])
+    return rows.double().log().mean(1) if mean_log else rows

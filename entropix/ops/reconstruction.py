@@ -1,0 +1,148 @@
+"""Reconstruction error per image, and as a map, in one read of both inputs (native contract:
+csrc/reconstruction/reconstruction.h)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from entropix import _native
+
+__all__ = ["reconstruction_error"]
+
+SCALARS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)  # the order of csrc's enum Scalar
+
+
+def reconstruction_error(
+    x: Tensor, x_hat: Tensor, weight: Tensor | None = None, mask: Tensor | None = None, map: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Residual energy of every image: the mean over its unmasked pixels of weight * (x - x_hat)^2.
+
+    Without `weight` and `mask` this is the mean squared error per image. Equivalent to:
+
+        e = weight * (x.float() - x_hat.float()).square() * mask
+        error = e.flatten(1).sum(1) / mask.flatten(1).sum(1)
+
+    Args:
+        x: Images (n, ...), float16, bfloat16, float32 or float64.
+        x_hat: Their reconstructions, of the same shape, dtype and device.
+        weight: Weight of every pixel, of the shape of one image (shared by all) or of `x`.
+        mask: Pixels that count, bool, of the shape of one image (shared by all) or of `x`.
+        map: Also return the weighted squared residual of every pixel, 0 where masked.
+
+    Returns:
+        Errors (n,), or (errors, map (n, ...)); float32, or float64 for float64 input. An image without an unmasked
+        pixel has error NaN. Differentiable in `x`, `x_hat` and `weight`.
+
+    Raises:
+        TypeError: wrong type or dtype.
+        ValueError: shapes or devices that do not agree.
+    """
+    _check(x, x_hat, weight, mask)
+    if weight is not None:
+        weight = weight.to(_sum_dtype(x))
+    error, energy = torch.ops.entropix.reconstruction_error(x, x_hat, weight, mask, map)
+    return (error, energy) if map else error
+
+
+def _sum_dtype(x: Tensor) -> torch.dtype:
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+def _check(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None) -> None:
+    for name, tensor in (("x", x), ("x_hat", x_hat), ("weight", weight), ("mask", mask)):
+        if not isinstance(tensor, Tensor) and not (tensor is None and name in ("weight", "mask")):
+            raise TypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}")
+        if tensor is not None and tensor.device != x.device:
+            raise ValueError(f"{name} must be on the device of x, {x.device}, got {tensor.device}")
+    if x.dtype not in SCALARS or x_hat.dtype != x.dtype:
+        raise TypeError(
+            f"x and x_hat must both be float16, bfloat16, float32 or float64, got {x.dtype} and {x_hat.dtype}"
+        )
+    if x.ndim < 1 or x.shape != x_hat.shape:
+        raise ValueError(
+            f"x and x_hat must have the same shape (n, ...), got {tuple(x.shape)} and {tuple(x_hat.shape)}"
+        )
+    for name, tensor in (("weight", weight), ("mask", mask)):
+        if tensor is not None and tensor.shape not in (x.shape, x.shape[1:]):
+            raise ValueError(
+                f"{name} must have the shape of one image, {tuple(x.shape[1:])}, or of x, {tuple(x.shape)}, "
+                f"got {tuple(tensor.shape)}"
+            )
+    if weight is not None and not weight.is_floating_point():
+        raise TypeError(f"weight must be floating point, got {weight.dtype}")
+    if mask is not None and mask.dtype != torch.bool:
+        raise TypeError(f"mask must be bool, got {mask.dtype}; compare it first, as in mask > 0")
+
+
+torch.library.define(
+    "entropix::reconstruction_error",
+    "(Tensor x, Tensor x_hat, Tensor? weight, Tensor? mask, bool map) -> (Tensor, Tensor)",
+)
+
+
+@torch.library.register_fake("entropix::reconstruction_error")
+def _fake(
+    x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool
+) -> tuple[Tensor, Tensor]:
+    dtype = _sum_dtype(x)
+    return x.new_empty(x.shape[:1], dtype=dtype), x.new_empty(x.shape if map else (0,), dtype=dtype)
+
+
+@torch.library.register_kernel("entropix::reconstruction_error", "cpu")
+def _cpu(
+    x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool
+) -> tuple[Tensor, Tensor]:
+    return _call(
+        _native.load().reconstruction_error_cpu, x, x_hat, weight, mask, map, torch.get_num_threads()
+    )
+
+
+def _call(
+    function: Any, x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool, last: int
+) -> tuple[Tensor, Tensor]:
+    n, p = x.shape[0], x[0].numel() if x.shape[0] else 0
+    error = x.new_empty(x.shape[:1], dtype=_sum_dtype(x))
+    energy = x.new_empty(x.shape if map else (0,), dtype=_sum_dtype(x))
+    x, x_hat = x.contiguous(), x_hat.contiguous()
+    weight, mask = (None if t is None else t.contiguous() for t in (weight, mask))
+    function(
+        x.data_ptr(),
+        x_hat.data_ptr(),
+        0 if weight is None else weight.data_ptr(),
+        0 if mask is None else mask.data_ptr(),
+        n,
+        p,
+        0 if weight is None or weight.ndim < x.ndim else p,
+        0 if mask is None or mask.ndim < x.ndim else p,
+        SCALARS.index(x.dtype),
+        error.data_ptr(),
+        energy.data_ptr() if map else 0,
+        last,
+    )
+    return error, energy
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    x, x_hat, weight, mask, ctx.map = inputs
+    ctx.save_for_backward(x, x_hat, weight, mask)
+
+
+def _backward(ctx: Any, grad: Tensor, grad_map: Tensor) -> tuple[Tensor | None, ...]:
+    x, x_hat, weight, mask = ctx.saved_tensors
+    per_image = (-1, *(1 for _ in x.shape[1:]))
+    kept = x[0].numel() if mask is None else mask.expand_as(x).flatten(1).sum(1).view(per_image)
+    pixel = grad.view(per_image) / kept  # gradient of every pixel's energy
+    if ctx.map:
+        pixel = pixel + grad_map
+    pixel = pixel.expand_as(x) if mask is None else torch.where(mask, pixel, 0)
+    residual = x.to(grad.dtype) - x_hat.to(grad.dtype)
+    to_weight = None
+    if weight is not None and ctx.needs_input_grad[2]:
+        to_weight = pixel * residual.square()
+        to_weight = to_weight.sum(0) if weight.ndim < x.ndim else to_weight
+    to_x = (2 * pixel * residual * (1 if weight is None else weight)).to(x.dtype)
+    return to_x, -to_x, to_weight, None, None
+
+
+torch.library.register_autograd("entropix::reconstruction_error", _backward, setup_context=_setup_context)
