@@ -1,0 +1,57 @@
+"""From prepared blocks to one `ImageSet`: one number of channels, one scale."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from entropix.data.imageset import DataError, ImageSet
+from entropix.data.prepare import Block, with_channels
+
+
+def assemble(blocks: list[Block], *, channels: int | None, source: str) -> ImageSet:
+    """One ImageSet of all blocks, in their order: one number of channels, one scale.
+
+    The set is in colour if most of its images are: marks and tints on a few scans are not the subject.
+
+    Raises:
+        DataError: no image, or images that have no common channels or no common scale.
+    """
+    unreadable = [entry for block in blocks for entry in block.unreadable]
+    blocks = [block for block in blocks if block.names]
+    if not blocks:
+        raise DataError(f"{source}: no readable image. {describe(unreadable)}")
+    found = {block.images.shape[1] for block in blocks}
+    if channels is None:
+        count = sum(len(block.names) for block in blocks)
+        coloured = 2 * sum(block.coloured for block in blocks) > count
+        channels = (3 if coloured else 1) if found <= {1, 3} else max(found)
+    images = torch.cat([with_channels(block.images, channels) for block in blocks])
+    raw = [block for block in blocks if block.scale != "source"]
+    unit = all(block.scale == "float" and block.low >= 0 and block.high <= 1 for block in raw)
+    if raw and not unit and len(raw) < len(blocks):
+        example = next(block for block in blocks if block.scale == "source")
+        raise DataError(
+            f"{source}: images on different scales: {example.names[0]} is 8-bit or windowed (on [0, 1]), "
+            f"{raw[0].names[0]} has raw values from {raw[0].low:g} to {raw[0].high:g}. "
+            "Read them apart, or convert them to one bit depth."
+        )
+    natural = not raw or unit
+    return ImageSet(
+        images=images.clamp(0, 1) if natural else images.contiguous(),
+        names=[name for block in blocks for name in block.names],
+        labels=np.array([label for block in blocks for label in block.labels], dtype=np.int64),
+        groups=[group for block in blocks for group in block.groups],
+        sizes=np.array([size for block in blocks for size in block.sizes], dtype=np.int64),
+        natural_scale=natural,
+        inferred_scale=bool(raw) and unit,
+        unreadable=unreadable,
+        source=source,
+    )
+
+
+def describe(unreadable: list[tuple[str, str]], limit: int = 5) -> str:
+    """The first few unreadable items and their reasons, for an error message."""
+    lines = [f"{name}: {reason}" for name, reason in unreadable[:limit]]
+    more = len(unreadable) - limit
+    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")

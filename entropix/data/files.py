@@ -1,0 +1,72 @@
+"""One file to prepared images, whatever its format; nothing a damaged file does gets past here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from entropix.data import dicom, nifti, pillow
+from entropix.data.imageset import DataError
+from entropix.data.prepare import Block, Decoded, prepare
+
+
+@dataclass(frozen=True)
+class FileItem:
+    """A file to read, its name in the set, and its label (0 normal, 1 abnormal, -1 unknown)."""
+
+    path: Path
+    name: str
+    label: int = -1
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether the file should be read as image(s): by its ending, or by DICOM's preamble whatever the ending.
+
+    DICOMDIR, the index that DICOM media carry, has the preamble but is no image.
+    """
+    name = path.name.lower()
+    if name.startswith(".") or name == "dicomdir" or not path.is_file():
+        return False
+    if path.suffix.lower() in pillow.SUFFIXES | dicom.SUFFIXES or name.endswith(nifti.SUFFIXES):
+        return True
+    try:
+        return dicom.is_dicom(path)
+    except OSError:
+        return False
+
+
+def decode(path: Path) -> Decoded:
+    """Frames of one file by the reader for its format."""
+    if path.stat().st_size == 0:
+        raise DataError("empty file (0 bytes)")
+    if dicom.is_dicom(path) or path.suffix.lower() in dicom.SUFFIXES:
+        return dicom.decode(path)
+    if path.name.lower().endswith(nifti.SUFFIXES):
+        return nifti.decode(path)
+    return pillow.decode(path)
+
+
+def load(item: FileItem, image_size: int, channels: int | None) -> list[Block]:
+    """Prepared images of one file, or its name and the reader's reason as unreadable."""
+    try:
+        decoded = decode(item.path)
+    except Exception as error:  # a damaged file makes its reader raise almost anything
+        return [Block(torch.empty(0), unreadable=[(item.name, _reason(error))])]
+    if decoded.numbers is None:
+        names = [item.name] * len(decoded.frames)
+    else:
+        names = [f"{item.name}#{number}" for number in decoded.numbers]
+    group = decoded.group or item.name
+    return [
+        prepare(frame[None].copy(), decoded.scale, image_size, channels, [name], [item.label], [group])
+        for frame, name in zip(decoded.frames, names, strict=True)
+    ]
+
+
+def _reason(error: Exception) -> str:
+    """The error in one line."""
+    text = " ".join(str(error).split()) or "no reason given"
+    text = text if len(text) <= 300 else text[:300] + "..."
+    return text if isinstance(error, DataError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,119 @@
+"""`ImageSet`: images of one size with what is known about each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+
+class DataError(ValueError):
+    """Data that cannot be used. The message says what came, what was expected and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """n images of c channels, resized to s x s pixels.
+
+    Attributes:
+        images: float32 (n, c, s, s).
+        names: where each image came from: relative path, `scan.nii.gz#12` for a slice, index in an array.
+        labels: int (n,): 0 normal, 1 abnormal, -1 unknown.
+        groups: patient (hashed) or volume of each image where known, else its own name; images of one group
+            must not straddle a train/validation split.
+        sizes: int (n, 2): height and width before resizing.
+        natural_scale: True if values are on [0, 1] by the source's own meaning (8-bit, DICOM window, ...);
+            False if they are raw values, to be scaled by the training set's `value_range()`.
+        inferred_scale: True if `natural_scale` rests only on float values that happen to lie on [0, 1].
+        unreadable: (name, reason) of what was left out.
+        source: description for people.
+    """
+
+    images: torch.Tensor
+    names: list[str]
+    labels: np.ndarray
+    groups: list[str]
+    sizes: np.ndarray
+    natural_scale: bool
+    inferred_scale: bool = False
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        lengths = {name: len(getattr(self, name)) for name in ("names", "labels", "groups", "sizes")}
+        if self.images.ndim != 4 or any(length != n for length in lengths.values()):
+            raise ValueError(
+                f"images must be (n, c, s, s) with n names, labels, groups and sizes; "
+                f"got {tuple(self.images.shape)} and {lengths}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        n, c, h, w = self.images.shape
+        known = [
+            f"{int((self.labels == value).sum())} {word}" for value, word in ((0, "normal"), (1, "abnormal"))
+        ]
+        labels = ", ".join(known) if (self.labels >= 0).any() else "labels unknown"
+        return (
+            f"ImageSet({self.source}: {n} images, {c} x {h} x {w}, {labels}, {len(set(self.groups))} groups)"
+        )
+
+    def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
+        """The images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""
+        chosen = np.asarray(indices)
+        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        return ImageSet(
+            images=self.images[torch.from_numpy(chosen)],
+            names=[self.names[i] for i in chosen],
+            labels=self.labels[chosen],
+            groups=[self.groups[i] for i in chosen],
+            sizes=self.sizes[chosen],
+            natural_scale=self.natural_scale,
+            inferred_scale=self.inferred_scale,
+            unreadable=self.unreadable,
+            source=self.source,
+        )
+
+    def value_range(self) -> tuple[float, float] | None:
+        """(lowest, highest) raw value, or None on the natural scale: what `scaled` of other images needs."""
+        if self.natural_scale or not len(self):
+            return None
+        return float(self.images.min()), float(self.images.max())
+
+    def scaled(self, value_range: tuple[float, float] | None = None) -> torch.Tensor:
+        """Images on [0, 1], float32 (n, c, s, s).
+
+        Args:
+            value_range: `value_range()` of the training images. None: they were on the natural scale.
+
+        Raw values are mapped linearly, lowest to 0 and highest to 1, and clipped. So are floats that only
+        happen to lie on [0, 1], because the training images show that their unit is another.
+
+        Raises:
+            DataError: raw values, but the training images were on the natural scale.
+        """
+        if value_range is None:
+            if not self.natural_scale:
+                low, high = self.images.min().item(), self.images.max().item()
+                raise DataError(
+                    f"{self.source}: raw values from {low:g} to {high:g}, but training images on [0, 1]; "
+                    "give both in the same unit, for example divided by their largest possible value"
+                )
+            return self.images
+        if self.natural_scale and not self.inferred_scale:
+            return self.images
+        low, high = value_range
+        if not high > low:
+            return torch.zeros_like(self.images)
+        # float64: the difference of two float32 numbers may overflow
+        return ((self.images.double() - low) / (high - low)).clamp_(0, 1).float()
+
+    def constant(self) -> np.ndarray:
+        """Indices (m,) of images whose pixels all have one value."""
+        flat = self.images.flatten(1)
+        return np.flatnonzero((flat.amax(1) == flat.amin(1)).numpy())
