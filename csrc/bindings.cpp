@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "common/simd_level.h"
 #include "knn/knn.h"
 #include "reconstruction/reconstruction.h"
 
@@ -49,10 +50,14 @@ void reconstruction_on_cpu(uint64_t x, uint64_t x_hat, uint64_t weight, uint64_t
 py::dict build_info() {
     py::dict info;
     info["compiler"] = __VERSION__;
-    info["flags"] = "";
+    info["flags"] = ENTROPIX_FLAGS;
+#if defined(ENTROPIX_CUDA)
+    info["cuda"] = true;
+    info["cuda_architectures"] = ENTROPIX_CUDA;
+#else
     info["cuda"] = false;
-    info["cuda_compiler"] = "";
     info["cuda_architectures"] = "";
+#endif
     return info;
 }
 
@@ -60,8 +65,9 @@ py::dict build_info() {
 
 PYBIND11_MODULE(_C, module) {
     module.def("build_info", &build_info);
-    module.def("simd_level", [] { return "portable"; });
-    module.def("simd_levels", [] { return std::vector<std::string>{"portable"}; });
+    module.def("simd_level", &simd_level_name);
+    module.def("simd_levels", &simd_level_names);
+    module.def("set_simd_level", &set_simd_level);
     using release = py::call_guard<py::gil_scoped_release>;
     module.def("knn_cpu", &knn_on_cpu, release());
     module.def("reconstruction_error_cpu", &reconstruction_on_cpu, release());

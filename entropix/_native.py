@@ -77,7 +77,7 @@ def native_info() -> dict[str, Any]:
     build = module.build_info()
     info |= {"compiler": build["compiler"], "flags": build["flags"]}
     info |= {"simd": module.simd_level(), "simd_levels": module.simd_levels()}
-    info |= {"cuda_built": build["cuda"], "cuda_compiler": build["cuda_compiler"]}
+    info |= {"cuda_built": build["cuda"]}
     info |= {"cuda_architectures": build["cuda_architectures"]}
     cuda_reason = _cuda_reason(build["cuda"])
     return info | {"cuda_usable": not cuda_reason, "cuda_reason": cuda_reason}

@@ -1,40 +1,192 @@
+// Exact k nearest neighbours on the CPU: one way for every dimension.
+//
+// Blocks of queries that lie close together walk the tree of points, nearest box first. A panel that no box bound
+// excludes is screened in T for all queries of the block at once; the few pairs that pass are evaluated in double and
+// inserted. In low dimension the boxes leave out nearly everything, in high dimension nearly nothing, and then the
+// screen runs at the speed of its multiply-adds: no crossover to another method has to be chosen.
 #include <algorithm>
 #include <cmath>
-#include <utility>
+#include <limits>
 #include <vector>
 
 #include "common/parallel.h"
+#include "common/simd_level.h"
 #include "knn/knn.h"
+#include "knn/point_tree.h"
+#include "knn/screen.h"
+#include "knn/topk.h"
 
 namespace entropix {
+namespace {
+
+// Queries per block: few where boxes exclude well, many where panels should be read rarely.
+int64_t block_rows(int64_t d) { return d <= 6 ? 32 : 128; }
+
+template <class T>
+class BlockSearch {
+  public:
+    BlockSearch(const KnnProblem<T>& problem, const PointTree<T>& points, const PointTree<T>& queries, bool self)
+        : p_(problem), points_(points), queries_(queries), self_(self), kernels_(screen_kernels<T>()),
+          rows_(block_rows(problem.d)), lists_(rows_ * problem.k), thresholds_(rows_), hits_(rows_),
+          box_(2 * problem.d) {
+        slack_ = double(p_.d + 4) * double(std::numeric_limits<T>::epsilon());
+        floor_ = T(p_.d + 1) * std::numeric_limits<T>::denorm_min();
+    }
+
+    // Finds and writes the neighbours of block `block` of the queries.
+    void run(int64_t block, T* distances, int64_t* indices) {
+        first_ = block * rows_;
+        count_ = std::min(rows_, queries_.n - first_);
+        std::fill(lists_.begin(), lists_.end(), Entry{std::numeric_limits<double>::infinity(), p_.n});
+        std::fill(thresholds_.begin(), thresholds_.begin() + count_, std::numeric_limits<T>::infinity());
+        std::fill(thresholds_.begin() + count_, thresholds_.end(), T(-1));  // padding never hits
+        widest_ = std::numeric_limits<T>::infinity();
+        bound_queries();
+        own_begin_ = own_end_ = 0;
+        if (self_) {  // the block's own panels first: they lie nearest
+            own_begin_ = first_ / kPanel;
+            own_end_ = (first_ + count_ + kPanel - 1) / kPanel;
+            for (int64_t panel = own_begin_; panel < own_end_; ++panel) screen(panel);
+        }
+        visit(0, 0, points_.panels, 0);
+        write(distances, indices);
+    }
+
+  private:
+    using Entry = Candidate<double, int64_t>;
+
+    void bound_queries() {
+        const int64_t d = p_.d;
+        for (int64_t c = 0; c < d; ++c) {
+            box_[c] = std::numeric_limits<T>::infinity();
+            box_[d + c] = -box_[c];
+        }
+        for (int64_t i = first_; i < first_ + count_; ++i)
+            for (int64_t c = 0; c < d; ++c) {
+                box_[c] = std::min(box_[c], queries_.rows[i * d + c]);
+                box_[d + c] = std::max(box_[d + c], queries_.rows[i * d + c]);
+            }
+    }
+
+    void visit(int64_t node, int64_t begin, int64_t end, T distance) {
+        if (distance > widest_) return;
+        if (end - begin == 1) {
+            if (begin < own_begin_ || begin >= own_end_) screen(begin);
+            return;
+        }
+        const int64_t middle = PointTree<T>::middle(begin, end);
+        const int64_t left = PointTree<T>::left(node), right = PointTree<T>::right(node, begin, end);
+        const T to_left = box_distance(points_.box(left), box_.data(), p_.d, p_.metric);
+        const T to_right = box_distance(points_.box(right), box_.data(), p_.d, p_.metric);
+        if (to_left <= to_right) {
+            visit(left, begin, middle, to_left);
+            visit(right, middle, end, to_right);
+        } else {
+            visit(right, middle, end, to_right);
+            visit(left, begin, middle, to_left);
+        }
+    }
+
+    void screen(int64_t panel) {
+        const int64_t padded = (count_ + kQueryRows - 1) / kQueryRows * kQueryRows;
+        const T* queries = queries_.rows.data() + first_ * p_.d;
+        const int64_t found = kernels_.screen[int(p_.metric)](
+            queries, padded, points_.packed.data() + panel * p_.d * kPanel, p_.d, thresholds_.data(), hits_.data());
+        if (!found) return;
+        bool changed = false;
+        for (const Hit* hit = hits_.data(); hit < hits_.data() + found; ++hit)
+            for (uint32_t lanes = hit->lanes; lanes; lanes &= lanes - 1)
+                changed |= consider(hit->row, panel * kPanel + __builtin_ctz(lanes));
+        if (changed) widest_ = *std::max_element(thresholds_.begin(), thresholds_.begin() + count_);
+    }
+
+    // Decides in double whether the point at `position` is among the nearest of query `row`.
+    bool consider(int64_t row, int64_t position) {
+        if (position >= p_.n || (self_ && position == first_ + row)) return false;
+        const T* query = queries_.rows.data() + (first_ + row) * p_.d;
+        const double distance = kernels_.exact[int(p_.metric)](query, points_.rows.data() + position * p_.d, p_.d);
+        Entry* list = lists_.data() + row * p_.k;
+        const int64_t index = points_.order[position];
+        if (!nearer(distance, index, list[p_.k - 1])) return false;
+        insert_sorted(list, p_.k, distance, index);
+        thresholds_[row] = widened(list[p_.k - 1].distance);
+        return true;
+    }
+
+    // The threshold for the screen, which errs by less than slack_ relatively and floor_ where numbers underflow.
+    T widened(double distance) const {
+        const T rounded = T(distance * (1 + 2 * slack_));
+        return std::nextafter(rounded + floor_, std::numeric_limits<T>::infinity());
+    }
+
+    void write(T* distances, int64_t* indices) const {
+        for (int64_t row = 0; row < count_; ++row) {
+            const int64_t to = queries_.order[first_ + row] * p_.k;
+            for (int64_t r = 0; r < p_.k; ++r) {
+                const Entry& entry = lists_[row * p_.k + r];
+                distances[to + r] = T(p_.metric == Metric::euclidean ? std::sqrt(entry.distance) : entry.distance);
+                indices[to + r] = entry.index;
+            }
+        }
+    }
+
+    const KnnProblem<T>& p_;
+    const PointTree<T>&points_, &queries_;
+    const bool self_;
+    const ScreenKernels<T>& kernels_;
+    const int64_t rows_;
+    std::vector<Entry> lists_;    // [rows, k]
+    std::vector<T> thresholds_;   // [rows]
+    std::vector<Hit> hits_;       // [rows]
+    std::vector<T> box_;          // [2, d]
+    double slack_;
+    T floor_, widest_ = 0;
+    int64_t first_ = 0, count_ = 0, own_begin_ = 0, own_end_ = 0;
+};
+
+template <class T>
+void one_batch(const KnnProblem<T>& p, int64_t b, int threads) {
+    const PointTree<T> points(p.x + b * p.n * p.d, p.n, p.d, threads);
+    std::vector<PointTree<T>> other;
+    if (p.query) other.emplace_back(p.query + b * p.m * p.d, p.m, p.d, threads);
+    const PointTree<T>& queries = p.query ? other[0] : points;
+    const int64_t blocks = (p.m + block_rows(p.d) - 1) / block_rows(p.d);
+    parallel_for(blocks, 1, threads, [&](int64_t begin, int64_t end) {
+        BlockSearch<T> search(p, points, queries, !p.query);
+        for (int64_t block = begin; block < end; ++block)
+            search.run(block, p.distances + b * p.m * p.k, p.indices + b * p.m * p.k);
+    });
+}
+
+}  // namespace
 
 template <class T>
 void knn_cpu(const KnnProblem<T>& p, int threads) {
-    parallel_for(p.batch * p.m, 16, threads, [&](int64_t begin, int64_t end) {
-        std::vector<std::pair<double, int64_t>> all(p.n);
-        for (int64_t row = begin; row < end; ++row) {
-            const int64_t b = row / p.m, i = row % p.m;
-            const T* points = p.x + b * p.n * p.d;
-            const T* q = p.query ? p.query + row * p.d : points + i * p.d;
-            for (int64_t j = 0; j < p.n; ++j) {
-                double sum = 0;
-                for (int64_t c = 0; c < p.d; ++c) {
-                    const double t = std::abs(double(q[c]) - double(points[j * p.d + c]));
-                    sum = p.metric == Metric::euclidean ? sum + t * t : std::max(sum, t);
-                }
-                all[j] = {sum, j};
-            }
-            if (!p.query) all[i].first = INFINITY;
-            std::partial_sort(all.begin(), all.begin() + p.k, all.end());
-            for (int64_t r = 0; r < p.k; ++r) {
-                p.distances[row * p.k + r] = T(p.metric == Metric::euclidean ? std::sqrt(all[r].first) : all[r].first);
-                p.indices[row * p.k + r] = all[r].second;
-            }
-        }
+    const int across = p.batch >= threads ? threads : 1;  // threads over the batch, or within each problem
+    parallel_for(p.batch, 1, across, [&](int64_t begin, int64_t end) {
+        for (int64_t b = begin; b < end; ++b) one_batch(p, b, threads / across);
     });
 }
 
 template void knn_cpu<float>(const KnnProblem<float>&, int);
 template void knn_cpu<double>(const KnnProblem<double>&, int);
+
+template <>
+const ScreenKernels<float>& screen_kernels<float>() {
+#if defined(__x86_64__)
+    if (simd_level() == SimdLevel::avx512) return screen_float_avx512;
+    if (simd_level() == SimdLevel::avx2) return screen_float_avx2;
+#endif
+    return screen_float_portable;
+}
+
+template <>
+const ScreenKernels<double>& screen_kernels<double>() {
+#if defined(__x86_64__)
+    if (simd_level() == SimdLevel::avx512) return screen_double_avx512;
+    if (simd_level() == SimdLevel::avx2) return screen_double_avx2;
+#endif
+    return screen_double_portable;
+}
 
 }  // namespace entropix

@@ -1,0 +1,144 @@
+#include "knn/point_tree.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <thread>
+#include <utility>
+
+#include "common/parallel.h"
+
+namespace entropix {
+namespace {
+
+constexpr int64_t kSplitCandidates = 16;  // coordinates considered for splitting: those of largest range
+
+template <class T>
+std::vector<int64_t> widest_coordinates(const T* x, int64_t n, int64_t d) {
+    std::vector<int64_t> coordinates(d);
+    std::iota(coordinates.begin(), coordinates.end(), 0);
+    if (d <= kSplitCandidates) return coordinates;
+    std::vector<double> sum(d), square(d);
+    const int64_t stride = std::max<int64_t>(1, n / 1024);  // a sample is enough to rank them
+    for (int64_t i = 0; i < n; i += stride)
+        for (int64_t c = 0; c < d; ++c) {
+            const double t = double(x[i * d + c]) - double(x[c]);
+            sum[c] += t;
+            square[c] += t * t;
+        }
+    const double samples = double((n + stride - 1) / stride);
+    for (int64_t c = 0; c < d; ++c) square[c] -= sum[c] * sum[c] / samples;
+    std::partial_sort(coordinates.begin(), coordinates.begin() + kSplitCandidates, coordinates.end(),
+                      [&](int64_t a, int64_t b) { return square[a] > square[b]; });
+    coordinates.resize(kSplitCandidates);
+    return coordinates;
+}
+
+template <class T>
+struct Splitter {
+    const T* x;
+    int64_t n, d;
+    std::vector<int64_t> coordinates;
+    int64_t* order;
+
+    // Orders panels [begin, end): the halves of every node are separated along its widest coordinate.
+    void split(int64_t begin, int64_t end, int threads) const {
+        if (end - begin < 2) return;
+        const int64_t first = begin * kPanel, last = std::min(n, end * kPanel);
+        const int64_t middle = PointTree<T>::middle(begin, end);
+        std::vector<T> low(coordinates.size(), std::numeric_limits<T>::infinity()), high(coordinates.size());
+        std::transform(low.begin(), low.end(), high.begin(), [](T v) { return -v; });
+        for (int64_t i = first; i < last; ++i)
+            for (size_t c = 0; c < coordinates.size(); ++c) {
+                const T v = x[order[i] * d + coordinates[c]];
+                low[c] = std::min(low[c], v);
+                high[c] = std::max(high[c], v);
+            }
+        size_t widest = 0;
+        for (size_t c = 1; c < coordinates.size(); ++c)
+            if (high[c] - low[c] > high[widest] - low[widest]) widest = c;
+        std::vector<std::pair<T, int64_t>> keys(last - first);
+        for (int64_t i = first; i < last; ++i)
+            keys[i - first] = {x[order[i] * d + coordinates[widest]], order[i]};
+        std::nth_element(keys.begin(), keys.begin() + (middle * kPanel - first), keys.end());
+        for (int64_t i = first; i < last; ++i) order[i] = keys[i - first].second;
+        if (threads > 1) {
+            std::thread half([&] { split(begin, middle, threads / 2); });
+            split(middle, end, threads - threads / 2);
+            half.join();
+        } else {
+            split(begin, middle, 1);
+            split(middle, end, 1);
+        }
+    }
+};
+
+}  // namespace
+
+template <class T>
+PointTree<T>::PointTree(const T* x, int64_t n_, int64_t d_, int threads)
+    : n(n_), d(d_), panels((n_ + kPanel - 1) / kPanel), order(n_) {
+    std::iota(order.begin(), order.end(), 0);
+    Splitter<T>{x, n, d, widest_coordinates(x, n, d), order.data()}.split(0, panels, threads);
+    rows.resize((n + kQueryRows - 1) / kQueryRows * kQueryRows * d);
+    packed.resize(panels * d * kPanel);
+    boxes.resize((2 * panels - 1) * 2 * d);
+    std::vector<int64_t> leaf(panels);  // node of every panel
+    const auto number = [&](auto&& self, int64_t node, int64_t begin, int64_t end) -> void {
+        if (end - begin == 1) {
+            leaf[begin] = node;
+            return;
+        }
+        self(self, left(node), begin, middle(begin, end));
+        self(self, right(node, begin, end), middle(begin, end), end);
+    };
+    number(number, 0, 0, panels);
+    parallel_for(panels, 16, threads, [&](int64_t begin, int64_t end) {
+        for (int64_t panel = begin; panel < end; ++panel) {
+            T* low = boxes.data() + leaf[panel] * 2 * d;
+            std::fill(low, low + d, std::numeric_limits<T>::infinity());
+            std::fill(low + d, low + 2 * d, -std::numeric_limits<T>::infinity());
+            for (int64_t i = panel * kPanel; i < std::min(n, (panel + 1) * kPanel); ++i) {
+                const T* row = x + order[i] * d;
+                std::copy(row, row + d, rows.data() + i * d);
+                for (int64_t c = 0; c < d; ++c) {
+                    low[c] = std::min(low[c], row[c]);
+                    low[d + c] = std::max(low[d + c], row[c]);
+                    packed[(panel * d + c) * kPanel + i % kPanel] = row[c];
+                }
+            }
+            for (int64_t i = n; i < (panel + 1) * kPanel; ++i)
+                for (int64_t c = 0; c < d; ++c)
+                    packed[(panel * d + c) * kPanel + i % kPanel] = std::numeric_limits<T>::quiet_NaN();
+        }
+    });
+    const auto merge = [&](auto&& self, int64_t node, int64_t begin, int64_t end) -> void {
+        if (end - begin == 1) return;
+        const int64_t a = left(node), b = right(node, begin, end);
+        self(self, a, begin, middle(begin, end));
+        self(self, b, middle(begin, end), end);
+        T* out = boxes.data() + node * 2 * d;
+        for (int64_t c = 0; c < d; ++c) {
+            out[c] = std::min(box(a)[c], box(b)[c]);
+            out[d + c] = std::max(box(a)[d + c], box(b)[d + c]);
+        }
+    };
+    merge(merge, 0, 0, panels);
+}
+
+template <class T>
+T box_distance(const T* a, const T* b, int64_t d, Metric metric) {
+    T sum = 0;
+    for (int64_t c = 0; c < d; ++c) {
+        const T gap = std::max(std::max(a[c] - b[d + c], b[c] - a[d + c]), T(0));
+        sum = metric == Metric::euclidean ? sum + gap * gap : std::max(sum, gap);
+    }
+    return sum;
+}
+
+template struct PointTree<float>;
+template struct PointTree<double>;
+template float box_distance(const float*, const float*, int64_t, Metric);
+template double box_distance(const double*, const double*, int64_t, Metric);
+
+}  // namespace entropix

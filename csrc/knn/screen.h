@@ -1,0 +1,36 @@
+// The inner loops of the CPU neighbour search, compiled once per instruction set.
+//
+// Points are stored in panels of 32, coordinate by coordinate, so that one vector holds one coordinate of several
+// points. `screen` evaluates all distances between some query rows and one panel in T, by differences and fused
+// multiply-adds, and reports those not above each row's threshold. Its rounding errors are at most a relative
+// (d + 2) u, so with thresholds widened by slack() it lets no true neighbour slip; `exact` then decides in double.
+#pragma once
+#include <cstdint>
+
+namespace entropix {
+
+constexpr int kPanel = 32;     // points per panel
+constexpr int kQueryRows = 8;  // query rows come in multiples of this
+
+struct Hit {
+    uint32_t row;
+    uint32_t lanes;  // bit l: point l of the panel is near enough
+};
+
+template <class T>
+struct ScreenKernels {
+    // queries [rows, d], panel [d, kPanel], thresholds [rows]; squared distances for euclidean. Returns the number of
+    // hits written, at most `rows`. NaN never hits.
+    int64_t (*screen[2])(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds, Hit* hits);
+    // Distance of two rows in double (squared for euclidean): the same bits on every processor.
+    double (*exact[2])(const T* a, const T* b, int64_t d);
+};
+
+// Indexed by Metric; chosen by simd_level().
+template <class T>
+const ScreenKernels<T>& screen_kernels();
+
+extern const ScreenKernels<float> screen_float_portable, screen_float_avx2, screen_float_avx512;
+extern const ScreenKernels<double> screen_double_portable, screen_double_avx2, screen_double_avx512;
+
+}  // namespace entropix
