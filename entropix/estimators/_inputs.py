@@ -1,0 +1,83 @@
+"""Checks shared by all estimators: what may come in, and what is said about it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class EstimatorWarning(UserWarning):
+    """The data suffers from something that an estimate should be read with: twins, ties, too few samples."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Checked samples.
+
+    x: (b, n, d) floating-point tensor on the caller's device. ``batched`` and ``numpy`` say how answers go
+    back: one result or a list of them, local values as arrays or tensors.
+    """
+
+    x: Tensor
+    batched: bool
+    numpy: bool
+
+    def give_back(self, local: Tensor) -> Any:
+        """Per-point values in the caller's kind: a tensor of the same dtype and device, or a NumPy array."""
+        local = local.to(self.x.dtype)
+        return local.detach().cpu().numpy() if self.numpy else local
+
+
+def as_samples(x: Any, name: str = "x") -> Samples:
+    """Read samples (n,), (n, d) or (b, n, d) from a tensor or anything NumPy understands.
+
+    float32 and float64 keep their precision; every other real type becomes float64, so that nothing is
+    rounded. Raises TypeError for complex, boolean or non-numeric values and ValueError for another number of
+    axes, an empty one, or NaN and infinity.
+    """
+    numpy = not isinstance(x, Tensor)
+    if numpy:
+        array = np.asarray(x)
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"{name} holds {array.dtype} values; expected real numbers")
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.float64)
+        x = torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)))
+    elif x.is_complex() or x.dtype == torch.bool:
+        raise TypeError(f"{name} holds {x.dtype} values; expected real numbers")
+    elif x.dtype not in (torch.float32, torch.float64):
+        x = x.to(torch.float64)
+    if x.dim() == 1:
+        x = x[:, None]
+    if x.dim() not in (2, 3):
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (n,), (n, d) or (batch, n, d)")
+    if 0 in x.shape:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; an empty axis leaves nothing to estimate from")
+    if not bool(torch.isfinite(x).all()):
+        bad = int((~torch.isfinite(x)).any(-1).sum())
+        raise ValueError(f"{name} holds NaN or infinite values in {bad} rows; remove or impute them first")
+    return Samples(x if x.dim() == 3 else x[None], batched=x.dim() == 3, numpy=numpy)
+
+
+def check_neighbours(k: int, n: int, *, distinct: bool = True) -> None:
+    """Raise unless k is a whole number with 1 <= k < n."""
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
+        raise TypeError(f"k is {k!r}; expected a whole number of neighbours")
+    if k < 1:
+        raise ValueError(f"k is {k}; expected at least one neighbour")
+    if k >= n:
+        kind = "distinct points" if distinct else "points"
+        raise ValueError(
+            f"k = {k} neighbours need more than {k} {kind}, but there are {n}; give more samples or less k"
+        )
+
+
+def tell(messages: list[str], stacklevel: int = 3) -> None:
+    """Issue each message once as an EstimatorWarning that points at the caller of the public function."""
+    for message in dict.fromkeys(messages):
+        warnings.warn(message, EstimatorWarning, stacklevel=stacklevel)
