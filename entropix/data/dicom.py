@@ -41,6 +41,8 @@ def decode(path: Path) -> Decoded:
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         kind = getattr(dataset.get("SOPClassUID"), "name", "unknown object")
         raise DataError(f"DICOM file without pixel data ({kind})")
+    if dataset.get("Rows") is None or dataset.get("Columns") is None:
+        raise DataError("DICOM file without image size (Rows and Columns)")
     frame_count = int(dataset.get("NumberOfFrames") or 1)
     samples = int(dataset.get("SamplesPerPixel") or 1)
     count = int(dataset.Rows) * int(dataset.Columns) * frame_count * samples

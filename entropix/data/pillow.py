@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp"})
-FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 # Modes that hold grey values as they are; all others are converted to RGB (palette, alpha, CMYK, ...).
 GREY_MODES = frozenset({"1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 

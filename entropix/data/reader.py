@@ -88,7 +88,12 @@ def _open(
         if not dataset:
             raise DataError("an empty list; expected arrays or paths")
         if all(isinstance(item, str | os.PathLike) for item in dataset):
-            items = [files.FileItem(_existing(Path(item)), Path(item).as_posix()) for item in dataset]
+            paths = [_existing(Path(item)) for item in dataset]
+            if folder := next((path for path in paths if path.is_dir()), None):
+                raise DataError(
+                    f"{folder} in a list of paths is a folder; expected files, or one folder alone"
+                )
+            items = [files.FileItem(path, path.as_posix()) for path in paths]
             return _load_files(items, image_size, channels), len(items), f"list of {len(items)} files"
         source = f"list of {len(dataset)} images"
         return arrays.from_items(dataset, split, image_size, channels), len(dataset), source
