@@ -90,9 +90,8 @@ def add_lesions(
 
 
 def _place(inside: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
-    """A random pixel (row, column) of the foreground; of the whole image if it has none."""
-    candidates = np.flatnonzero(inside)
-    index = candidates[rng.integers(len(candidates))] if len(candidates) else rng.integers(inside.size)
+    """A random pixel (row, column) of the foreground, which must not be empty."""
+    index = rng.choice(np.flatnonzero(inside))
     return int(index) // inside.shape[1], int(index) % inside.shape[1]
 
 
@@ -127,8 +126,8 @@ def _push_outwards(
 
 
 def _foreground(image: np.ndarray) -> np.ndarray:
-    """Pixels (h, w) that belong to the body."""
+    """Pixels (h, w) that belong to the body; all of them if the image is black."""
     from scipy.ndimage import uniform_filter
 
     smooth = uniform_filter(image, size=max(3, min(image.shape) // 12))
-    return smooth > FOREGROUND_LEVEL * smooth.max()
+    return smooth >= FOREGROUND_LEVEL * smooth.max()
