@@ -33,7 +33,7 @@ def test_factors_are_independent_and_of_comparable_effect(rng: np.random.Generat
 @pytest.mark.parametrize("count", [1, 5, MAX_FACTORS])
 def test_as_many_factors_as_asked(count: int) -> None:
     made = phantoms(6, count, noise=0)
-    assert made.factors.shape == (20, count)
+    assert made.factors.shape == (6, count)
     assert np.abs(made.factors).max() <= 1
     slopes = jacobian(0.9 * made.factors, 64)
     assert (
