@@ -5,6 +5,7 @@
 
 #include "common/simd_level.h"
 #include "knn/knn.h"
+#include "prefix_knn/prefix_knn.h"
 #include "reconstruction/reconstruction.h"
 
 namespace py = pybind11;
@@ -30,6 +31,21 @@ void knn_on_cpu(uint64_t x, uint64_t query, int64_t batch, int64_t n, int64_t m,
         knn_cpu(knn_problem<double>(x, query, batch, n, m, d, k, metric, distances, indices), threads);
     else
         knn_cpu(knn_problem<float>(x, query, batch, n, m, d, k, metric, distances, indices), threads);
+}
+
+template <class T>
+PrefixProblem<T> prefix_problem(uint64_t x, int64_t n, int64_t d, int64_t k, const std::vector<int64_t>& prefixes,
+                                uint64_t distances, uint64_t mean_log) {
+    return {pointer<const T>(x), n, d, k, prefixes.data(), int64_t(prefixes.size()), pointer<T>(distances),
+            pointer<double>(mean_log)};
+}
+
+void prefix_knn_on_cpu(uint64_t x, int64_t n, int64_t d, int64_t k, const std::vector<int64_t>& prefixes,
+                       bool is_double, uint64_t distances, uint64_t mean_log, int threads) {
+    if (is_double)
+        prefix_knn_cpu(prefix_problem<double>(x, n, d, k, prefixes, distances, mean_log), threads);
+    else
+        prefix_knn_cpu(prefix_problem<float>(x, n, d, k, prefixes, distances, mean_log), threads);
 }
 
 ReconstructionProblem reconstruction_problem(uint64_t x, uint64_t x_hat, uint64_t weight, uint64_t mask, int64_t n,
@@ -70,5 +86,6 @@ PYBIND11_MODULE(_C, module) {
     module.def("set_simd_level", &set_simd_level);
     using release = py::call_guard<py::gil_scoped_release>;
     module.def("knn_cpu", &knn_on_cpu, release());
+    module.def("prefix_knn_cpu", &prefix_knn_on_cpu, release());
     module.def("reconstruction_error_cpu", &reconstruction_on_cpu, release());
 }

@@ -13,7 +13,7 @@
 
 namespace {
 
-// Vec<T>: a register R of `lanes` numbers. le() gives one bit per lane; comparisons with NaN are false.
+// Vec<T>: a register R of `lanes` numbers. le() and lt() give one bit per lane; comparisons with NaN are false.
 // max(a, b) is b where either is NaN.
 template <class T>
 struct Vec;
@@ -27,11 +27,13 @@ struct Vec<float> {
     static R load(const float* p) { return _mm512_loadu_ps(p); }
     static void store(float* p, R a) { _mm512_storeu_ps(p, a); }
     static R set(float a) { return _mm512_set1_ps(a); }
+    static R add(R a, R b) { return _mm512_add_ps(a, b); }
     static R sub(R a, R b) { return _mm512_sub_ps(a, b); }
     static R fma(R a, R b, R c) { return _mm512_fmadd_ps(a, b, c); }
     static R abs(R a) { return _mm512_abs_ps(a); }
     static R max(R a, R b) { return _mm512_max_ps(a, b); }
     static uint32_t le(R a, R b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+    static uint32_t lt(R a, R b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 };
 
 template <>
@@ -41,11 +43,13 @@ struct Vec<double> {
     static R load(const double* p) { return _mm512_loadu_pd(p); }
     static void store(double* p, R a) { _mm512_storeu_pd(p, a); }
     static R set(double a) { return _mm512_set1_pd(a); }
+    static R add(R a, R b) { return _mm512_add_pd(a, b); }
     static R sub(R a, R b) { return _mm512_sub_pd(a, b); }
     static R fma(R a, R b, R c) { return _mm512_fmadd_pd(a, b, c); }
     static R abs(R a) { return _mm512_abs_pd(a); }
     static R max(R a, R b) { return _mm512_max_pd(a, b); }
     static uint32_t le(R a, R b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
+    static uint32_t lt(R a, R b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
 };
 
 #elif defined(__AVX2__)
@@ -57,11 +61,13 @@ struct Vec<float> {
     static R load(const float* p) { return _mm256_loadu_ps(p); }
     static void store(float* p, R a) { _mm256_storeu_ps(p, a); }
     static R set(float a) { return _mm256_set1_ps(a); }
+    static R add(R a, R b) { return _mm256_add_ps(a, b); }
     static R sub(R a, R b) { return _mm256_sub_ps(a, b); }
     static R fma(R a, R b, R c) { return _mm256_fmadd_ps(a, b, c); }
     static R abs(R a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
     static R max(R a, R b) { return _mm256_max_ps(a, b); }
     static uint32_t le(R a, R b) { return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LE_OQ))); }
+    static uint32_t lt(R a, R b) { return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ))); }
 };
 
 template <>
@@ -71,11 +77,13 @@ struct Vec<double> {
     static R load(const double* p) { return _mm256_loadu_pd(p); }
     static void store(double* p, R a) { _mm256_storeu_pd(p, a); }
     static R set(double a) { return _mm256_set1_pd(a); }
+    static R add(R a, R b) { return _mm256_add_pd(a, b); }
     static R sub(R a, R b) { return _mm256_sub_pd(a, b); }
     static R fma(R a, R b, R c) { return _mm256_fmadd_pd(a, b, c); }
     static R abs(R a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
     static R max(R a, R b) { return _mm256_max_pd(a, b); }
     static uint32_t le(R a, R b) { return uint32_t(_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LE_OQ))); }
+    static uint32_t lt(R a, R b) { return uint32_t(_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ))); }
 };
 
 #else
@@ -93,17 +101,21 @@ struct Generic {
     }
     static void store(T* p, R a) { std::memcpy(p, &a, sizeof a); }
     static R set(T a) { return a - R{}; }
+    static R add(R a, R b) { return a + b; }
     static R sub(R a, R b) { return a - b; }
     static R abs(R a) { return a < R{} ? -a : a; }
     static R max(R a, R b) { return a > b ? a : b; }
-    static uint32_t le(R a, R b) {
-        const Mask mask = a <= b;
+    static uint32_t le(R a, R b) { return bits(a <= b); }
+    static uint32_t lt(R a, R b) { return bits(a < b); }
+
+  private:
+    static uint32_t bits(Mask mask) {
         uint64_t halves[2];
         std::memcpy(halves, &mask, sizeof mask);
-        uint32_t bits = 0;
+        uint32_t found = 0;
         if (halves[0] | halves[1])
-            for (int i = 0; i < n; ++i) bits |= uint32_t(mask[i] & 1) << i;
-        return bits;
+            for (int i = 0; i < n; ++i) found |= uint32_t(mask[i] & 1) << i;
+        return found;
     }
 };
 

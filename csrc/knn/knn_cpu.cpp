@@ -104,13 +104,23 @@ class BlockSearch {
     bool consider(int64_t row, int64_t position) {
         if (position >= p_.n || (self_ && position == first_ + row)) return false;
         const T* query = queries_.rows.data() + (first_ + row) * p_.d;
-        const double distance = kernels_.exact[int(p_.metric)](query, points_.rows.data() + position * p_.d, p_.d);
+        const double distance = exact(query, points_.rows.data() + position * p_.d);
         Entry* list = lists_.data() + row * p_.k;
         const int64_t index = points_.order[position];
         if (!nearer(distance, index, list[p_.k - 1])) return false;
         insert_sorted(list, p_.k, distance, index);
         thresholds_[row] = widened(list[p_.k - 1].distance);
         return true;
+    }
+
+    double exact(const T* a, const T* b) const {
+        if (p_.d >= 8) return kernels_.exact[int(p_.metric)](a, b, p_.d);
+        double sum = 0;
+        for (int64_t c = 0; c < p_.d; ++c) {
+            const double t = double(a[c]) - double(b[c]);
+            sum = p_.metric == Metric::euclidean ? sum + t * t : std::max(sum, std::abs(t));
+        }
+        return sum;
     }
 
     // The threshold for the screen, which errs by less than slack_ relatively and floor_ where numbers underflow.

@@ -7,10 +7,10 @@
 namespace entropix {
 namespace {
 
-#if defined(__AVX2__) && !defined(__AVX512F__)
-constexpr int kRows = 4;  // accumulators for kRows x kVectors vectors must fit into 16 registers
-#else
+#if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kRows = kQueryRows;
+#else
+constexpr int kRows = 4;  // accumulators for kRows x kVectors vectors must fit into 16 registers
 #endif
 constexpr int kVectors = 2;
 

@@ -1,10 +1,13 @@
 """Neighbour distances of every prefix of a nested code in one pass: the squared distance only accumulates."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from entropix import _native
 from entropix.ops._checks import check_finite, check_k, check_points
 
 __all__ = ["prefix_knn"]
@@ -35,7 +38,7 @@ def prefix_knn(x: Tensor, k: int, prefixes: Sequence[int] | None = None, mean_lo
     check_points("x", x, (2,))
     check_k(k, x.shape[0], True)
     chosen = list(range(1, x.shape[1] + 1)) if prefixes is None else [int(p) for p in prefixes]
-    ascending = all(a < b for a, b in zip(chosen, chosen[1:], strict=False))
+    ascending = all(a < b for a, b in pairwise(chosen))
     if not chosen or not ascending or chosen[0] < 1 or chosen[-1] > x.shape[1]:
         raise ValueError(f"prefixes must ascend strictly within 1..{x.shape[1]}, got {chosen}")
     return torch.ops.entropix.prefix_knn(x, k, chosen, mean_log)
@@ -53,6 +56,13 @@ def _fake(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
 
 @torch.library.register_kernel("entropix::prefix_knn", "cpu")
 def _cpu(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
+    x = x.contiguous()
     check_finite("x", x)
-    rows = torch.stack([torch.ops.entropix.knn(x[:, :d], None, k, "euclidean")[0][:, -1] for d in prefixes])
-    return rows.double().log().mean(1) if mean_log else rows
+    out = _fake(x, k, prefixes, mean_log)
+    _native.load().prefix_knn_cpu(*_arguments(x, k, prefixes, mean_log, out), torch.get_num_threads())
+    return out
+
+
+def _arguments(x: Tensor, k: int, prefixes: list[int], mean_log: bool, out: Tensor) -> tuple[Any, ...]:
+    rows, logs = (0, out.data_ptr()) if mean_log else (out.data_ptr(), 0)
+    return (x.data_ptr(), *x.shape, k, prefixes, x.dtype == torch.float64, rows, logs)
