@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -81,27 +82,29 @@ def prepare(
     labels: Sequence[int],
     groups: Sequence[str],
 ) -> Block:
-    """Check, reduce to grey where it is grey, and resize b images float32 (b, c, h, w) of one shape."""
+    """Check, resize, and reduce to grey where it is grey, b images float32 (b, c, h, w) of one shape."""
     height, width = pixels.shape[-2:]
     if height < 2 or width < 2 or pixels.shape[1] < 1:
         reason = f"{pixels.shape[1]} channel(s) of {height} x {width} pixels; at least 2 x 2 are needed"
         return Block(torch.empty(0), unreadable=[(name, reason) for name in names])
-    images = torch.from_numpy(pixels)
-    bad = (~torch.isfinite(images)).flatten(1).sum(1).tolist()
-    total = images[0].numel()
-    reason = "{} of its {} values are NaN or infinite (as float32); replace them by finite numbers"
-    unreadable = [(names[i], reason.format(count, total)) for i, count in enumerate(bad) if count]
-    keep = [i for i, count in enumerate(bad) if not count]
-    if not keep:
-        return Block(torch.empty(0), unreadable=unreadable)
-    if unreadable:
-        images = images[keep]
-    low, high = (float(value) for value in torch.aminmax(images))
+    # numpy for what touches every pixel: small torch operations are slow on busy cores
+    low, high = float(pixels.min()), float(pixels.max())
+    keep, unreadable = list(range(len(pixels))), []
+    if not math.isfinite(low + high):
+        bad = (~np.isfinite(pixels)).reshape(len(pixels), -1).sum(1).tolist()
+        reason = "{} of its {} values are NaN or infinite (as float32); replace them by finite numbers"
+        unreadable = [(names[i], reason.format(bad[i], pixels[i].size)) for i in keep if bad[i]]
+        keep = [i for i in keep if not bad[i]]
+        if not keep:
+            return Block(torch.empty(0), unreadable=unreadable)
+        pixels = pixels[keep]
+        low, high = float(pixels.min()), float(pixels.max())
+    images = resize(torch.from_numpy(pixels), image_size)
     coloured = count_coloured(images, scale) if images.shape[1] == 3 else 0
     if images.shape[1] == 3 and channels != 3 and (channels == 1 or not coloured):
         images = to_grey(images)
     return Block(
-        images=resize(images, image_size),
+        images=images,
         names=[names[i] for i in keep],
         labels=[labels[i] for i in keep],
         groups=[groups[i] for i in keep],
