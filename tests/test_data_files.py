@@ -7,6 +7,8 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from nibabel.testing import data_path
 from PIL import Image
 from pydicom.data import get_testdata_file
@@ -302,6 +304,42 @@ def test_other_volumes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"1 unreadable: c.nii#2: 3 of its 64 values are NaN"):
         read(save_nifti(tmp_path / "c.nii", volume))
     assert len(read(tmp_path / "c.nii", skip_unreadable=True)) == 4
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Small whole files, by name."""
+    folder = tmp_path_factory.mktemp("originals")
+    image = np.random.default_rng(0).integers(0, 256, (20, 24), dtype=np.uint8)
+    for name in ("a.png", "a.jpg", "a.tif"):
+        Image.fromarray(image).save(folder / name)
+    save_nifti(folder / "a.nii", image[None].astype(np.float32))
+    save_nifti(folder / "a.nii.gz", image[None].astype(np.float32))
+    np.savez(folder / "a.npz", images=image[None], labels=np.zeros(1))
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for name in ("MR_small_RLE.dcm", "examples_palette.dcm"):
+        files[name] = Path(get_testdata_file(name)).read_bytes()
+    return files
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_ends_in_images_or_data_error(
+    originals: dict[str, bytes], tmp_path: Path, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(originals)))
+    content = bytearray(originals[name])
+    place = st.integers(0, min(len(content), 2000) - 1)
+    for at in data.draw(st.lists(place, max_size=4)):
+        content[at] = data.draw(st.sampled_from([0, 1, 127, 128, 255]))
+    if data.draw(st.booleans()):
+        del content[data.draw(place) :]
+    (tmp_path / name).write_bytes(content)
+    try:
+        images = read(tmp_path / name, image_size=8)
+    except DataError:
+        return
+    assert torch.isfinite(images.images).all()
 
 
 def test_tiny_images_are_refused(tmp_path: Path) -> None:

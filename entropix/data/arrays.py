@@ -117,7 +117,8 @@ def load_archive(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]
     try:
         if path.suffix.lower() == ".npy":
             return np.load(path, mmap_mode="r", allow_pickle=False), None
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here: np.load leaves a file that it cannot read open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             keys = archive.files
             for images, labels in ((f"{split}_images", f"{split}_labels"), ("images", "labels")):
                 if images in keys:
