@@ -1,3 +1,29 @@
-"""entropix: autoencoder anomaly detection whose latent dimension follows the entropy of normal images."""
+"""entropix: autoencoder anomaly detection whose latent dimension follows the entropy of normal images.
+
+detector = entropix.fit("path/to/normal/images")
+detector.latent_dim_, detector.entropy_
+detector.anomaly_score(images)        # nats, higher is more anomalous
+"""
 
 __version__ = "0.1.0"
+
+from entropix import data, datasets, estimators, models
+from entropix.detector import EntropixDetector, load
+from entropix.estimators import entropy, intrinsic_dimension
+from entropix.fitting import fit
+from entropix.sweeping import Sweep, sweep
+
+__all__ = [
+    "EntropixDetector",
+    "Sweep",
+    "__version__",
+    "data",
+    "datasets",
+    "entropy",
+    "estimators",
+    "fit",
+    "intrinsic_dimension",
+    "load",
+    "models",
+    "sweep",
+]

@@ -1,0 +1,43 @@
+"""Progress on standard error: a bar on a terminal, silence elsewhere."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import rich.progress
+from rich.console import Console
+
+
+class Progress:
+    """A bar over `total` steps; nothing is shown unless `enabled` and standard error is a terminal."""
+
+    def __init__(self, description: str, total: int, enabled: bool = True) -> None:
+        console = Console(stderr=True)
+        self._bar = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TextColumn("{task.fields[note]}"),
+            rich.progress.TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not (enabled and console.is_terminal),
+        )
+        self._task = self._bar.add_task(description, total=total, note="")
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def epoch(self, done: int, loss: float) -> None:
+        """`done` epochs are over, the last with mean loss `loss`."""
+        self._bar.update(self._task, completed=done, note=f"loss {loss:.4g}")
+
+    def message(self, text: str) -> None:
+        """Replace the description."""
+        self._bar.update(self._task, description=text, note="")

@@ -1,0 +1,234 @@
+"""`entropix.fit`: images in, fitted detector out."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import entropix
+from entropix import storage
+from entropix.console import Progress
+from entropix.data import DataError, ImageSet, read
+from entropix.detector import BATCH_SIZE, EntropixDetector
+from entropix.device import resolve_device
+from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.scoring import LatentModel, ResidualModel
+from entropix.selection import Curve, choose
+from entropix.split import split
+from entropix.training import BATCH_SIZE as TRAINING_BATCH
+from entropix.training import NestedError, squared_error, train
+
+DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
+PRESENTATIONS = 250_000  # the paper's 250 epochs, for a thousand images
+FEWEST_HELD_OUT = 16
+
+
+class FitWarning(UserWarning):
+    """Something about the data that the fit went on with."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Images on [-1, 1] on the device, split."""
+
+    train: Tensor  # (n_train, c, s, s), twins included
+    distinct: Tensor  # (n_distinct, c, s, s): the distinct images of train
+    held_out: Tensor  # (n_held_out, c, s, s), distinct
+    value_range: tuple[float, float] | None
+    n: int
+    n_merged: int
+    channels: int
+
+
+def fit(
+    dataset: Any,
+    *,
+    latent_dim: int | str = "auto",
+    image_size: int = 64,
+    epochs: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    out: str | Path | None = None,
+    progress: bool = True,
+    skip_unreadable: bool = False,
+    overwrite: bool = False,
+) -> EntropixDetector:
+    """Fit an anomaly detector to normal images; the size of its code is chosen from them too.
+
+    Args:
+        dataset: normal images: a folder, file, archive, array, tensor, list or torch `Dataset`
+            (`entropix.data.read` lists all). Images that are labelled abnormal are left out.
+        latent_dim: d, or "auto": train one nested autoencoder, measure every d of 1, 2, 4, ..., 128 and keep the
+            one where the code holds what normal images have in common and not more (`entropix.selection`).
+        image_size: images are resized to image_size x image_size pixels, a multiple of 16.
+        epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
+        seed: of the split, the initial weights and the order of the images. The same seed, data, device and
+            versions give the same detector.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        out: folder to save the detector to, checked before any work and written at the end.
+        progress: show a progress bar on standard error, if that is a terminal.
+        skip_unreadable: leave out files that cannot be read, and images of one constant value.
+        overwrite: let `out` be a folder that already holds a model.
+
+    Raises:
+        DataError: unreadable, constant or too few images; the message says what to do.
+        ValueError: an argument out of its range.
+        FileExistsError: `out` is in use.
+    """
+    _check_arguments(latent_dim, epochs)
+    target = resolve_device(device)
+    if out is not None:
+        storage.check_free(Path(out), overwrite)
+    data = read(dataset, image_size=image_size, skip_unreadable=skip_unreadable, progress=progress)
+    prepared = prepare(data, seed, target, skip_unreadable)
+    epochs = epochs or default_epochs(len(prepared.train))
+    bar = Progress("training", epochs, enabled=progress)
+    detector = (
+        _fit_nested(prepared, epochs, seed, bar)
+        if latent_dim == "auto"
+        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, anneal=True)
+    )
+    detector.settings_ |= settings(data, epochs, seed, target) | {"latent_dim": latent_dim}
+    if out is not None:
+        detector.save(out, overwrite=overwrite)
+    return detector
+
+
+def prepare(data: ImageSet, seed: int, device: torch.device, skip_constant: bool) -> Prepared:
+    """Check, scale and split images for training."""
+    constant = data.constant()
+    if len(constant) == len(data) or (len(constant) and not skip_constant):
+        names = ", ".join(data.names[i] for i in constant[:5]) + (", ..." if len(constant) > 5 else "")
+        raise DataError(
+            f"{data.source}: {len(constant)} of {len(data)} images have one constant value and show nothing: {names}. "
+            "Remove them, or leave them out with skip_unreadable=True (--skip-unreadable)"
+        )
+    data = data.subset(np.setdiff1d(np.arange(len(data)), constant))
+    value_range = data.value_range()
+    images = data.scaled(value_range) * 2 - 1
+    if len(images) < TRAINING_BATCH + FEWEST_HELD_OUT:
+        raise DataError(
+            f"{data.source}: {len(images)} images; at least {TRAINING_BATCH + FEWEST_HELD_OUT} are needed: "
+            f"{TRAINING_BATCH} to train on (one batch) and {FEWEST_HELD_OUT} to hold out"
+        )
+    training, held_out, distinct = split(images, data.groups, seed)
+    if len(training) < TRAINING_BATCH or len(held_out) < FEWEST_HELD_OUT:
+        raise DataError(
+            f"{data.source}: {len(images)} images in {len(set(data.groups))} groups, {len(distinct)} of them distinct, "
+            f"leave {len(training)} for training and {len(held_out)} held out; at least {TRAINING_BATCH} and "
+            f"{FEWEST_HELD_OUT} are needed: add images of other patients or volumes"
+        )
+    n_merged = len(images) - len(distinct)
+    if n_merged:
+        warnings.warn(
+            f"{n_merged} of {len(images)} images are copies or near-copies of others; they are kept for training, and "
+            "entropies are taken over the distinct ones",
+            FitWarning,
+            stacklevel=3,
+        )
+    images = images.to(device)
+    return Prepared(
+        train=images[training],
+        distinct=images[np.intersect1d(training, distinct)],
+        held_out=images[held_out],
+        value_range=value_range,
+        n=len(images),
+        n_merged=n_merged,
+        channels=images.shape[1],
+    )
+
+
+def fit_fixed(
+    data: Prepared, latent_dim: int, epochs: int, seed: int, bar: Progress, *, anneal: bool
+) -> EntropixDetector:
+    """The paper's autoencoder of one d, with the models of its residuals and codes."""
+    torch.manual_seed(seed)
+    model = Autoencoder(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
+    with bar:
+        losses = train(
+            model,
+            data.train,
+            squared_error(model),
+            epochs=epochs,
+            seed=seed,
+            anneal=anneal,
+            on_epoch=bar.epoch,
+        )
+    return _finish(model, data, losses)
+
+
+def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> EntropixDetector:
+    torch.manual_seed(seed)
+    nested = NestedAutoencoder(DIMS, data.channels, data.train.shape[-1]).to(data.train.device)
+    with bar:
+        losses = train(
+            nested,
+            data.train,
+            NestedError(nested),
+            epochs=epochs,
+            seed=seed,
+            anneal=True,
+            on_epoch=bar.epoch,
+        )
+        bar.message("choosing d")
+        curve = Curve(data.distinct, data.held_out, seed)
+        points = curve.measure(nested)
+    choice = choose(points, curve.entropy)
+    detector = _finish(nested.truncate(choice.latent_dim), data, losses)
+    detector.entropy_ = curve.entropy
+    detector.curve_ = [point.to_dict() for point in points]
+    detector.reason_ = choice.reason
+    return detector
+
+
+def _finish(model: Autoencoder, data: Prepared, losses: list[float]) -> EntropixDetector:
+    codes = [_batched(model.encode, x) for x in (data.distinct, data.held_out)]
+    with torch.no_grad():
+        residual = ResidualModel.fit(data.held_out, _batched(model, data.held_out))
+        latent = LatentModel.fit(*codes)
+    counts = {
+        "n_images": data.n,
+        "n_merged": data.n_merged,
+        "n_train": len(data.train),
+        "n_held_out": len(data.held_out),
+    }
+    return EntropixDetector(model, residual, latent, data.value_range, history_=losses, settings_=dict(counts))
+
+
+@torch.no_grad()
+def _batched(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return torch.cat([function(batch) for batch in x.split(BATCH_SIZE)])
+
+
+def default_epochs(n: int) -> int:
+    """Passes over n training images that show 250,000 images in all, between 25 and 600 (the paper's most)."""
+    return min(600, max(25, round(PRESENTATIONS / n)))
+
+
+def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
+    """What it takes to repeat a fit."""
+    return {
+        "data": data.source,
+        "unreadable": [list(entry) for entry in data.unreadable],
+        "epochs": epochs,
+        "seed": seed,
+        "device": str(device),
+        "entropix": entropix.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _check_arguments(latent_dim: int | str, epochs: int | None) -> None:
+    if latent_dim != "auto" and not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
+        raise ValueError(f"latent_dim={latent_dim!r}; expected 'auto' or a whole number of at least 1")
+    if epochs is not None and not (isinstance(epochs, int | np.integer) and epochs >= 1):
+        raise ValueError(f"epochs={epochs!r}; expected a whole number of at least 1, or None")

@@ -1,0 +1,64 @@
+"""Scores and heat maps as files."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from entropix.data import ImageSet
+from entropix.detector import EntropixDetector
+from entropix.metrics import detection_metrics
+
+COLUMNS = ("path", "label", "surprisal", "residual")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """terms: scores (n,) by name; metrics: AUC and AP by score, where labels are known."""
+
+    terms: dict[str, np.ndarray]
+    metrics: dict[str, dict[str, float]]
+
+
+def score(detector: EntropixDetector, images: ImageSet) -> Scored:
+    """Scores of images, and how well they separate those of known label."""
+    terms = detector.explain(images)
+    metrics = {name: detection_metrics(images.labels, terms[name]) for name in ("surprisal", "residual")}
+    return Scored(terms, {name: values for name, values in metrics.items() if values})
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raise FileExistsError unless `path` may be written."""
+    taken = path.exists() and not (path.is_dir() and not any(path.iterdir()))
+    if taken and not overwrite:
+        raise FileExistsError(f"{path} exists; choose another path, or replace it with --overwrite")
+
+
+def write_scores(path: Path, images: ImageSet, terms: dict[str, np.ndarray]) -> None:
+    """A CSV file with one row per image; the label is empty where unknown."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        scores = zip(terms["surprisal"].tolist(), terms["residual"].tolist(), strict=True)
+        for name, label, (surprisal, residual) in zip(images.names, images.labels.tolist(), scores, strict=True):
+            writer.writerow([name, "" if label < 0 else label, repr(surprisal), repr(residual)])
+    partial.replace(path)
+
+
+def write_heatmaps(folder: Path, detector: EntropixDetector, images: ImageSet) -> None:
+    """A PNG per image, in the image's own size; one colour scale for all of them, so that they compare."""
+    import matplotlib
+    from PIL import Image
+
+    maps = detector.heatmap(images)
+    top = float(np.quantile(np.concatenate([one.ravel() for one in maps]), 0.999)) or 1.0
+    colours = matplotlib.colormaps["inferno"]
+    for name, one in zip(images.names, maps, strict=True):
+        path = folder / f"{name.replace('#', '_')}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(colours(one / top, bytes=True)[..., :3]).save(path)

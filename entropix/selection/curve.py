@@ -1,0 +1,118 @@
+"""What is measured at every candidate d.
+
+*Entropy.* Differential entropies of different spaces don't compare, so H(X_n) and the entropy that a code of
+dimension d keeps are taken in one space with one estimator: Kozachenko-Leonenko on a manifold, same images,
+same k, same intrinsic dimension m (that of the normal images). Biases are shared and cancel in the difference
+H(X_n) - H(X^_d) = m <ln rho_k(x) / rho_k(x^)>. The space is the signal subspace of the normal images
+(`SignalSpace`): in raw pixels the noise of thousands of them would make up the nearest-neighbour distances.
+
+*Visibility.* Proposition 2 of Cai et al. (MICCAI 2024) asks the code for all of the normal information and
+none of the abnormal. Both failures meet in the residual: normal content that the code misses is noise in it,
+foreign content that the code follows is signal lost from it. So foreign content is added to held-out normal
+images, and the visibility of d is the probability that the squared error of a changed image is above that of
+a normal one (the area under the ROC curve), averaged over the families. It lies between 0.5 and 1.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from entropix.estimators import Entropy, EstimatorWarning, entropy, intrinsic_dimension
+from entropix.estimators.kozachenko import kl_local, log_radii
+from entropix.models import NestedAutoencoder
+from entropix.ops import reconstruction_error
+from entropix.selection.perturbations import perturbations
+from entropix.selection.signal import SignalSpace
+
+NEIGHBOURS = 5
+MOST_IMAGES = 2000  # for entropies: their standard error is then far below the differences of interest
+MOST_HELD_OUT = 500  # for visibilities
+DRAWS = 4  # of each perturbation
+
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One candidate d. Entropies in nats, errors are mean squared errors of images on [-1, 1].
+
+    entropy_images and visibility_images hold the contribution of each image, for paired comparisons between
+    candidates: entropy is the mean of the one, visibility that of the other.
+    """
+
+    latent_dim: int
+    entropy: float
+    entropy_stderr: float
+    error_train: float
+    error_held_out: float
+    visibility: float
+    visibility_stderr: float
+    entropy_images: Tensor
+    visibility_images: Tensor
+
+    def to_dict(self) -> dict[str, float]:
+        """Numbers only."""
+        return {name: value for name, value in asdict(self).items() if not name.endswith("_images")}
+
+
+class Curve:
+    """Measures candidates on distinct training images and held-out normal images, (n, c, s, s) on [-1, 1].
+
+    Attributes:
+        entropy: H(X_n) in the signal subspace, with its interval and intrinsic dimension.
+    """
+
+    def __init__(self, train: Tensor, held_out: Tensor, seed: int) -> None:
+        self.train, self.held_out = train, held_out[:MOST_HELD_OUT]
+        self.foreign = [images for _, images in perturbations(self.held_out, DRAWS, seed)]
+        self.space = SignalSpace.of(train[:MOST_IMAGES])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EstimatorWarning)  # twins were merged and reported before
+            x = self.space.project(train[:MOST_IMAGES])
+            m = intrinsic_dimension(x, method="mle").value
+            self.entropy: Entropy = entropy(x, k=NEIGHBOURS, method="manifold", dimension=m)
+
+    @torch.no_grad()
+    def measure(self, model: NestedAutoencoder) -> list[CurvePoint]:
+        """One point per candidate d of the model, ascending."""
+        codes = [_batched(model.encode, x) for x in (self.train, self.held_out, *self.foreign)]
+        return [self._point(model, codes, d) for d in model.dims]
+
+    def _point(self, model: NestedAutoencoder, codes: list[Tensor], d: int) -> CurvePoint:
+        train_hat, normal_hat, *foreign_hat = (_batched(lambda z: model.decode_prefix(z, d), z) for z in codes)
+        h = self._reconstruction_entropy(train_hat[:MOST_IMAGES])
+        normal = reconstruction_error(self.held_out, normal_hat)
+        ordered = normal.sort().values
+        above = torch.zeros_like(normal)
+        for images, images_hat in zip(self.foreign, foreign_hat, strict=True):
+            changed = reconstruction_error(images, images_hat)
+            above += torch.searchsorted(ordered, changed) / len(ordered) / len(self.foreign)
+        return CurvePoint(
+            latent_dim=d,
+            entropy=h.mean().item(),
+            entropy_stderr=(h.std() / len(h) ** 0.5).item(),
+            error_train=reconstruction_error(self.train, train_hat).mean().item(),
+            error_held_out=normal.mean().item(),
+            visibility=above.mean().item(),
+            visibility_stderr=(above.std() / len(above) ** 0.5).item(),
+            entropy_images=h,
+            visibility_images=above,
+        )
+
+    def _reconstruction_entropy(self, x_hat: Tensor) -> Tensor:
+        """Contribution of every reconstruction, (n,), to their entropy at the m of the normal images.
+
+        `kl_local` and not `entropy`: a short code may put two images on one reconstruction, which is what the
+        comparison is to see, not a twin to be merged.
+        """
+        radii = log_radii(self.space.project(x_hat).double(), NEIGHBOURS).kth
+        return kl_local(radii, NEIGHBOURS, self.entropy.dimension)
+
+
+def _batched(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return torch.cat([function(batch) for batch in x.split(BATCH_SIZE)])

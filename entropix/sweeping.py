@@ -1,0 +1,183 @@
+"""`entropix.sweep`: the paper's baseline, one training per d and seed, scored on labelled test images."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from entropix.console import Progress
+from entropix.data import DataError, ImageSet, read
+from entropix.detector import EntropixDetector
+from entropix.device import resolve_device
+from entropix.fitting import DIMS, default_epochs, fit_fixed, prepare, settings
+from entropix.metrics import detection_metrics
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One training. Errors are mean squared errors of images on [-1, 1]; None where there are no such images."""
+
+    latent_dim: int
+    seed: int
+    auc: float | None
+    ap: float | None
+    error_train: float
+    error_test_normal: float | None
+    error_test_abnormal: float | None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Result of `sweep`: `rows`, one per training, and every training's detector."""
+
+    rows: list[SweepRow]
+    detectors: dict[tuple[int, int], EntropixDetector] = field(repr=False)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def detector(self, latent_dim: int, seed: int = 0) -> EntropixDetector:
+        """The detector of one training.
+
+        Raises:
+            KeyError: there was no such training.
+        """
+        if (latent_dim, seed) not in self.detectors:
+            raise KeyError(f"no training with d = {latent_dim}, seed = {seed}; there are {sorted(self.detectors)}")
+        return self.detectors[latent_dim, seed]
+
+    def table(self) -> list[dict[str, float]]:
+        """Mean and standard deviation over seeds for every d, as Table 1 and Figure 3 of the paper."""
+        summary = []
+        for d in dict.fromkeys(row.latent_dim for row in self.rows):
+            of_d = [asdict(row) for row in self.rows if row.latent_dim == d]
+            entry: dict[str, float] = {"latent_dim": d}
+            for name in ("auc", "ap", "error_train", "error_test_normal", "error_test_abnormal"):
+                values = [row[name] for row in of_d if row[name] is not None]
+                if values:
+                    entry[name] = float(np.mean(values))
+                    entry[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+            summary.append(entry)
+        return summary
+
+    def best(self) -> dict[str, float] | None:
+        """The entry of `table` with the highest AUC: the oracle that sees the labels. None without labels."""
+        scored = [entry for entry in self.table() if "auc" in entry]
+        return max(scored, key=lambda entry: entry["auc"], default=None)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `sweep.csv` (rows) and `sweep.json` (table, rows, settings) to a new or empty folder."""
+        folder = Path(folder)
+        check_sweep_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [asdict(row) for row in self.rows]
+        with (folder / "sweep.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        document = {"settings": self.settings, "table": self.table(), "rows": rows}
+        (folder / "sweep.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+        return folder
+
+
+def sweep(
+    train: Any,
+    test: Any = None,
+    labels: Sequence[int] | None = None,
+    *,
+    dims: Sequence[int] = DIMS,
+    seeds: Sequence[int] = (0,),
+    image_size: int = 64,
+    epochs: int | None = None,
+    device: str = "auto",
+    progress: bool = True,
+    skip_unreadable: bool = False,
+    on_row: Callable[[SweepRow], None] | None = None,
+) -> Sweep:
+    """Train the paper's autoencoder once per d and seed (Cai et al., MICCAI 2024, Table 1 and Figure 3).
+
+    Args:
+        train: normal images, as for `entropix.fit`.
+        test: test images. None: those that `train` names itself (a `data.json`, a `test` folder), if any.
+        labels: of the test images, 0 normal and 1 abnormal, where the source doesn't know them.
+        dims: the candidates d.
+        seeds: one training per d and seed.
+        image_size, epochs, device, progress, skip_unreadable: as for `entropix.fit`. Each training sees the same
+            four fifths of the images as `fit` with that seed, for as many epochs, with the paper's recipe
+            (constant learning rate).
+        on_row: called after every training.
+
+    The labels only score; they choose nothing but `Sweep.best`, which is what nobody has in practice.
+
+    Raises:
+        DataError: as for `fit`; and labels that don't fit the test images.
+    """
+    if not dims or not seeds:
+        raise ValueError(f"dims={dims!r}, seeds={seeds!r}; expected at least one of each")
+    target = resolve_device(device)
+    options: dict[str, Any] = {
+        "image_size": image_size,
+        "skip_unreadable": skip_unreadable,
+        "progress": progress,
+    }
+    images = read(train, split="train", **options)
+    tests = _test_images(train, test, labels, options | {"channels": images.images.shape[1]})
+    rows, detectors = [], {}
+    for seed in seeds:
+        data = prepare(images, seed, target, skip_unreadable)
+        n_epochs = epochs or default_epochs(len(data.train))
+        for d in dims:
+            bar = Progress(f"d = {d}, seed {seed}", n_epochs, enabled=progress)
+            detector = fit_fixed(data, d, n_epochs, seed, bar, anneal=False)
+            detector.settings_ |= settings(images, n_epochs, seed, target) | {"latent_dim": d}
+            detectors[d, seed] = detector
+            rows.append(_row(detector, d, seed, images, tests))
+            if on_row is not None:
+                on_row(rows[-1])
+    return Sweep(rows, detectors, settings(images, n_epochs, seeds[0], target) | {"seeds": list(seeds)})
+
+
+def check_sweep_folder(folder: Path) -> None:
+    """Raise FileExistsError unless a sweep may be written to `folder`."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} exists and is not an empty folder; choose a new one")
+
+
+def _row(detector: EntropixDetector, d: int, seed: int, train: ImageSet, tests: ImageSet | None) -> SweepRow:
+    error_train = float(detector.anomaly_score(train, "residual").mean())
+    if tests is None:
+        return SweepRow(d, seed, None, None, error_train, None, None)
+    errors = detector.anomaly_score(tests, "residual")
+    metrics = detection_metrics(tests.labels, errors)
+    normal, abnormal = (errors[tests.labels == label] for label in (0, 1))
+    return SweepRow(
+        d,
+        seed,
+        metrics.get("auc"),
+        metrics.get("ap"),
+        error_train,
+        float(normal.mean()) if len(normal) else None,
+        float(abnormal.mean()) if len(abnormal) else None,
+    )
+
+
+def _test_images(train: Any, test: Any, labels: Sequence[int] | None, options: dict[str, Any]) -> ImageSet | None:
+    if test is None and labels is not None:
+        raise DataError("labels without test images; give both")
+    tests = read(train if test is None else test, split="test", **options)
+    if test is None and not (tests.labels == 1).any():
+        return None  # a source without a test split of its own
+    if labels is None:
+        return tests
+    known = np.asarray(labels)
+    if known.shape != (len(tests),) or not np.isin(known, (0, 1)).all():
+        raise DataError(
+            f"labels of shape {known.shape} with values {np.unique(known)[:5]}; expected {len(tests)} of 0 (normal) and "
+            "1 (abnormal)"
+        )
+    tests.labels[:] = known
+    return tests

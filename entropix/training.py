@@ -1,0 +1,116 @@
+"""The training loop, for the paper's autoencoder and for the nested one.
+
+Everything is in memory: images are a tensor on the model's device, a batch is an index. The recipe is the
+paper's (Adam, learning rate 1e-3, batches of 64, squared error); `anneal` lets the learning rate fall to zero
+along a half cosine, which the paper's baseline does not and the nested training does.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from entropix.models import Autoencoder, NestedAutoencoder
+
+BATCH_SIZE = 64
+LEARNING_RATE = 1e-3
+
+Objective = Callable[[Tensor, torch.Generator], Tensor]
+"""Scalar loss of a batch (n, c, h, w); the generator (on the CPU) is the source of any randomness in it."""
+
+
+def train(
+    model: nn.Module,
+    images: Tensor,
+    objective: Objective,
+    *,
+    epochs: int,
+    seed: int,
+    anneal: bool = False,
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> list[float]:
+    """Train `model` in place and leave it in evaluation mode.
+
+    Args:
+        model: the module whose parameters `objective` depends on, on the device of `images`.
+        images: (n, c, h, w) on [-1, 1], n at least 64. The last, incomplete batch of an epoch is left out: batch
+            normalisation would see it with too few images.
+        objective: see `Objective`.
+        on_epoch: called with the number of epochs done and the mean loss of the last.
+
+    Returns:
+        The mean loss of each epoch.
+
+    Raises:
+        FloatingPointError: the loss became NaN or infinite.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    batches = len(images) // BATCH_SIZE
+    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, fused=True)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * batches) if anneal else None
+    images = images.contiguous(memory_format=torch.channels_last)
+    model.to(memory_format=torch.channels_last).train()
+    losses: list[float] = []
+    for epoch in range(epochs):
+        order = torch.randperm(len(images), generator=generator).to(images.device)
+        total = torch.zeros((), device=images.device)
+        for batch in order[: batches * BATCH_SIZE].view(batches, BATCH_SIZE):
+            optimizer.zero_grad()
+            loss = objective(images[batch], generator)
+            loss.backward()
+            optimizer.step()
+            if decay is not None:
+                decay.step()
+            total += loss.detach()
+        losses.append(total.item() / batches)
+        if not torch.isfinite(total):
+            raise FloatingPointError(
+                f"the training loss became {losses[-1]} in epoch {epoch + 1} of {epochs}; check the images for "
+                "extreme values"
+            )
+        if on_epoch is not None:
+            on_epoch(epoch + 1, losses[-1])
+    model.eval()
+    return losses
+
+
+def squared_error(model: Autoencoder) -> Objective:
+    """The paper's objective (equation 1): the mean squared error of the reconstruction."""
+    return lambda batch, _: nn.functional.mse_loss(model(batch), batch)
+
+
+class NestedError:
+    """Objective of the nested autoencoder: sum over prefixes d of ln(mean squared error of prefix d).
+
+    A Gaussian residual of unknown variance costs (p / 2) ln(error) nats, so in this sum every prefix counts by
+    its relative error. The plain sum would be ruled by the shortest prefixes, whose errors are several times
+    larger, and leave the long ones behind. Each batch estimates the gradient: half of its images go through the
+    whole code, the others through prefixes drawn uniformly, and each squared error is divided by the running
+    mean of its prefix.
+    """
+
+    MEMORY = 0.9  # of the running means, per batch
+
+    def __init__(self, model: NestedAutoencoder) -> None:
+        device = model.to_code.weight.device
+        self.model = model
+        self.dims = torch.tensor(model.dims, device=device)
+        self.mean_error = torch.zeros(len(model.dims), device=device)  # 0: this prefix not met yet
+
+    def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        last = len(self.dims) - 1
+        drawn = torch.randint(last + 1, (len(batch),), generator=generator).to(batch.device)
+        drawn[: len(batch) // 2] = last
+        reconstruction = self.model.decode_prefix(self.model.encode(batch), self.dims[drawn])
+        error = (reconstruction - batch).square().flatten(1).mean(1)
+        self._update(drawn, error.detach())
+        return (error / self.mean_error[drawn]).mean()
+
+    def _update(self, drawn: Tensor, error: Tensor) -> None:
+        total = torch.zeros_like(self.mean_error).index_add_(0, drawn, error)
+        count = torch.bincount(drawn, minlength=len(self.dims))
+        current = total / count.clamp(min=1)
+        blended = torch.where(self.mean_error > 0, self.MEMORY * self.mean_error + (1 - self.MEMORY) * current, current)
+        # an error of exactly zero would divide by zero
+        tiny = torch.finfo(error.dtype).tiny
+        self.mean_error = torch.where(count > 0, blended.clamp(min=tiny), self.mean_error)
