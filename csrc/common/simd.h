@@ -14,7 +14,7 @@
 namespace {
 
 // Vec<T>: a register R of `lanes` numbers. le() and lt() give one bit per lane; comparisons with NaN are false.
-// max(a, b) is b where either is NaN.
+// max(a, b) and min(a, b) are b where either is NaN.
 template <class T>
 struct Vec;
 
@@ -32,6 +32,7 @@ struct Vec<float> {
     static R fma(R a, R b, R c) { return _mm512_fmadd_ps(a, b, c); }
     static R abs(R a) { return _mm512_abs_ps(a); }
     static R max(R a, R b) { return _mm512_max_ps(a, b); }
+    static R min(R a, R b) { return _mm512_min_ps(a, b); }
     static uint32_t le(R a, R b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
     static uint32_t lt(R a, R b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 };
@@ -48,6 +49,7 @@ struct Vec<double> {
     static R fma(R a, R b, R c) { return _mm512_fmadd_pd(a, b, c); }
     static R abs(R a) { return _mm512_abs_pd(a); }
     static R max(R a, R b) { return _mm512_max_pd(a, b); }
+    static R min(R a, R b) { return _mm512_min_pd(a, b); }
     static uint32_t le(R a, R b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
     static uint32_t lt(R a, R b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
 };
@@ -66,6 +68,7 @@ struct Vec<float> {
     static R fma(R a, R b, R c) { return _mm256_fmadd_ps(a, b, c); }
     static R abs(R a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
     static R max(R a, R b) { return _mm256_max_ps(a, b); }
+    static R min(R a, R b) { return _mm256_min_ps(a, b); }
     static uint32_t le(R a, R b) { return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LE_OQ))); }
     static uint32_t lt(R a, R b) { return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ))); }
 };
@@ -82,6 +85,7 @@ struct Vec<double> {
     static R fma(R a, R b, R c) { return _mm256_fmadd_pd(a, b, c); }
     static R abs(R a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
     static R max(R a, R b) { return _mm256_max_pd(a, b); }
+    static R min(R a, R b) { return _mm256_min_pd(a, b); }
     static uint32_t le(R a, R b) { return uint32_t(_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LE_OQ))); }
     static uint32_t lt(R a, R b) { return uint32_t(_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ))); }
 };
@@ -105,6 +109,7 @@ struct Generic {
     static R sub(R a, R b) { return a - b; }
     static R abs(R a) { return a < R{} ? -a : a; }
     static R max(R a, R b) { return a > b ? a : b; }
+    static R min(R a, R b) { return a < b ? a : b; }
     static uint32_t le(R a, R b) { return bits(a <= b); }
     static uint32_t lt(R a, R b) { return bits(a < b); }
 

@@ -13,36 +13,34 @@ namespace entropix {
 namespace {
 
 constexpr int64_t kBlock = 64;   // queries that share one reading of the panels
+constexpr int64_t kSeedPanels = 16;  // on either side of a block's own
 constexpr int64_t kTasks = 256;  // shares of the points; each has its own sums of logarithms, added in order
 
 template <class T>
-PrefixPanel<T> choose(PrefixPanel<T> portable, PrefixPanel<T> avx2, PrefixPanel<T> avx512) {
+const PrefixKernels<T>& choose(const PrefixKernels<T>& portable, const PrefixKernels<T>& avx2,
+                               const PrefixKernels<T>& avx512) {
     const SimdLevel level = simd_level();
     return level == SimdLevel::avx512 ? avx512 : level == SimdLevel::avx2 ? avx2 : portable;
 }
 
-PrefixPanel<float> panel_function(float) {
 #if defined(__x86_64__)
+const PrefixKernels<float>& kernels(float) {
     return choose(prefix_float_portable, prefix_float_avx2, prefix_float_avx512);
-#else
-    return prefix_float_portable;
-#endif
 }
-
-PrefixPanel<double> panel_function(double) {
-#if defined(__x86_64__)
+const PrefixKernels<double>& kernels(double) {
     return choose(prefix_double_portable, prefix_double_avx2, prefix_double_avx512);
-#else
-    return prefix_double_portable;
-#endif
 }
+#else
+const PrefixKernels<float>& kernels(float) { return prefix_float_portable; }
+const PrefixKernels<double>& kernels(double) { return prefix_double_portable; }
+#endif
 
 // Short runs first: early on, many pairs are within reach of the thresholds, and few later.
 std::vector<Run> make_runs(const int64_t* prefixes, int64_t count) {
     std::vector<Run> runs;
     int64_t prefix = 0;
     for (int64_t begin = 0; begin < prefixes[count - 1];) {
-        const int64_t length = begin < 4 ? 1 : begin < 32 ? 4 : 8;
+        const int64_t length = begin < 4 ? 1 : begin < 48 ? 4 : 8;
         const int64_t end = std::min(begin + length, prefixes[count - 1]);
         const int64_t first = prefix;
         while (prefix < count && prefixes[prefix] <= end) ++prefix;
@@ -57,7 +55,8 @@ class BlockSearch {
   public:
     BlockSearch(const PrefixProblem<T>& problem, const PointTree<T>& points, const std::vector<Run>& runs)
         : p_(problem), points_(points), thresholds_(kBlock * problem.count),
-          lists_(kBlock * problem.count * problem.k), panel_(panel_function(T())) {
+          lists_(kBlock * problem.count * problem.k), minima_(kPrefixRows * problem.count * kPanel),
+          kernels_(kernels(T())) {
         block_ = {nullptr, 0, p_.d, p_.k, runs.data(), int64_t(runs.size()), p_.prefixes, p_.count,
                   thresholds_.data(), lists_.data()};
     }
@@ -69,8 +68,12 @@ class BlockSearch {
         std::fill(lists_.begin(), lists_.end(), std::numeric_limits<T>::infinity());
         std::fill(thresholds_.begin(), thresholds_.begin() + rows * p_.count, std::numeric_limits<T>::infinity());
         std::fill(thresholds_.begin() + rows * p_.count, thresholds_.end(), T(-1));
+        const int64_t own_begin = first / kPanel, own_end = (first + rows + kPanel - 1) / kPanel;
+        if (p_.k <= kSeedLimit)
+            kernels_.seed(block_, points_.packed.data(), std::max<int64_t>(0, own_begin - kSeedPanels),
+                          std::min(points_.panels, own_end + kSeedPanels), own_begin, own_end, minima_.data());
         // From the block's own panels outwards, as these are the nearest in the order of the tree.
-        for (int64_t away = 0, own = first / kPanel; away < points_.panels; ++away) {
+        for (int64_t away = 0, own = own_begin; away < points_.panels; ++away) {
             if (own - away >= 0) take(own - away, first);
             if (away > 0 && own + away < points_.panels) take(own + away, first);
         }
@@ -84,14 +87,15 @@ class BlockSearch {
 
   private:
     void take(int64_t panel, int64_t first) const {
-        panel_(block_, points_.packed.data() + panel * p_.d * kPanel, first - panel * kPanel);
+        kernels_.panel(block_, points_.packed.data() + panel * p_.d * kPanel, first - panel * kPanel);
     }
 
     const PrefixProblem<T>& p_;
     const PointTree<T>& points_;
     std::vector<T> thresholds_;  // [kBlock, count]
     std::vector<T> lists_;       // [kBlock, count, k]
-    PrefixPanel<T> panel_;
+    std::vector<T> minima_;      // scratch of the seed
+    const PrefixKernels<T>& kernels_;
     PrefixBlock<T> block_;
 };
 

@@ -10,6 +10,7 @@
 namespace entropix {
 
 constexpr int kPrefixRows = 4;  // query rows come in multiples of this
+constexpr int64_t kSeedLimit = 24;
 
 struct Run {
     int64_t begin, end;              // coordinates
@@ -24,15 +25,22 @@ struct PrefixBlock {
     int64_t run_count;
     const int64_t* prefixes;  // [count]
     int64_t count;
-    T* thresholds;            // [rows, count]: last entries of the lists; -1 in padding rows
+    T* thresholds;            // [rows, count]: upper bounds of the final distances; -1 in padding rows
     T* lists;                 // [rows, count, k]: squared distances, ascending
 };
 
-// Takes the points of one panel [d, kPanel] into the lists. Row r is itself the point of lane own + r, if there is one.
 template <class T>
-using PrefixPanel = void (*)(const PrefixBlock<T>& block, const T* panel, int64_t own);
+struct PrefixKernels {
+    // Lowers the thresholds to upper bounds of the final ones, from the panels [begin, end) without [own_begin,
+    // own_end): the k-th smallest of the 32 lanes' minima, as these are the distances of 32 different points. One
+    // instruction per comparison, where insertions into lists would cost a hundred. Needs k <= kSeedLimit.
+    void (*seed)(const PrefixBlock<T>& block, const T* panels, int64_t begin, int64_t end, int64_t own_begin,
+                 int64_t own_end, T* minima);  // minima: scratch [kPrefixRows, count, kPanel]
+    // Takes the points of one panel [d, kPanel] into the lists. Row r is itself the point of lane own + r, if any.
+    void (*panel)(const PrefixBlock<T>& block, const T* panel, int64_t own);
+};
 
-extern const PrefixPanel<float> prefix_float_portable, prefix_float_avx2, prefix_float_avx512;
-extern const PrefixPanel<double> prefix_double_portable, prefix_double_avx2, prefix_double_avx512;
+extern const PrefixKernels<float> prefix_float_portable, prefix_float_avx2, prefix_float_avx512;
+extern const PrefixKernels<double> prefix_double_portable, prefix_double_avx2, prefix_double_avx512;
 
 }  // namespace entropix

@@ -45,7 +45,54 @@ __attribute__((noinline)) void compare_run(const PrefixBlock<T>& b, int64_t row,
             const T value = sums[__builtin_ctz(near)];
             if (value < list[b.k - 1]) insert(list, b.k, value);
         }
-        threshold = list[b.k - 1];
+        if (list[b.k - 1] < threshold) threshold = list[b.k - 1];
+    }
+}
+
+// minima: scratch [kPrefixRows, count, kPanel].
+template <class T>
+void prefix_seed(const PrefixBlock<T>& b, const T* panels, int64_t begin, int64_t end, int64_t own_begin,
+                 int64_t own_end, T* minima) {
+    using V = Vec<T>;
+    const T slack = 1 + T(b.d + 4) * (sizeof(T) == 4 ? T(0x1p-23) : T(0x1p-52));
+    for (int64_t r = 0; r < b.rows; r += kPrefixRows) {
+        for (int64_t i = 0; i < kPrefixRows * b.count * kPanel; ++i) minima[i] = T(__builtin_inf());
+        for (int64_t panel = begin; panel < end; ++panel) {
+            if (panel >= own_begin && panel < own_end) continue;
+            for (int column = 0; column < kPanel; column += kVectors * V::lanes) {
+                const T* p = panels + panel * b.d * kPanel + column;
+                typename V::R sum[kPrefixRows][kVectors];
+                for (int i = 0; i < kPrefixRows; ++i)
+                    for (int v = 0; v < kVectors; ++v) sum[i][v] = V::set(0);
+                int64_t c = 0;
+                for (int64_t j = 0; j < b.count; ++j) {
+                    for (; c < b.prefixes[j]; ++c)
+                        for (int i = 0; i < kPrefixRows; ++i) {
+                            const auto qi = V::set(b.queries[(r + i) * b.d + c]);
+                            for (int v = 0; v < kVectors; ++v) {
+                                const auto t = V::sub(V::load(p + c * kPanel + v * V::lanes), qi);
+                                sum[i][v] = V::fma(t, t, sum[i][v]);
+                            }
+                        }
+                    for (int i = 0; i < kPrefixRows; ++i)
+                        for (int v = 0; v < kVectors; ++v) {
+                            T* least = minima + (i * b.count + j) * kPanel + column + v * V::lanes;
+                            V::store(least, V::min(sum[i][v], V::load(least)));
+                        }
+                }
+            }
+        }
+        for (int64_t i = 0; i < kPrefixRows; ++i)
+            for (int64_t j = 0; j < b.count; ++j) {
+                T* list = b.lists + ((r + i) * b.count + j) * b.k;
+                const T* least = minima + (i * b.count + j) * kPanel;
+                for (int lane = 0; lane < kPanel; ++lane)
+                    if (least[lane] < list[b.k - 1]) insert(list, b.k, least[lane]);
+                T& threshold = b.thresholds[(r + i) * b.count + j];
+                const T bound = list[b.k - 1] * slack + (sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022));
+                if (bound < threshold) threshold = bound;
+                for (int64_t place = 0; place < b.k; ++place) list[place] = T(__builtin_inf());
+            }
     }
 }
 

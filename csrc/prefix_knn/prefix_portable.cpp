@@ -1,6 +1,6 @@
 #include "prefix_knn/prefix_panel_body.h"
 
 namespace entropix {
-const PrefixPanel<float> prefix_float_portable = prefix_panel<float>;
-const PrefixPanel<double> prefix_double_portable = prefix_panel<double>;
+const PrefixKernels<float> prefix_float_portable = {prefix_seed<float>, prefix_panel<float>};
+const PrefixKernels<double> prefix_double_portable = {prefix_seed<double>, prefix_panel<double>};
 }  // namespace entropix
