@@ -35,9 +35,7 @@ def test_any_real_array(array: np.ndarray, size: int) -> None:
     scaled = images.scaled(images.value_range())
     assert scaled.min() >= 0
     assert scaled.max() <= 1
-    natural = array.dtype in (bool, np.uint8) or (
-        array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1
-    )
+    natural = array.dtype in (bool, np.uint8) or (array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1)
     assert images.natural_scale == natural
     assert images.inferred_scale == (natural and array.dtype.kind == "f")
 
@@ -80,9 +78,7 @@ def test_wrong_dtype(dtype: Any) -> None:
         read(np.zeros((2, 4, 4), dtype=dtype))
 
 
-@pytest.mark.parametrize(
-    "dtype", [torch.float16, torch.bfloat16, torch.float64, torch.uint8, torch.bool, torch.int64]
-)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.uint8, torch.bool, torch.int64])
 def test_tensors(dtype: torch.dtype) -> None:
     tensor = torch.tensor([0, 1]).repeat(3, 5, 4).to(dtype)
     images = read(tensor.requires_grad_() if dtype.is_floating_point else tensor, image_size=8)
@@ -125,6 +121,7 @@ def test_raw_values_are_scaled_by_the_training_set() -> None:
     test = read(np.array([[[-100, 0], [100, 400]]]), image_size=2)
     assert train.value_range() == (0, 200)
     assert test.scaled(train.value_range()).flatten().tolist() == [0, 0, 0.5, 1]
+    assert [read(np.array([[[low, 1.0]] * 2])).natural_scale for low in (0.0, -0.5)] == [True, False]
     # raw test images under a model of natural ones: no scale can be known
     with pytest.raises(DataError, match="raw values from -100 to 400, but training images on"):
         test.scaled(None)
@@ -256,9 +253,7 @@ def test_other_types(wrong: Any) -> None:
         read(wrong)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"image_size": 1}, {"image_size": 64.0}, {"split": "val"}, {"channels": 2}]
-)
+@pytest.mark.parametrize("wrong", [{"image_size": 1}, {"image_size": 64.0}, {"split": "val"}, {"channels": 2}])
 def test_wrong_arguments(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(DataError, match=f"{name}=.*expected"):

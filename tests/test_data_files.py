@@ -85,9 +85,7 @@ def test_same_image_in_every_format_gives_same_pixels(tmp_path: Path, grey: np.n
     assert not images.inferred_scale
     assert images.sizes.tolist() == [[40, 30]] * 10
     for image, name in zip(images.images, images.names, strict=True):
-        torch.testing.assert_close(
-            image, expected(grey, size), rtol=0, atol=1e-6, msg=lambda m, n=name: n + m
-        )
+        torch.testing.assert_close(image, expected(grey, size), rtol=0, atol=1e-6, msg=lambda m, n=name: n + m)
     from_array = read(grey[None], image_size=size).images[0]
     torch.testing.assert_close(from_array, expected(grey, size), rtol=0, atol=1e-7)
 
@@ -150,9 +148,7 @@ def test_colour_of_a_set(tmp_path: Path, rng: np.random.Generator, grey: np.ndar
     torch.testing.assert_close(images.images[0, 2], expected(colour[..., 2], 16)[0], rtol=0, atol=1e-6)
     assert torch.equal(images.images[3, 0], images.images[3, 2])
     luma = 0.299 * images.images[:, 0] + 0.587 * images.images[:, 1] + 0.114 * images.images[:, 2]
-    torch.testing.assert_close(
-        read(tmp_path, image_size=16, channels=1).images[:, 0], luma, rtol=0, atol=1e-5
-    )
+    torch.testing.assert_close(read(tmp_path, image_size=16, channels=1).images[:, 0], luma, rtol=0, atol=1e-5)
     assert read(tmp_path / "grey.png", channels=3).images.shape == (1, 3, 64, 64)
     # a coloured mark on one scan among many does not make the set coloured
     for i in range(4):
@@ -275,9 +271,7 @@ def test_dicom_without_pixels(name: str) -> None:
         read(get_testdata_file(name))
 
 
-def test_headers_that_claim_too_much(
-    tmp_path: Path, grey: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_headers_that_claim_too_much(tmp_path: Path, grey: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     save_dicom(tmp_path / "a.dcm", grey, Rows=65_535, Columns=65_535)
     with pytest.raises(DataError, match=r"claims 4294836225 values"):
         read(tmp_path / "a.dcm")

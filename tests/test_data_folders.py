@@ -105,9 +105,7 @@ def test_train_folder_whose_normal_class_is_unknown(tmp_path: Path) -> None:
         "Testing/glioma/c.png",
         "Testing/notumor/d.png",
     )
-    with pytest.raises(
-        DataError, match="both have glioma, notumor, and none is named good, normal or healthy"
-    ):
+    with pytest.raises(DataError, match="both have glioma, notumor, and none is named good, normal or healthy"):
         read(tmp_path)
 
 
@@ -154,3 +152,17 @@ def test_list_of_paths(tmp_path: Path) -> None:
         read([*paths, tmp_path / "c.png"])
     with pytest.raises(DataError, match="is a folder"):
         read([tmp_path])
+
+
+def test_progress(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path, "a.png", "b.png")
+    assert len(read(tmp_path, progress=True)) == 2
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Rich then takes the stream for a terminal
+    assert len(read(tmp_path, progress=True)) == 2
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr("entropix.data.reader.PROGRESS_AFTER_SECONDS", 0)
+    assert read(tmp_path, progress=True).names == ["a.png", "b.png"]
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "reading images" in err

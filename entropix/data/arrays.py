@@ -73,9 +73,7 @@ def from_array(
         yield [prepare(pixels, scale, image_size, channels, names, classes[index].tolist(), names)]
 
 
-def from_items(
-    items: Iterable[Any], split: str, image_size: int, channels: int | None
-) -> Iterator[list[Block]]:
+def from_items(items: Iterable[Any], split: str, image_size: int, channels: int | None) -> Iterator[list[Block]]:
     """Blocks of single images (h, w), (c, h, w) or (h, w, 3), or of pairs (image, label)."""
     for i, item in enumerate(items):
         name, label = str(i), -1

@@ -56,9 +56,7 @@ def image_files(folder: Path) -> list[Path]:
     visited = set()
     for parent, children, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
-        hidden = [
-            child for child in children if child.startswith((".", "__MACOSX")) or child.lower() in MASK_NAMES
-        ]
+        hidden = [child for child in children if child.startswith((".", "__MACOSX")) or child.lower() in MASK_NAMES]
         # a link to a folder above would go round for ever
         children[:] = [] if real in visited else sorted(set(children) - set(hidden))
         if real not in visited:
@@ -90,9 +88,7 @@ def _split_folders(root: Path, splits: dict[str, Path | None], split: str) -> li
             f"{root}: has a {other} folder but no {split} folder; to read all of one, pass that folder itself"
         )
     classes = {
-        name: {child.name.lower() for child in path.iterdir() if child.is_dir()} - MASK_NAMES
-        if path
-        else set()
+        name: {child.name.lower() for child in path.iterdir() if child.is_dir()} - MASK_NAMES if path else set()
         for name, path in splits.items()
     }
     if NORMAL_NAMES & classes[split] or (split == "test" and classes["test"]):
@@ -119,9 +115,7 @@ def _medianomaly(root: Path, split: str) -> list[FileItem]:
     try:
         content = json.loads(listing.read_text(encoding="utf-8"))
         classes = content[split]
-        entries = [
-            (name, int(key)) for key in (["0"] if split == "train" else ["0", "1"]) for name in classes[key]
-        ]
+        entries = [(name, int(key)) for key in (["0"] if split == "train" else ["0", "1"]) for name in classes[key]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{listing}: {type(error).__name__}: {error}; {expected}") from None
     items = []

@@ -55,13 +55,9 @@ class ImageSet:
 
     def __repr__(self) -> str:
         n, c, h, w = self.images.shape
-        known = [
-            f"{int((self.labels == value).sum())} {word}" for value, word in ((0, "normal"), (1, "abnormal"))
-        ]
+        known = [f"{int((self.labels == value).sum())} {word}" for value, word in ((0, "normal"), (1, "abnormal"))]
         labels = ", ".join(known) if (self.labels >= 0).any() else "labels unknown"
-        return (
-            f"ImageSet({self.source}: {n} images, {c} x {h} x {w}, {labels}, {len(set(self.groups))} groups)"
-        )
+        return f"ImageSet({self.source}: {n} images, {c} x {h} x {w}, {labels}, {len(set(self.groups))} groups)"
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
         """The images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""

@@ -41,9 +41,7 @@ def decode(path: Path) -> Decoded:
             image.seek(page)
             limit = Image.MAX_IMAGE_PIXELS
             if limit is not None and image.width * image.height > limit:
-                raise DataError(
-                    f"{image.width} x {image.height} pixels, more than the {limit} that are allowed"
-                )
+                raise DataError(f"{image.width} x {image.height} pixels, more than the {limit} that are allowed")
             values, scale = real_values(pixels(ImageOps.exif_transpose(image)))
             frames.append(values[None] if values.ndim == 2 else values.transpose(2, 0, 1))
             scales.add(scale)

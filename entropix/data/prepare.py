@@ -55,9 +55,7 @@ def resize(images: torch.Tensor, image_size: int) -> torch.Tensor:
     """(b, c, h, w) to (b, c, s, s), bilinear, antialiased when shrinking; values are not rounded."""
     if images.shape[-2:] == (image_size, image_size):
         return images
-    return interpolate(
-        images, size=(image_size, image_size), mode="bilinear", antialias=True, align_corners=False
-    )
+    return interpolate(images, size=(image_size, image_size), mode="bilinear", antialias=True, align_corners=False)
 
 
 def to_grey(images: torch.Tensor) -> torch.Tensor:
@@ -125,6 +123,4 @@ def with_channels(images: torch.Tensor, channels: int) -> torch.Tensor:
         return images.expand(-1, channels, -1, -1)
     if images.shape[1] == 3 and channels == 1:
         return to_grey(images)
-    raise DataError(
-        f"images with {images.shape[1]} channels, where {channels} are expected; convert them first"
-    )
+    raise DataError(f"images with {images.shape[1]} channels, where {channels} are expected; convert them first")

@@ -90,9 +90,7 @@ def _open(
         if all(isinstance(item, str | os.PathLike) for item in dataset):
             paths = [_existing(Path(item)) for item in dataset]
             if folder := next((path for path in paths if path.is_dir()), None):
-                raise DataError(
-                    f"{folder} in a list of paths is a folder; expected files, or one folder alone"
-                )
+                raise DataError(f"{folder} in a list of paths is a folder; expected files, or one folder alone")
             items = [files.FileItem(path, path.as_posix()) for path in paths]
             return _load_files(items, image_size, channels), len(items), f"list of {len(items)} files"
         source = f"list of {len(dataset)} images"
@@ -101,9 +99,7 @@ def _open(
         items_of = arrays.dataset_items(dataset)
         source = f"{type(dataset).__name__} of {len(dataset)} items"
         return arrays.from_items(items_of, split, image_size, channels), len(dataset), source
-    raise DataError(
-        f"{type(dataset).__name__} as data; expected a path, array, tensor, list of these or torch Dataset"
-    )
+    raise DataError(f"{type(dataset).__name__} as data; expected a path, array, tensor, list of these or torch Dataset")
 
 
 def _open_path(
@@ -136,11 +132,14 @@ def _load_files(items: list[files.FileItem], image_size: int, channels: int | No
 
 def _track(stream: Iterable[list[Block]], total: int | None, progress: bool) -> Iterator[list[Block]]:
     """Pass the stream on, with a bar on standard error once it has taken a while."""
+    if not progress or total is None:
+        yield from stream
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = Console(stderr=True)
-    if not progress or total is None or not console.is_terminal:
+    if not console.is_terminal:
         yield from stream
         return
     columns = ("reading images", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -161,9 +160,7 @@ def _pass_through(images: ImageSet, image_size: int, split: str, channels: int |
     """An ImageSet as it is, without labelled abnormal images for training."""
     if images.images.shape[-2:] != (image_size, image_size):
         size = " x ".join(str(length) for length in images.images.shape[-2:])
-        raise DataError(
-            f"an ImageSet of {size} pixels where image_size={image_size} is asked: read the source again"
-        )
+        raise DataError(f"an ImageSet of {size} pixels where image_size={image_size} is asked: read the source again")
     if split == "train" and (images.labels == 1).any():
         images = images.subset(images.labels != 1)
     if channels is None or images.images.shape[1] == channels:

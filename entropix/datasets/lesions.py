@@ -43,12 +43,8 @@ def implant_lesions(
     if values.ndim != 4:
         raise ValueError(f"images of shape {values.shape}; expected (n, c, h, w)")
     if values.size and not (values.min() >= 0 and values.max() <= 1):
-        raise ValueError(
-            f"values from {values.min():g} to {values.max():g}; expected [0, 1]: scale them first"
-        )
-    foreground = (
-        np.stack([_foreground(image.mean(0)) for image in values]) if len(values) else values[:, 0] > 0
-    )
+        raise ValueError(f"values from {values.min():g} to {values.max():g}; expected [0, 1]: scale them first")
+    foreground = np.stack([_foreground(image.mean(0)) for image in values]) if len(values) else values[:, 0] > 0
     masks = add_lesions(values, foreground, np.random.default_rng(seed), kinds, size, contrast)
     return values, masks
 
@@ -113,9 +109,7 @@ def _noise(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     return (noise - noise.mean()) / noise.std()
 
 
-def _push_outwards(
-    image: np.ndarray, dy: np.ndarray, dx: np.ndarray, radius: float, strength: float
-) -> np.ndarray:
+def _push_outwards(image: np.ndarray, dy: np.ndarray, dx: np.ndarray, radius: float, strength: float) -> np.ndarray:
     """Image (c, h, w) magnified around the origin; smooth and one to one for strength < 1."""
     from scipy.ndimage import map_coordinates
 

@@ -35,10 +35,10 @@ FACTORS: dict[str, tuple[float, float]] = {
     "ventricle_y": (-0.1, 0.215),
 }
 MAX_FACTORS = len(FACTORS)
-# Hard enough that an autoencoder's AUC stays below 1: the weakest are close to the noise.
+# Hard enough that an autoencoder's AUC stays below 1: the weakest are within what it fails to reconstruct.
 LESION_KINDS = ("bright", "dark", "texture")
-LESION_SIZE = (0.04, 0.09)
-LESION_CONTRAST = (0.08, 0.25)
+LESION_SIZE = (0.05, 0.15)
+LESION_CONTRAST = (0.04, 0.15)
 CHUNK = 32
 
 
@@ -65,7 +65,7 @@ def phantoms(
     lesions: float = 0.0,
     image_size: int = 64,
     seed: int = 0,
-    noise: float = 0.02,
+    noise: float = 0.005,
 ) -> Phantoms:
     """Simulate n head-like images with `factors` independent factors of variation.
 
@@ -75,7 +75,8 @@ def phantoms(
         lesions: share of images with one lesion each, 0 (or False) to 1, at random places of the set.
         image_size: height and width s in pixels.
         seed: same seed, same images.
-        noise: standard deviation of the normal noise that is added to every pixel.
+        noise: standard deviation of the normal noise that is added to every pixel. It has as many dimensions as
+            there are pixels: with 0.02 it already hides 4 factors from nearest neighbours among 2,000 images.
 
     Raises:
         ValueError: a number out of its range.
