@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "common/simd_level.h"
+#include "count_within/count_within.h"
 #include "knn/knn.h"
 #include "prefix_knn/prefix_knn.h"
 #include "reconstruction/reconstruction.h"
@@ -31,6 +32,21 @@ void knn_on_cpu(uint64_t x, uint64_t query, int64_t batch, int64_t n, int64_t m,
         knn_cpu(knn_problem<double>(x, query, batch, n, m, d, k, metric, distances, indices), threads);
     else
         knn_cpu(knn_problem<float>(x, query, batch, n, m, d, k, metric, distances, indices), threads);
+}
+
+template <class T>
+CountProblem<T> count_problem(uint64_t x, uint64_t query, uint64_t radii, int64_t n, int64_t m, int64_t d, int metric,
+                              uint64_t counts) {
+    return {pointer<const T>(x), pointer<const T>(query), pointer<const T>(radii), n, m, d, Metric(metric),
+            pointer<int64_t>(counts)};
+}
+
+void count_within_on_cpu(uint64_t x, uint64_t query, uint64_t radii, int64_t n, int64_t m, int64_t d, int metric,
+                         bool is_double, uint64_t counts, int threads) {
+    if (is_double)
+        count_within_cpu(count_problem<double>(x, query, radii, n, m, d, metric, counts), threads);
+    else
+        count_within_cpu(count_problem<float>(x, query, radii, n, m, d, metric, counts), threads);
 }
 
 template <class T>
@@ -86,6 +102,7 @@ PYBIND11_MODULE(_C, module) {
     module.def("set_simd_level", &set_simd_level);
     using release = py::call_guard<py::gil_scoped_release>;
     module.def("knn_cpu", &knn_on_cpu, release());
+    module.def("count_within_cpu", &count_within_on_cpu, release());
     module.def("prefix_knn_cpu", &prefix_knn_on_cpu, release());
     module.def("reconstruction_error_cpu", &reconstruction_on_cpu, release());
 }

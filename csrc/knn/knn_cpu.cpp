@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "common/parallel.h"
-#include "common/simd_level.h"
 #include "knn/knn.h"
 #include "knn/point_tree.h"
 #include "knn/screen.h"
@@ -28,10 +27,7 @@ class BlockSearch {
     BlockSearch(const KnnProblem<T>& problem, const PointTree<T>& points, const PointTree<T>& queries, bool self)
         : p_(problem), points_(points), queries_(queries), self_(self), kernels_(screen_kernels<T>()),
           rows_(block_rows(problem.d)), lists_(rows_ * problem.k), thresholds_(rows_), hits_(rows_),
-          box_(2 * problem.d) {
-        slack_ = double(p_.d + 4) * double(std::numeric_limits<T>::epsilon());
-        floor_ = T(p_.d + 1) * std::numeric_limits<T>::denorm_min();
-    }
+          box_(2 * problem.d) {}
 
     // Finds and writes the neighbours of block `block` of the queries.
     void run(int64_t block, T* distances, int64_t* indices) {
@@ -41,7 +37,7 @@ class BlockSearch {
         std::fill(thresholds_.begin(), thresholds_.begin() + count_, std::numeric_limits<T>::infinity());
         std::fill(thresholds_.begin() + count_, thresholds_.end(), T(-1));  // padding never hits
         widest_ = std::numeric_limits<T>::infinity();
-        bound_queries();
+        queries_.bound_rows(first_, count_, box_.data());
         own_begin_ = own_end_ = 0;
         if (self_) {  // the block's own panels first: they lie nearest
             own_begin_ = first_ / kPanel;
@@ -54,19 +50,6 @@ class BlockSearch {
 
   private:
     using Entry = Candidate<double, int64_t>;
-
-    void bound_queries() {
-        const int64_t d = p_.d;
-        for (int64_t c = 0; c < d; ++c) {
-            box_[c] = std::numeric_limits<T>::infinity();
-            box_[d + c] = -box_[c];
-        }
-        for (int64_t i = first_; i < first_ + count_; ++i)
-            for (int64_t c = 0; c < d; ++c) {
-                box_[c] = std::min(box_[c], queries_.rows[i * d + c]);
-                box_[d + c] = std::max(box_[d + c], queries_.rows[i * d + c]);
-            }
-    }
 
     void visit(int64_t node, int64_t begin, int64_t end, T distance) {
         if (distance > widest_) return;
@@ -104,7 +87,8 @@ class BlockSearch {
     bool consider(int64_t row, int64_t position) {
         if (position >= p_.n || (self_ && position == first_ + row)) return false;
         const T* query = queries_.rows.data() + (first_ + row) * p_.d;
-        const double distance = exact(query, points_.rows.data() + position * p_.d);
+        const double distance =
+            exact_distance(kernels_, query, points_.rows.data() + position * p_.d, p_.d, p_.metric);
         Entry* list = lists_.data() + row * p_.k;
         const int64_t index = points_.order[position];
         if (!nearer(distance, index, list[p_.k - 1])) return false;
@@ -113,20 +97,10 @@ class BlockSearch {
         return true;
     }
 
-    double exact(const T* a, const T* b) const {
-        if (p_.d >= 8) return kernels_.exact[int(p_.metric)](a, b, p_.d);
-        double sum = 0;
-        for (int64_t c = 0; c < p_.d; ++c) {
-            const double t = double(a[c]) - double(b[c]);
-            sum = p_.metric == Metric::euclidean ? sum + t * t : std::max(sum, std::abs(t));
-        }
-        return sum;
-    }
-
-    // The threshold for the screen, which errs by less than slack_ relatively and floor_ where numbers underflow.
+    // The threshold for the screen, beyond its rounding errors.
     T widened(double distance) const {
-        const T rounded = T(distance * (1 + 2 * slack_));
-        return std::nextafter(rounded + floor_, std::numeric_limits<T>::infinity());
+        const double wide = distance * (1 + 2 * relative_slack<T>(p_.d)) + underflow_slack<T>(p_.d);
+        return std::nextafter(T(wide), std::numeric_limits<T>::infinity());
     }
 
     void write(T* distances, int64_t* indices) const {
@@ -149,8 +123,7 @@ class BlockSearch {
     std::vector<T> thresholds_;   // [rows]
     std::vector<Hit> hits_;       // [rows]
     std::vector<T> box_;          // [2, d]
-    double slack_;
-    T floor_, widest_ = 0;
+    T widest_ = 0;                // largest of the thresholds
     int64_t first_ = 0, count_ = 0, own_begin_ = 0, own_end_ = 0;
 };
 
@@ -180,23 +153,5 @@ void knn_cpu(const KnnProblem<T>& p, int threads) {
 
 template void knn_cpu<float>(const KnnProblem<float>&, int);
 template void knn_cpu<double>(const KnnProblem<double>&, int);
-
-template <>
-const ScreenKernels<float>& screen_kernels<float>() {
-#if defined(__x86_64__)
-    if (simd_level() == SimdLevel::avx512) return screen_float_avx512;
-    if (simd_level() == SimdLevel::avx2) return screen_float_avx2;
-#endif
-    return screen_float_portable;
-}
-
-template <>
-const ScreenKernels<double>& screen_kernels<double>() {
-#if defined(__x86_64__)
-    if (simd_level() == SimdLevel::avx512) return screen_double_avx512;
-    if (simd_level() == SimdLevel::avx2) return screen_double_avx2;
-#endif
-    return screen_double_portable;
-}
 
 }  // namespace entropix

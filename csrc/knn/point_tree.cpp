@@ -95,18 +95,13 @@ PointTree<T>::PointTree(const T* x, int64_t n_, int64_t d_, int threads)
     number(number, 0, 0, panels);
     parallel_for(panels, 16, threads, [&](int64_t begin, int64_t end) {
         for (int64_t panel = begin; panel < end; ++panel) {
-            T* low = boxes.data() + leaf[panel] * 2 * d;
-            std::fill(low, low + d, std::numeric_limits<T>::infinity());
-            std::fill(low + d, low + 2 * d, -std::numeric_limits<T>::infinity());
-            for (int64_t i = panel * kPanel; i < std::min(n, (panel + 1) * kPanel); ++i) {
+            const int64_t first = panel * kPanel, last = std::min(n, first + kPanel);
+            for (int64_t i = first; i < last; ++i) {
                 const T* row = x + order[i] * d;
                 std::copy(row, row + d, rows.data() + i * d);
-                for (int64_t c = 0; c < d; ++c) {
-                    low[c] = std::min(low[c], row[c]);
-                    low[d + c] = std::max(low[d + c], row[c]);
-                    packed[(panel * d + c) * kPanel + i % kPanel] = row[c];
-                }
+                for (int64_t c = 0; c < d; ++c) packed[(panel * d + c) * kPanel + i % kPanel] = row[c];
             }
+            bound_rows(first, last - first, boxes.data() + leaf[panel] * 2 * d);
             for (int64_t i = n; i < (panel + 1) * kPanel; ++i)
                 for (int64_t c = 0; c < d; ++c)
                     packed[(panel * d + c) * kPanel + i % kPanel] = std::numeric_limits<T>::quiet_NaN();
@@ -127,6 +122,17 @@ PointTree<T>::PointTree(const T* x, int64_t n_, int64_t d_, int threads)
 }
 
 template <class T>
+void PointTree<T>::bound_rows(int64_t first, int64_t count, T* box) const {
+    std::copy_n(rows.data() + first * d, d, box);
+    std::copy_n(box, d, box + d);
+    for (int64_t i = first + 1; i < first + count; ++i)
+        for (int64_t c = 0; c < d; ++c) {
+            box[c] = std::min(box[c], rows[i * d + c]);
+            box[d + c] = std::max(box[d + c], rows[i * d + c]);
+        }
+}
+
+template <class T>
 T box_distance(const T* a, const T* b, int64_t d, Metric metric) {
     T sum = 0;
     for (int64_t c = 0; c < d; ++c) {
@@ -136,9 +142,21 @@ T box_distance(const T* a, const T* b, int64_t d, Metric metric) {
     return sum;
 }
 
+template <class T>
+T farthest_distance(const T* a, const T* b, int64_t d, Metric metric) {
+    T sum = 0;
+    for (int64_t c = 0; c < d; ++c) {
+        const T span = std::max(a[d + c] - b[c], b[d + c] - a[c]);
+        sum = metric == Metric::euclidean ? sum + span * span : std::max(sum, span);
+    }
+    return sum;
+}
+
 template struct PointTree<float>;
 template struct PointTree<double>;
 template float box_distance(const float*, const float*, int64_t, Metric);
 template double box_distance(const double*, const double*, int64_t, Metric);
+template float farthest_distance(const float*, const float*, int64_t, Metric);
+template double farthest_distance(const double*, const double*, int64_t, Metric);
 
 }  // namespace entropix

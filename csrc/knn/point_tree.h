@@ -26,10 +26,13 @@ struct PointTree {
     static int64_t left(int64_t node) { return node + 1; }
     static int64_t right(int64_t node, int64_t begin, int64_t end) { return node + 2 * (middle(begin, end) - begin); }
     const T* box(int64_t node) const { return boxes.data() + node * 2 * d; }
+    void bound_rows(int64_t first, int64_t count, T* box) const;  // box [2, d] of the rows at these positions
 };
 
-// Smallest distance (squared for euclidean) between two boxes, each [2, d].
+// Smallest and largest distance (squared for euclidean) between points of two boxes, each [2, d].
 template <class T>
 T box_distance(const T* a, const T* b, int64_t d, Metric metric);
+template <class T>
+T farthest_distance(const T* a, const T* b, int64_t d, Metric metric);
 
 }  // namespace entropix

@@ -2,10 +2,13 @@
 //
 // Points are stored in panels of 32, coordinate by coordinate, so that one vector holds one coordinate of several
 // points. `screen` evaluates all distances between some query rows and one panel in T, by differences and fused
-// multiply-adds, and reports those not above each row's threshold. Its rounding errors are at most a relative
-// (d + 2) u, so with thresholds widened by slack() it lets no true neighbour slip; `exact` then decides in double.
+// multiply-adds, and reports those not above each row's threshold. With thresholds widened by the slacks below it lets
+// no true neighbour slip; `exact` then decides in double.
 #pragma once
 #include <cstdint>
+#include <limits>
+
+#include "knn/knn.h"
 
 namespace entropix {
 
@@ -26,9 +29,23 @@ struct ScreenKernels {
     double (*exact[2])(const T* a, const T* b, int64_t d);
 };
 
+// Bounds of the screen's rounding errors: relative, and absolute where squares underflow. Both are generous.
+template <class T>
+double relative_slack(int64_t d) {
+    return double(d + 4) * double(std::numeric_limits<T>::epsilon());
+}
+template <class T>
+double underflow_slack(int64_t d) {
+    return double(d + 1) * double(std::numeric_limits<T>::denorm_min());
+}
+
 // Indexed by Metric; chosen by simd_level().
 template <class T>
 const ScreenKernels<T>& screen_kernels();
+
+// kernels.exact, or a plain loop where d is too small for vectors.
+template <class T>
+double exact_distance(const ScreenKernels<T>& kernels, const T* a, const T* b, int64_t d, Metric metric);
 
 extern const ScreenKernels<float> screen_float_portable, screen_float_avx2, screen_float_avx512;
 extern const ScreenKernels<double> screen_double_portable, screen_double_avx2, screen_double_avx512;

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from entropix.ops._checks import check_finite, check_metric, check_points, check_query
+from entropix import _native
+from entropix.ops._checks import METRICS, check_finite, check_metric, check_points, check_query
 
 __all__ = ["count_within"]
 
@@ -55,18 +56,21 @@ def _fake(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor
 
 @torch.library.register_kernel("entropix::count_within", "cpu")
 def _cpu(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
+    x, radii, query = x.contiguous(), radii.contiguous(), None if query is None else query.contiguous()
     check_finite("x", x)
-    q = x if query is None else query
-    order = 2.0 if metric == "euclidean" else float("inf")
-    out = torch.empty(len(q), dtype=torch.int64)
-    for start in range(0, len(q), 256):
-        part = slice(start, start + 256)
-        distances = torch.linalg.vector_norm(q[part, None].double() - x.double(), ord=order, dim=-1).to(
-            x.dtype
-        )
-        near = distances < radii[part, None]
-        if query is None:
-            rows = torch.arange(len(near))
-            near[rows, rows + start] = False
-        out[part] = near.sum(1)
-    return out
+    if query is not None:
+        check_finite("query", query)
+    counts = _fake(x, radii, query, metric)
+    arguments = _arguments(x, radii, query, metric, counts)
+    _native.load().count_within_cpu(*arguments, torch.get_num_threads())
+    return counts
+
+
+def _arguments(
+    x: Tensor, radii: Tensor, query: Tensor | None, metric: str, counts: Tensor
+) -> tuple[int | bool, ...]:
+    n, d = x.shape
+    m = n if query is None else query.shape[0]
+    address = 0 if query is None else query.data_ptr()
+    is_double = x.dtype == torch.float64
+    return (x.data_ptr(), address, radii.data_ptr(), n, m, d, METRICS.index(metric), is_double, counts.data_ptr())
