@@ -33,10 +33,10 @@ def intrinsic_dimension(
     scales: Sequence[int] = (),
     corrected: bool = True,
     local: bool = False,
-) -> IntrinsicDimension | list[IntrinsicDimension]:
+) -> Any:
     """Number of dimensions m in which the samples vary.
 
-    x: (n,), (n, d) or (b, n, d), array or tensor; a batch gives a list. method: "twonn" (Facco, d'Errico,
+    x: (n,), (n, d) or (b, n, d), array or tensor; a batch gives a list, else an `IntrinsicDimension`. method: "twonn" (Facco, d'Errico,
     Rodriguez and Laio 2017, as maximum likelihood: Denti et al. 2022, eq. 10) uses the two nearest
     neighbours, the smallest scale; "mle" (Levina and Bickel 2004, averaged as MacKay and Ghahramani 2005)
     uses k (default 10): less noise, a larger scale. corrected: take out the finite-sample error (top of this
@@ -129,9 +129,7 @@ def from_log_radii(
     scale = float(digamma(k) - digamma(np.arange(first, last + 1)).mean())
     mean = float(slopes.mean())
     if mean <= 0:
-        raise ValueError(
-            "all neighbours are equally far away: the points form a lattice, without a dimension"
-        )
+        raise ValueError("all neighbours are equally far away: the points form a lattice, without a dimension")
     raw = scale / mean
     stderr = raw * float(slopes.std()) / mean / np.sqrt(n)
     if not corrected:

@@ -63,9 +63,7 @@ def normal_bias(d: float, n: int, k: int) -> float:
 
 
 @lru_cache(maxsize=256)
-def normal_dimension_curve(
-    n: int, k: int, first: int, last: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def normal_dimension_curve(n: int, k: int, first: int, last: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """True dimensions and what the mean of ln(r_k / r_j), j = first..last, makes of them; both ascending."""
     from scipy.special import digamma
 

@@ -1,0 +1,127 @@
+"""Entropy in many dimensions: map to independent coordinates, add their entropies, let neighbours see the
+rest.
+
+For any invertible map z = T(x),
+
+    h(X) = E[-ln |det dz/dx|] + sum_j h(Z_j) - TC(Z),
+
+TC being the total correlation that T leaves. The first two terms need no neighbourhood in d dimensions and
+have an error of order 1/n per parameter of T and per coordinate; they are an upper bound of h(X). The last
+term is estimated from neighbours on normal scores of z: these keep the dependence and, where there is none,
+are exactly a standard normal sample, whose bias is known and subtracted. In few dimensions that makes the
+estimate right for any T; in many, neighbours are blind and it is as good as the best of the maps:
+
+    independent   scaling only                              sources are the coordinates themselves
+    whitened      linear, symmetric                         elliptical normal; no more than correlation
+    unmixed       linear, independent component analysis    linear mixtures of independent sources
+    radial        elliptical contours, any radius           multivariate t, and what scatters like it
+    clusters      conditional distributions of a mixture    clusters, each about normal
+
+The map is chosen by the upper bound on halves of the sample that it was not fitted on; a map further down
+the list must win by two standard errors. Parameters fitted on the sample itself lower the bound by about
+(number) / 2n (Akaike 1974), which is added back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import log, pi
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from entropix.estimators.kozachenko import kl_local, log_radii
+from entropix.estimators.maps import FittedMap, radial, scale, unmix, whiten
+from entropix.estimators.marginals import Array, column_entropies, normal_scores
+from entropix.estimators.mixture import mixture
+from entropix.estimators.reference import normal_bias
+
+SELECTION_ROWS = 4000
+"""Rows used to choose the map: its standard errors are then small beside those of 16 and more dimensions."""
+
+Fit = Callable[[Array], FittedMap]
+
+
+class Structured(NamedTuple):
+    """Contributions (n,) to the entropy, the name of the map, and how many nearest-neighbour averages they
+    hold."""
+
+    local: Array
+    name: str
+    averages: int
+
+
+def structured_local(x: Array, k: int) -> Structured:
+    """Contributions to the entropy of x (n, d), of full rank, without twins.
+
+    Where neighbours still see dependence after the best of the maps (by two standard errors), the map may
+    have bent what it did not understand; the estimate from neighbours of the whitened x, less the bias of a
+    normal, is then taken if it is lower, since that bias is positive for all but heavy tails, which the
+    radial map covers.
+    """
+    from threadpoolctl import threadpool_limits
+
+    n, d = x.shape
+    if d == 1:
+        return Structured(column_entropies(x, k)[:, 0], "one dimension", 1)
+    with threadpool_limits(1):  # small matrices: more threads only wait for one another
+        fitted = choose_map(x, k)(x)
+        bound, z = upper_bound(fitted, x, k)
+    bound = bound + fitted.parameters / (2 * n)
+    remaining = total_correlation_local(z, k)
+    local = bound - remaining
+    if remaining.mean() > 2 * remaining.std() / np.sqrt(n):
+        z, cost = whiten(x).apply(x)
+        direct = cost + kl_local(log_radii(torch.from_numpy(z), k).kth, k, d).numpy() - normal_bias(d, n, k)
+        if direct.mean() < local.mean():
+            return Structured(direct, "neighbours only", 1)
+    return Structured(local, fitted.name, d + 1)
+
+
+def upper_bound(fitted: FittedMap, x: Array, k: int) -> tuple[Array, Array]:
+    """Contributions (n,) to the bound -E ln |det| + sum of column entropies, and z (n, d)."""
+    z, cost = fitted.apply(x)
+    return cost + column_entropies(z, k).sum(1), z
+
+
+def total_correlation_local(z: Array, k: int) -> Array:
+    """Contributions (n,) to the total correlation of z (n, d): 0 on average when columns are independent."""
+    n, d = z.shape
+    scores = normal_scores(z)
+    joint = kl_local(log_radii(torch.from_numpy(scores), k).kth, k, d).numpy() - normal_bias(d, n, k)
+    alone = 0.5 * (scores**2).sum(1) + d / 2 * log(2 * pi)
+    return np.asarray(alone - joint)
+
+
+def choose_map(x: Array, k: int) -> Fit:
+    """The kind of map whose upper bound is lowest on rows it was not fitted on."""
+    rows = np.random.default_rng(0).permutation(len(x))[:SELECTION_ROWS]
+    halves = x[rows[::2]], x[rows[1::2]]
+    best: Fit = scale
+    best_bound = _held_out(best, halves, k)
+    for candidates in _candidates():
+        for last_chance, candidate in candidates:
+            bound = _held_out(candidate, halves, k)
+            gain = best_bound - bound
+            if gain.mean() > 2 * gain.std() / np.sqrt(len(gain)):
+                best, best_bound = candidate, bound
+            elif last_chance:
+                break
+    return best
+
+
+def _candidates() -> Iterator[Iterator[tuple[bool, Fit]]]:
+    """Kinds of map, each with variants in order; True: more of the kind is tried only if this one wins."""
+    for fit in (whiten, unmix, radial):
+        yield iter(((True, fit),))
+    for covariance in ("diag", "tied"):
+        # two components may not do for four clusters, so four are tried in any case
+        yield ((c > 2, lambda x, c=c, v=covariance: mixture(x, c, v)) for c in (2, 4, 8))
+
+
+def _held_out(fit: Fit, halves: tuple[Array, Array], k: int) -> Array:
+    """Contributions to the upper bound of each half under the map fitted on the other."""
+    first, second = halves
+    k = min(k, len(second) - 1)
+    return np.concatenate((upper_bound(fit(second), first, k)[0], upper_bound(fit(first), second, k)[0]))
