@@ -65,7 +65,7 @@ def phantoms(
     lesions: float = 0.0,
     image_size: int = 64,
     seed: int = 0,
-    noise: float = 0.005,
+    noise: float = 0.003,
 ) -> Phantoms:
     """Simulate n head-like images with `factors` independent factors of variation.
 
@@ -75,8 +75,9 @@ def phantoms(
         lesions: share of images with one lesion each, 0 (or False) to 1, at random places of the set.
         image_size: height and width s in pixels.
         seed: same seed, same images.
-        noise: standard deviation of the normal noise that is added to every pixel. It has as many dimensions as
-            there are pixels: with 0.02 it already hides 4 factors from nearest neighbours among 2,000 images.
+        noise: standard deviation of the normal noise that is added to every pixel. It varies in as many directions
+            as there are pixels, and so hides the number of factors from nearest neighbours unless it is small:
+            with 4 factors and 600 images of 64 x 64, their estimate is 4.1 at 0.002, 5.5 at 0.005 and over 10 at 0.02.
 
     Raises:
         ValueError: a number out of its range.
