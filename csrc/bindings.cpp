@@ -67,7 +67,7 @@ void prefix_knn_on_cpu(uint64_t x, int64_t n, int64_t d, int64_t k, const std::v
 ReconstructionProblem reconstruction_problem(uint64_t x, uint64_t x_hat, uint64_t weight, uint64_t mask, int64_t n,
                                              int64_t p, int64_t weight_stride, int64_t mask_stride, int type,
                                              uint64_t error, uint64_t map) {
-    return {pointer<const void>(x), pointer<const void>(x_hat), pointer<const float>(weight),
+    return {pointer<const void>(x), pointer<const void>(x_hat), pointer<const void>(weight),
             pointer<const uint8_t>(mask), n, p, weight_stride, mask_stride, Scalar(type), pointer<void>(error),
             pointer<void>(map)};
 }

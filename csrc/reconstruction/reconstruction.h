@@ -16,7 +16,7 @@ enum class Scalar : int { float32 = 0, float64 = 1, float16 = 2, bfloat16 = 3 };
 struct ReconstructionProblem {
     const void* x;        // [n, p] of `type`
     const void* x_hat;    // [n, p] of `type`
-    const float* weight;  // [1 or n, p], or null; double when type is float64
+    const void* weight;   // [1 or n, p] float, or null; double when type is float64
     const uint8_t* mask;  // [1 or n, p], 0 or 1, or null
     int64_t n, p, weight_stride, mask_stride;
     Scalar type;
