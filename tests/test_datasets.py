@@ -36,9 +36,7 @@ def test_as_many_factors_as_asked(count: int) -> None:
     assert made.factors.shape == (6, count)
     assert np.abs(made.factors).max() <= 1
     slopes = jacobian(0.9 * made.factors, 64)
-    assert (
-        np.linalg.matrix_rank(slopes, tol=0.05 * np.linalg.norm(slopes, axis=(1, 2), ord=2)) == count
-    ).all()
+    assert (np.linalg.matrix_rank(slopes, tol=0.05 * np.linalg.norm(slopes, axis=(1, 2), ord=2)) == count).all()
     again = render(made.factors, 64)[0]
     np.testing.assert_array_equal(made.images, again)
 
