@@ -5,8 +5,10 @@ data suffered from; see `results`.
 """
 
 from entropix.estimators._inputs import EstimatorWarning
-from entropix.estimators.entropy import entropy
-from entropix.estimators.intrinsic_dimension import intrinsic_dimension
+from entropix.estimators.differential_entropy import entropy
+from entropix.estimators.dimension import intrinsic_dimension
+from entropix.estimators.divergence import kl_divergence
+from entropix.estimators.information import conditional_mutual_information, mutual_information, total_correlation
 from entropix.estimators.results import Entropy, Information, IntrinsicDimension
 from entropix.estimators.twins import Twins, merge_twins
 
@@ -16,7 +18,11 @@ __all__ = [
     "Information",
     "IntrinsicDimension",
     "Twins",
+    "conditional_mutual_information",
     "entropy",
     "intrinsic_dimension",
+    "kl_divergence",
     "merge_twins",
+    "mutual_information",
+    "total_correlation",
 ]

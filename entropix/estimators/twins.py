@@ -8,8 +8,8 @@ first.
 nearest neighbours are distinct draws from a density that is smooth at that scale, then (r_j / r_K)^m, j <
 K, are the ordered values of K - 1 uniform variables, m being the intrinsic dimension; so one neighbour or
 more lies within the distance t r_K with probability 1 - (1 - t^m)^(K - 1). A pair whose distance has a
-probability below 0.05 / n, seen from both ends, is called a twin: in a sample without copies the expected
-number of false merges is at most 0.05. m comes from the outer half of the neighbours (r_K over r_(K/2),
+probability below 0.01 / n, seen from both ends, is called a twin: in a sample without copies the expected
+number of false merges is at most 0.01. m comes from the outer half of the neighbours (r_K over r_(K/2),
 median over points), which copies of up to K/2 fold do not reach. Groups are the connected components.
 
 *Quantised* data (integers, grey levels, rounded decimals) tie without being copied. When equal rows exist
@@ -30,8 +30,8 @@ from torch import Tensor
 
 from entropix.estimators._inputs import as_samples, tell
 
-FALSE_MERGES = 0.05
-"""Expected number of wrongly merged pairs in a sample without twins: a test's usual level, family-wise."""
+FALSE_MERGES = 0.01
+"""Expected number of wrongly merged pairs in a sample without twins: one sample in a hundred has one."""
 SCALE_NEIGHBOURS = 20
 """K of the test: beyond the size of the groups of copies that are to be found, and small beside n."""
 

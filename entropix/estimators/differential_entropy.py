@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
-from entropix.estimators.intrinsic_dimension import DEFAULT_NEIGHBOURS, from_log_radii
+from entropix.estimators.dimension import DEFAULT_NEIGHBOURS, from_log_radii
 from entropix.estimators.kozachenko import averaging_noise, kl_local, log_radii
 from entropix.estimators.reference import log_unit_ball, normal_bias
 from entropix.estimators.results import Entropy

@@ -1,0 +1,261 @@
+"""Mutual information, plain and conditional, and total correlation, from nearest neighbours in the joint space.
+
+All follow Kraskov, Stogbauer and Grassberger (2004): distances are taken as the largest over the blocks of variables,
+the distance to the k-th neighbour in the joint space is carried into each block, and the neighbours within it are
+counted there. The block entropies' biases then cancel to first order, which separate entropy estimates do not do.
+
+Invariant under any rescaling, rotation or translation that acts on x, or y, alone only in the limit of many samples: in
+a finite sample the units of x and y decide whose distances count, so columns are scaled to unit variance first.
+Nearest neighbours see dependence down to a scale of n^(-1/d): in more than about ten joint dimensions the estimate is
+far too low (16 + 16 normal, n = 5,000: 0.7 instead of 2.3 nats), and a warning says so.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
+from entropix.estimators.kozachenko import averaging_noise
+from entropix.estimators.results import Information
+from entropix.estimators.twins import find_twins
+
+MANY_DIMENSIONS = 10
+"""Joint dimensions beyond which neighbours see too little: KSG on 5 + 5 normals with 1 nat is about a tenth too low."""
+
+
+def mutual_information(
+    x: Any, y: Any, k: int = 5, *, method: str = "auto", base: float | None = None, local: bool = False
+) -> Any:
+    """I(X; Y) of paired samples x (n, p) and y (n, q), or (b, n, p) and (b, n, q): an `Information`, a list for a
+    batch.
+
+    method: "ksg1" and "ksg2" are estimators 1 and 2 of Kraskov et al. (2004, eq. 8 and 9), for continuous x and y.
+    "auto" whitens x and y each for itself, takes estimator 1, and subtracts the error that it makes on a simulated
+    normal sample of the same n and correlations (a control variate): on normal data nothing but noise is left, and
+    without correlation next to nothing is subtracted. "mixed" is Gao, Kannan, Oh and Viswanath (2017): discrete,
+    continuous and mixed variables, ties being meant (integers or codes as values; for classes without order use
+    one column per class). base: of the logarithm (None: nats). local: also the (n,) contributions.
+
+    The value may be slightly negative for independent variables, and is not clipped. Symmetric in x and y. Pairs that
+    are twins of one another are merged, except with "mixed". Raises TypeError and ValueError as `entropy` does, and
+    ValueError for samples of different length, constant x or y, or an unknown method.
+    """
+    estimators = {"auto": _controlled, "ksg1": _ksg1, "ksg2": _ksg2, "mixed": _mixed}
+    if method not in estimators:
+        raise ValueError(f"method is {method!r}; expected one of {', '.join(estimators)}")
+    estimator = estimators[method]
+    return _run({"x": x, "y": y}, k, method, estimator, base, local, merge=method != "mixed")
+
+
+def conditional_mutual_information(
+    x: Any, y: Any, z: Any, k: int = 5, *, base: float | None = None, local: bool = False
+) -> Any:
+    """I(X; Y | Z) of paired samples (n, p), (n, q), (n, r), or batches of them (Frenzel and Pompe 2007, eq. 7).
+
+    Options, results and errors as in `mutual_information`.
+    """
+    return _run({"x": x, "y": y, "z": z}, k, "frenzel-pompe", _frenzel_pompe, base, local)
+
+
+def total_correlation(x: Any, k: int = 5, *, base: float | None = None, local: bool = False) -> Any:
+    """sum_j H(X_j) - H(X) of the columns of x (n, d), or (b, n, d) (Kraskov et al. 2004, eq. 23).
+
+    Options, results and errors as in `mutual_information`.
+    """
+    samples = as_samples(x)
+    x = samples.x if samples.batched else samples.x[0]
+    columns = {f"column {j}": x[..., j : j + 1] for j in range(x.shape[-1])}
+    if len(columns) < 2:
+        raise ValueError(f"x has {len(columns)} column; total correlation is between two or more")
+    return _run(columns, k, "ksg1", _ksg1, base, local)
+
+
+class _Points(NamedTuple):
+    """Blocks of variables (n, p_j), scaled, distances between points being the largest over all of them."""
+
+    blocks: list[Tensor]
+    radii: Tensor
+    """(n,) distance to the k-th neighbour in the joint space."""
+    neighbours: Tensor
+    """(n, k) which they are."""
+
+    @classmethod
+    def of(cls, blocks: list[Tensor], k: int) -> _Points:
+        from entropix.ops import knn
+
+        distances, neighbours = knn(torch.cat(blocks, -1), k, metric="chebyshev")
+        return cls(blocks, distances[:, -1].contiguous(), neighbours)
+
+    def counted(self, *which: int) -> Tensor:
+        """Points strictly nearer than the radius in the named blocks together, (n,), the point itself left out."""
+        return _count(torch.cat([self.blocks[j] for j in which], -1), self.radii)
+
+
+def _count(x: Tensor, radii: Tensor) -> Tensor:
+    from entropix.ops import count_within
+
+    return count_within(x.contiguous(), radii, metric="chebyshev").double()
+
+
+def _run(
+    inputs: dict[str, Any],
+    k: int,
+    method: str,
+    estimator: Any,
+    base: float | None,
+    local: bool,
+    *,
+    merge: bool = True,
+) -> Any:
+    if base is not None and not (base > 0 and base != 1):
+        raise ValueError(f"base is {base}; expected a positive number other than 1, or None for nats")
+    samples = {name: as_samples(value, name) for name, value in inputs.items()}
+    first = next(iter(samples.values()))
+    for name, sample in samples.items():
+        if sample.x.shape[:2] != first.x.shape[:2]:
+            raise ValueError(
+                f"{name} has {tuple(sample.x.shape[:2])} (batch, samples) but {next(iter(samples))} has "
+                f"{tuple(first.x.shape[:2])}; samples are paired"
+            )
+    results = [
+        _one({name: sample.x[b] for name, sample in samples.items()}, first, k, method, estimator, base, local, merge)
+        for b in range(len(first.x))
+    ]
+    tell([note for result in results for note in result.warnings], stacklevel=4)
+    return results if first.batched else results[0]
+
+
+def _one(
+    blocks: dict[str, Tensor],
+    samples: Samples,
+    k: int,
+    method: str,
+    estimator: Any,
+    base: float | None,
+    local: bool,
+    merge: bool,
+) -> Information:
+    n = len(next(iter(blocks.values())))
+    check_neighbours(k, n, distinct=False)
+    scaled = []
+    for name, block in blocks.items():
+        block = block.detach().double()
+        spread = block.std(0)
+        if not bool((spread > 0).any()):
+            raise ValueError(f"{name} is constant; it shares no information with anything")
+        scaled.append((block - block.mean(0)) / torch.where(spread > 0, spread, 1.0))
+    joint = torch.cat(scaled, -1)
+    group = torch.arange(n, device=joint.device)
+    notes: tuple[str, ...] = ()
+    if merge:
+        twins = find_twins(joint)
+        joint = (joint if twins.spread is None else twins.spread)[twins.keep]
+        group, notes = twins.group, twins.warnings
+        scaled = list(joint.split([block.shape[1] for block in scaled], -1))
+    check_neighbours(k, len(joint))
+    if joint.shape[1] > MANY_DIMENSIONS:
+        notes += (
+            f"{joint.shape[1]} joint dimensions are too many for nearest neighbours to see all dependence: the "
+            "value is likely too low; reduce the dimension first",
+        )
+    points = estimator(scaled, k)
+    unit = 1.0 if base is None else log(base)
+    value = float(points.mean()) / unit
+    stderr = ((float(points.var()) + averaging_noise(k)) / len(points)) ** 0.5 / abs(unit)
+    return Information(
+        value=value,
+        stderr=stderr,
+        ci=(value - 1.96 * stderr, value + 1.96 * stderr),
+        k=k,
+        n=n,
+        n_distinct=len(joint),
+        n_merged=n - len(joint),
+        method=method,
+        base=base,
+        warnings=notes,
+        local=samples.give_back(points[group] / unit) if local else None,
+    )
+
+
+def _digamma(k: float) -> float:
+    return float(torch.digamma(torch.tensor(float(k), dtype=torch.float64)))
+
+
+def _ksg1(blocks: list[Tensor], k: int) -> Tensor:
+    points = _Points.of(blocks, k)
+    n, m = len(points.radii), len(points.blocks)
+    counts = [points.counted(j) for j in range(m)]
+    return _digamma(k) + (m - 1) * _digamma(n) - sum(torch.digamma(c + 1) for c in counts)
+
+
+def _ksg2(blocks: list[Tensor], k: int) -> Tensor:
+    points = _Points.of(blocks, k)
+    n, m = len(points.radii), len(points.blocks)
+    local = torch.full_like(points.radii, _digamma(k) + (m - 1) * (_digamma(n) - 1 / k))
+    for block in points.blocks:
+        # each block has a radius of its own: the farthest of the k joint neighbours, itself counted
+        radius = (block[:, None] - block[points.neighbours]).abs().amax((1, 2))
+        local -= torch.digamma(_count(block, torch.nextafter(radius, torch.full_like(radius, torch.inf))))
+    return local
+
+
+def _mixed(blocks: list[Tensor], k: int) -> Tensor:
+    points = _Points.of(blocks, k)
+    n = len(points.radii)
+    tied = points.radii == 0
+    # where the k-th neighbour is a tie, all ties are neighbours, and counts are of equal values
+    radii = torch.where(tied, torch.finfo(torch.float64).tiny, points.radii)
+    joint = _count(torch.cat(points.blocks, -1), radii) + 1
+    neighbours = torch.where(tied, joint, float(k))
+    counts = [_count(block, radii) + 1 for block in points.blocks]
+    return torch.digamma(neighbours) + log(n) - torch.digamma(counts[0]) - torch.digamma(counts[1])
+
+
+def _frenzel_pompe(blocks: list[Tensor], k: int) -> Tensor:
+    points = _Points.of(blocks, k)
+    with_x, with_y, alone = points.counted(0, 2), points.counted(1, 2), points.counted(2)
+    return _digamma(k) - torch.digamma(with_x + 1) - torch.digamma(with_y + 1) + torch.digamma(alone + 1)
+
+
+CONTROL_SAMPLES = 4
+"""Simulated samples behind the control variate: they add a quarter to the variance of the averaging noise."""
+
+
+def _controlled(blocks: list[Tensor], k: int) -> Tensor:
+    blocks = [_whiten(block) for block in blocks]
+    joint = torch.cat(blocks, -1)
+    n, d = joint.shape
+    p = blocks[0].shape[1]
+    values, vectors = torch.linalg.eigh(joint.T @ joint / n)
+    local = _ksg1(blocks, k)
+    if float(values[0]) < torch.finfo(torch.float64).eps ** 0.5:
+        return local  # one determines the other linearly: no normal sample with a density is like it
+
+    def information(rows: Tensor) -> Tensor:
+        """ln p(x, y) - ln p(x) - ln p(y) under the normal with these correlations; blocks are white."""
+        white = (rows @ vectors).square() / values
+        return 0.5 * (rows.square() - white).sum(1) - 0.5 * values.log().sum()
+
+    generator = torch.Generator().manual_seed(0)
+    error = 0.0
+    for _ in range(CONTROL_SAMPLES):
+        noise = torch.randn((n, d), generator=generator, dtype=torch.float64).to(joint.device)
+        normal = noise @ (vectors * values.sqrt()).T
+        seen = _ksg1([normal[:, :p].contiguous(), normal[:, p:].contiguous()], k)
+        error += float((seen - information(normal)).mean()) / CONTROL_SAMPLES
+    # what is subtracted follows the sample's correlations; its share of the normal's information passes that on
+    linear = information(joint)
+    share = error / max(float(linear.mean()), abs(error), torch.finfo(torch.float64).tiny)
+    return local - error - share * (linear - linear.mean())
+
+
+def _whiten(x: Tensor) -> Tensor:
+    """x (n, p), centred, with the identity for covariance; directions without variation stay as they are."""
+    values, vectors = torch.linalg.eigh(x.T @ x / len(x))
+    floor = values[-1] * len(values) * torch.finfo(x.dtype).eps
+    scale = torch.where(values > floor, values, 1.0).rsqrt()
+    return (x - x.mean(0)) @ (vectors * scale) @ vectors.T
