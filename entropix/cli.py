@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,6 +64,7 @@ def fit(
         "curve": detector.curve_,
         "settings": detector.settings_,
     }
+    _print_left_out(detector.settings_["unreadable"])
     if as_json:
         _print_json(result)
         return
@@ -101,13 +103,12 @@ def score(
         reports.write_heatmaps(heatmaps, detector, images)
     summary = {"model": str(model), "scores": str(out), "n": len(images), "metrics": result.metrics}
     summary["unreadable"] = [list(entry) for entry in images.unreadable]
+    _print_left_out(images.unreadable)
     if as_json:
         _print_json(summary)
         return
     for name, values in result.metrics.items():
         print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}")
-    for name, reason in images.unreadable:
-        print(f"left out {name}: {reason}", file=sys.stderr)
     print(f"{len(images)} scores written to {out}")
 
 
@@ -260,6 +261,11 @@ def _load_samples(file: Path) -> Any:
         return np.loadtxt(file, delimiter="," if file.suffix == ".csv" else None, ndmin=1)
     except ValueError as error:
         raise DataError(f"{file} cannot be read as an array of numbers: {error}") from error
+
+
+def _print_left_out(unreadable: Iterable[Sequence[str]]) -> None:
+    for name, reason in unreadable:
+        print(f"left out {name}: {reason}", file=sys.stderr)
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -84,12 +84,12 @@ def _write(out: Path, result: dict[str, Any], detector: EntropixDetector, test: 
     """All files at once: a failed run leaves none."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-        figure, axes = new_figure(7, 4, nrows=1, ncols=1)
+        figure, axes = new_figure(7, 4)
         plot_curve(detector, axes[0][0])
         axes[0][0].set_title(f"{FACTORS} true factors, d = {detector.latent_dim_} chosen")
         figure.savefig(Path(scratch) / "curve.png", dpi=150)
         shown = np.flatnonzero(test.labels == 1)[:6]
-        figure, axes = new_figure(9, 4.8, nrows=3, ncols=len(shown))
+        figure, axes = new_figure(9, 4.8, 3, len(shown))
         plot_heatmaps(detector, test.images[shown], axes, test.masks[shown])
         figure.savefig(Path(scratch) / "heatmaps.png", dpi=150)
         (Path(scratch) / "demo.json").write_text(json.dumps(result, indent=1), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,37 +38,28 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
 
 
 def plot_heatmaps(
-    detector: EntropixDetector,
-    images: np.ndarray,
-    axes: Sequence[Sequence[Axes]],
-    masks: np.ndarray | None = None,
+    detector: EntropixDetector, images: np.ndarray, axes: np.ndarray, masks: np.ndarray | None = None
 ) -> None:
-    """One column per image (n, 1, s, s): image, reconstruction, heat map; `masks` (n, h, w) are outlined."""
-    reconstructions = detector.reconstruct(images)
-    maps = np.stack(list(detector.heatmap(images)))
-    top = float(np.quantile(maps, 0.999)) or 1.0
-    for column, (image, reconstruction, heat) in enumerate(zip(images, reconstructions, maps, strict=True)):
-        for row, (title, picture, options) in enumerate(
-            (
-                ("image", image[0], {"cmap": "gray", "vmin": 0, "vmax": 1}),
-                ("reconstruction", reconstruction[0], {"cmap": "gray", "vmin": 0, "vmax": 1}),
-                ("surprise", heat, {"cmap": "inferno", "vmin": 0, "vmax": top}),
-            )
-        ):
-            ax = axes[row][column]
-            ax.imshow(picture, **options)
+    """One column per image (n, 1, s, s), three rows of axes: image, reconstruction, heat map; masks are outlined."""
+    heat = np.stack(list(detector.heatmap(images)))
+    brightest = float(np.quantile(heat, 0.999)) or 1.0
+    rows = (("image", images[:, 0], "gray", 1.0), ("reconstruction", detector.reconstruct(images)[:, 0], "gray", 1.0))
+    for axes_row, (title, pictures, colours, top) in zip(
+        axes, (*rows, ("surprise", heat, "inferno", brightest)), strict=True
+    ):
+        axes_row[0].set_ylabel(title)
+        for column, (ax, picture) in enumerate(zip(axes_row, pictures, strict=True)):
+            ax.imshow(picture, cmap=colours, vmin=0, vmax=top)
             ax.set(xticks=[], yticks=[])
-            if column == 0:
-                ax.set_ylabel(title)
-            if masks is not None and row != 1 and masks[column].any():
+            if masks is not None and title != "reconstruction" and masks[column].any():
                 ax.contour(masks[column], levels=[0.5], colors="tab:cyan", linewidths=0.8)
 
 
-def new_figure(width: float, height: float, **layout: int) -> tuple[Figure, np.ndarray]:
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:
     """A figure that needs no display, and its axes (rows, columns)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(squeeze=False, **layout)
+    return figure, figure.subplots(rows, columns, squeeze=False)

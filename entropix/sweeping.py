@@ -87,7 +87,7 @@ class Sweep:
 def sweep(
     train: Any,
     test: Any = None,
-    labels: Sequence[int] | None = None,
+    labels: Sequence[int] | np.ndarray | None = None,
     *,
     dims: Sequence[int] = DIMS,
     seeds: Sequence[int] = (0,),
@@ -165,7 +165,9 @@ def _row(detector: EntropixDetector, d: int, seed: int, train: ImageSet, tests: 
     )
 
 
-def _test_images(train: Any, test: Any, labels: Sequence[int] | None, options: dict[str, Any]) -> ImageSet | None:
+def _test_images(
+    train: Any, test: Any, labels: Sequence[int] | np.ndarray | None, options: dict[str, Any]
+) -> ImageSet | None:
     if test is None and labels is not None:
         raise DataError("labels without test images; give both")
     tests = read(train if test is None else test, split="test", **options)
@@ -176,8 +178,8 @@ def _test_images(train: Any, test: Any, labels: Sequence[int] | None, options: d
     known = np.asarray(labels)
     if known.shape != (len(tests),) or not np.isin(known, (0, 1)).all():
         raise DataError(
-            f"labels of shape {known.shape} with values {np.unique(known)[:5]}; expected {len(tests)} of 0 (normal) and "
-            "1 (abnormal)"
+            f"labels of shape {known.shape} with values {np.unique(known)[:5]}; expected {len(tests)} of 0 (normal) "
+            "and 1 (abnormal)"
         )
     tests.labels[:] = known
     return tests

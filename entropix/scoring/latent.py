@@ -11,13 +11,14 @@ where normal codes end, at the upper quantile of the surprise of held-out normal
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from math import lgamma, log, pi
 
 import torch
 from torch import Tensor
 
-from entropix.estimators import intrinsic_dimension
+from entropix.estimators import EstimatorWarning, intrinsic_dimension
 from entropix.ops import knn
 
 NEIGHBOURS = 5
@@ -50,7 +51,9 @@ class LatentModel:
         scale = variances.clamp(min=float(variances[-1]) * 1e-6).sqrt()
         whitening = (axes / scale).to(train.dtype)
         codes = ((train - mean) @ whitening).contiguous()
-        m = intrinsic_dimension(codes.double(), method="mle").value
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EstimatorWarning)  # long codes: m is then what few points can tell
+            m = intrinsic_dimension(codes.double(), method="mle").value
         model = cls(codes, whitening, mean, train.new_tensor([m]), train.new_zeros(1))
         usual = torch.quantile(model.surprise(held_out), USUAL).reshape(1)
         return cls(codes, whitening, mean, model.dimension, usual)

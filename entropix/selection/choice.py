@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from entropix.estimators import Entropy
 from entropix.selection.curve import CurvePoint
 
+INTERVAL = 1.96  # standard errors of a 95 % interval
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -18,24 +20,38 @@ class Choice:
 
 
 def choose(curve: Sequence[CurvePoint], entropy: Entropy) -> Choice:
-    """The smallest d whose visibility is within one standard error of the best.
+    """The smallest code that shows foreign content as well as any, among those no longer than normal images need.
 
-    The visibility curve rises while the code still misses normal content, and falls once it follows foreign
-    content; near its top it is flat, and there the smaller code is preferred: among codes that tell foreign
-    content apart equally well, Proposition 2 asks for the least entropy. The one-standard-error rule (Breiman,
-    Friedman, Olshen and Stone 1984, section 3.4.3) says what "equally" means: within the standard error of the
-    best.
+    Both conditions of Proposition 2 (Cai et al., MICCAI 2024) in turn:
+
+    1. H(Z) is to reach H(X_n) and not more. The entropy of the reconstructions rises with d and saturates, at a
+       value below H(X_n) by the noise that no code holds. Latents beyond the first d within one nat of that value
+       carry nothing of normal images that could be told (one nat is one factor of e in the volume that the code
+       resolves, over all its dimensions), so they can only carry what is foreign: longer codes are out.
+    2. Of the others, visibility weighs what a code misses of normal images against what it follows of foreign
+       content. Its maximum is flat, and where the difference to the best is not significant (its 95 % interval,
+       paired over images, reaches zero) the least entropy is preferred.
     """
-    best = max(curve, key=lambda point: point.visibility)
-    good = [point for point in curve if point.visibility >= best.visibility - best.visibility_stderr]
-    point = min(good, key=lambda candidate: candidate.latent_dim)
-    full = max(curve, key=lambda candidate: candidate.latent_dim)
-    kept = f"its reconstructions carry {point.entropy:.1f} of the {full.entropy:.1f} nats that the full code does"
-    if point is best:
-        reason = f"foreign content is most visible at d = {best.latent_dim}"
+    curve = sorted(curve, key=lambda point: point.latent_dim)
+    full = max(point.entropy for point in curve)
+    matched = next(point for point in curve if point.entropy >= full - 1)
+    candidates = [point for point in curve if point.latent_dim <= matched.latent_dim]
+    best = max(candidates, key=lambda point: point.visibility)
+    chosen = next(point for point in candidates if not _significantly_below(point, best))
+    reason = (
+        f"the entropy of the reconstructions comes within one nat of its limit, {full:.1f} nats, at "
+        f"d = {matched.latent_dim} (H(X_n) = {float(entropy):.1f}), and "
+    )
+    if chosen is best:
+        reason += f"up to there foreign content is most visible at d = {best.latent_dim}"
     else:
-        reason = (
-            f"d = {point.latent_dim} is the smallest whose visibility of foreign content, {point.visibility:.2f}, is "
-            f"within one standard error of the best, {best.visibility:.2f} at d = {best.latent_dim}"
+        reason += (
+            f"d = {chosen.latent_dim} is the smallest that shows foreign content as well ({chosen.visibility:.3f}) as "
+            f"the best up to there (d = {best.latent_dim}, {best.visibility:.3f}), within a 95 % interval"
         )
-    return Choice(point.latent_dim, f"{reason}; {kept} (H(X_n) = {float(entropy):.1f})")
+    return Choice(chosen.latent_dim, reason)
+
+
+def _significantly_below(point: CurvePoint, best: CurvePoint) -> bool:
+    gap = best.visibility_images - point.visibility_images
+    return gap.mean().item() > INTERVAL * gap.std().item() / len(gap) ** 0.5

@@ -74,6 +74,7 @@ class Curve:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimatorWarning)  # twins were merged and reported before
             x = self.space.project(train[:MOST_IMAGES])
+            self.scale = x.norm(dim=1).median()  # typical distance from the mean
             m = intrinsic_dimension(x, method="mle").value
             self.entropy: Entropy = entropy(x, k=NEIGHBOURS, method="manifold", dimension=m)
 
@@ -108,9 +109,11 @@ class Curve:
         """Contribution of every reconstruction, (n,), to their entropy at the m of the normal images.
 
         `kl_local` and not `entropy`: a short code may put two images on one reconstruction, which is what the
-        comparison is to see, not a twin to be merged.
+        comparison is to see, not a twin to be merged. Distances below the resolution of float32 count as that.
         """
-        radii = log_radii(self.space.project(x_hat).double(), NEIGHBOURS).kth
+        x_hat = self.space.project(x_hat)
+        resolution = torch.finfo(x_hat.dtype).eps * self.scale
+        radii = log_radii(x_hat.double(), NEIGHBOURS).kth.clamp(min=resolution.log().item())
         return kl_local(radii, NEIGHBOURS, self.entropy.dimension)
 
 

@@ -1,0 +1,180 @@
+"""The command line: what it prints, writes and refuses."""
+
+import contextlib
+import csv
+import io
+import json
+import subprocess
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import entropix
+from entropix.cli import main
+
+FAST = ["--image-size", "32", "--epochs", "2"]
+
+
+@dataclass(frozen=True)
+class Result:
+    stdout: str
+    stderr: str
+
+
+def entropix_cli(*arguments: object, code: int = 0) -> Result:
+    """Run the command in this process and check its exit code."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", ["entropix", *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("default")
+        try:
+            main()
+            returned: object = 0
+        except SystemExit as stop:
+            returned = stop.code or 0
+    assert returned == code, err.getvalue()
+    return Result(out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data.json folder of PNG files: 90 to train, 10 normal and 10 abnormal to test."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "images").mkdir()
+    normal = entropix.datasets.phantoms(100, 2, image_size=40).images
+    sick = entropix.datasets.phantoms(10, 2, lesions=1, image_size=40, seed=1).images
+    names = []
+    for i, image in enumerate(np.concatenate([normal, sick])):
+        names.append(f"{i:03}.png")
+        Image.fromarray((image[0] * 255).astype(np.uint8)).save(root / "images" / names[-1])
+    splits = {"train": {"0": names[:90]}, "test": {"0": names[90:100], "1": names[100:]}}
+    (root / "data.json").write_text(json.dumps(splits))
+    return root
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "m"
+    result = entropix_cli("fit", folder, "--out", out, *FAST, "--json")
+    document = json.loads(result.stdout)
+    assert document["latent_dim"] in (1, 2, 4, 8, 16, 32, 64, 128)
+    assert document["settings"]["n_images"] == 90
+    assert len(document["curve"]) == 8
+    return out
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_score_writes_a_row_per_file(model: Path, folder: Path, tmp_path: Path) -> None:
+    out, maps = tmp_path / "s.csv", tmp_path / "maps"
+    result = entropix_cli("score", model, folder, "--out", out, "--heatmaps", maps, "--json")
+    document = json.loads(result.stdout)
+    assert document["n"] == 20
+    assert set(document["metrics"]) == {"surprisal", "residual"}
+    assert 0 <= document["metrics"]["surprisal"]["auc"] <= 1
+    rows = read_rows(out)
+    assert list(rows[0]) == ["path", "label", "surprisal", "residual"]
+    assert [row["label"] for row in rows] == ["0"] * 10 + ["1"] * 10
+    scores = entropix.load(model).anomaly_score(str(folder / rows[3]["path"]))
+    assert float(rows[3]["surprisal"]) == pytest.approx(float(scores[0]), rel=1e-5)
+    pictures = sorted(maps.rglob("*.png"))
+    assert len(pictures) == 20
+    with Image.open(pictures[0]) as picture:
+        assert picture.size == (40, 40)
+    refused = entropix_cli("score", model, folder, "--out", out, code=1)
+    assert "--overwrite" in refused.stderr
+
+
+def test_score_of_unknown_labels(model: Path, folder: Path, tmp_path: Path) -> None:
+    result = entropix_cli("score", model, folder / "images" / "000.png", "--out", tmp_path / "s.csv", "--json")
+    assert json.loads(result.stdout)["metrics"] == {}
+    assert read_rows(tmp_path / "s.csv")[0]["label"] == ""
+
+
+def test_fit_refuses_bad_input(model: Path, folder: Path, tmp_path: Path) -> None:
+    empty, words, corrupt = tmp_path / "empty", tmp_path / "words", tmp_path / "corrupt"
+    for one in (empty, words, corrupt):
+        one.mkdir()
+    (words / "readme.txt").write_text("no image")
+    for file in sorted((folder / "images").iterdir())[:95]:
+        (corrupt / file.name).write_bytes(file.read_bytes())
+    (corrupt / "bad.png").write_bytes((corrupt / "000.png").read_bytes()[:200])
+    out = tmp_path / "out"
+    for data in (empty, words, tmp_path / "nowhere"):
+        assert str(data) in entropix_cli("fit", data, "--out", out, code=1).stderr.replace("\n", "")
+    assert "bad.png" in entropix_cli("fit", corrupt, "--out", out, code=1).stderr
+    assert not out.exists()
+    refused = entropix_cli("fit", folder, "--out", model, *FAST, code=1)
+    assert "already holds a model" in refused.stderr
+    result = entropix_cli(
+        "fit", corrupt, "--out", out, *FAST, "--latent-dim", "2", "--skip-unreadable", "--json"
+    )
+    document = json.loads(result.stdout)
+    assert [name for name, _ in document["settings"]["unreadable"]] == ["bad.png"]
+    assert "bad.png" in result.stderr
+    assert (out / "detector.json").exists()
+
+
+def test_score_refuses_what_is_no_model(folder: Path, tmp_path: Path) -> None:
+    refused = entropix_cli("score", folder, folder, "--out", tmp_path / "s.csv", code=1)
+    assert "no model folder" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_usage_errors_exit_with_2(tmp_path: Path) -> None:
+    entropix_cli("fit", code=2)
+    entropix_cli("unknown", code=2)
+    entropix_cli("fit", "x", "--out", tmp_path / "o", "--latent-dim", "many", code=2)
+    entropix_cli("fit", "x", "--out", tmp_path / "o", "--epochs", "0", code=2)
+
+
+def test_sweep_command(folder: Path, tmp_path: Path) -> None:
+    result = entropix_cli("sweep", folder, "--out", tmp_path / "s", "--dims", "1,2", *FAST, "--json")
+    document = json.loads(result.stdout)
+    assert [row["latent_dim"] for row in document["table"]] == [1, 2]
+    assert document["best"]["latent_dim"] in (1, 2)
+    assert (tmp_path / "s" / "sweep.csv").exists()
+
+
+def test_entropy_command(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((2000, 2))
+    np.save(tmp_path / "x.npy", x)
+    np.savetxt(tmp_path / "x.csv", x, delimiter=",")
+    for name in ("x.npy", "x.csv"):
+        document = json.loads(entropix_cli("entropy", tmp_path / name, "--json").stdout)
+        assert document["entropy"]["value"] == pytest.approx(2 * 1.4189, abs=0.1)
+        assert document["intrinsic_dimension"]["value"] == pytest.approx(2, abs=0.2)
+    assert "nats" in entropix_cli("entropy", tmp_path / "x.npy").stdout
+    (tmp_path / "bad.csv").write_text("a,b\n")
+    assert "bad.csv" in entropix_cli("entropy", tmp_path / "bad.csv", code=1).stderr
+
+
+def test_a_process_of_its_own() -> None:
+    """Exit codes and the two streams as a shell sees them."""
+    call = [sys.executable, "-m", "entropix"]
+    good = subprocess.run([*call, "info", "--json"], capture_output=True, text=True, check=False)
+    assert (good.returncode, good.stderr) == (0, "")
+    json.loads(good.stdout)
+    bad = subprocess.run([*call, "entropy", "nowhere.npy"], capture_output=True, text=True, check=False)
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert bad.stderr == "error: nowhere.npy: no such file\n"
+
+
+def test_info_command() -> None:
+    document = json.loads(entropix_cli("info", "--json").stdout)
+    assert document["entropix"] == entropix.__version__
+    assert document["native_built"] is True
+    assert document["native_cuda_usable"] or document["native_cuda_reason"]

@@ -1,0 +1,33 @@
+"""Importing entropix is free: no CUDA context, no native module, nothing printed."""
+
+import subprocess
+import sys
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_import_probes_and_loads_nothing() -> None:
+    heavy = ("scipy", "sklearn", "matplotlib", "pydicom", "nibabel", "PIL", "entropix._C")
+    code = (
+        "import sys, torch\nimport entropix\n"
+        f"print([m for m in {heavy} if m in sys.modules], torch.cuda.is_initialized())"
+    )
+    assert run(code) == "[] False"
+
+
+def test_all_names_exist() -> None:
+    assert run("import entropix\nprint([n for n in entropix.__all__ if not hasattr(entropix, n)])") == "[]"
+
+
+def test_without_the_native_module() -> None:
+    code = (
+        "import sys\nsys.modules['entropix._C'] = None\nimport entropix, numpy as np\n"
+        "try:\n    entropix.entropy(np.random.rand(50, 2))\n"
+        "except RuntimeError as e:\n    print(e)"
+    )
+    message = run(code)
+    assert "native module" in message
+    assert "pip install" in message
+    assert len(message.splitlines()) == 1

@@ -1,0 +1,102 @@
+"""The residual model and the latent term, on data whose answer is known."""
+
+import pytest
+import torch
+
+from entropix.scoring import LatentModel, ResidualModel
+from entropix.scoring.residual import blur, octaves
+
+
+def scene(n: int, seed: int, size: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
+    """Reconstructions with an edge and a gain per image, and images whose error follows both."""
+    generator = torch.Generator().manual_seed(seed)
+    gain = 0.3 + torch.rand(n, 1, 1, 1, generator=generator)
+    step = torch.where(torch.arange(size) < size // 2, -1.0, 1.0).expand(1, 1, size, size)
+    x_hat = gain * step
+    noise = torch.randn(n, 1, size, size, generator=generator)
+    place = torch.linspace(0.02, 0.2, size)[:, None]
+    return x_hat + gain * place * noise, x_hat
+
+
+def test_octaves() -> None:
+    assert octaves(64) == [1, 2, 4, 8]
+    assert octaves(128) == [1, 2, 4, 8, 16]
+    assert octaves(16) == [1, 2]
+
+
+def test_blur_keeps_constants_and_halves_contrast() -> None:
+    assert torch.allclose(blur(torch.ones(1, 1, 16, 16), 4.0), torch.ones(1, 1, 16, 16))
+    noise = torch.randn(1, 1, 256, 256)
+    inside = blur(noise, 4.0)[..., 32:224, 32:224]
+    # the variance of white noise after a Gaussian of sd s is 1 / (4 pi s^2)
+    assert inside.var().item() == pytest.approx(1 / (4 * torch.pi * 16), rel=0.3)
+
+
+def test_normal_images_cost_what_they_should() -> None:
+    model = ResidualModel.fit(*scene(200, 0))
+    x, x_hat = scene(500, 1)
+    energies = model.energies(x, x_hat) / model.energy
+    assert energies.mean(0).sub(1).abs().max().item() < 0.1
+    # mean nu / 2, as half a chi-square of nu degrees of freedom
+    assert model.surprise(x, x_hat).mean().item() == pytest.approx(model.freedom.item() / 2, rel=0.1)
+
+
+def test_gain_does_not_matter() -> None:
+    model = ResidualModel.fit(*scene(200, 0))
+    x, x_hat = scene(50, 1)
+    torch.testing.assert_close(model.surprise(2 * x, 2 * x_hat), model.surprise(x, x_hat), rtol=0.05, atol=0)
+
+
+def test_noisy_places_are_expected_and_others_surprise() -> None:
+    model = ResidualModel.fit(*scene(200, 0))
+    x, x_hat = scene(100, 1)
+    quiet, loud = x.clone(), x.clone()
+    quiet[..., 2:8, 4:10] += 0.15
+    loud[..., 24:30, 4:10] += 0.15
+    normal = model.surprise(x, x_hat)
+    assert (model.surprise(quiet, x_hat) - normal).mean() > 3 * (model.surprise(loud, x_hat) - normal).mean()
+
+
+def test_map_sums_to_the_score_and_shows_the_place() -> None:
+    model = ResidualModel.fit(*scene(200, 0))
+    x, x_hat = scene(3, 1)
+    x[0, 0, 10:16, 20:26] += 0.5
+    maps = model.surprise_map(x, x_hat)
+    assert maps.shape == (3, 32, 32)
+    torch.testing.assert_close(maps.sum((1, 2)), model.surprise(x, x_hat), rtol=1e-4, atol=0)
+    row, column = divmod(int(maps[0].argmax()), 32)
+    assert 9 <= row <= 16
+    assert 19 <= column <= 26
+
+
+def test_perfect_reconstruction_is_finite() -> None:
+    _, x_hat = scene(20, 0)
+    model = ResidualModel.fit(x_hat, x_hat)
+    assert torch.isfinite(model.surprise(x_hat, x_hat)).all()
+
+
+def test_latent_surprise_is_the_density() -> None:
+    """Codes are standard normal after whitening: -ln p is known."""
+    mixing = torch.tensor([[2.0, 0.3], [0.0, 0.1]])
+    codes = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0)) @ mixing
+    model = LatentModel.fit(codes[:3000], codes[3000:])
+    assert model.dimension.item() == pytest.approx(2, rel=0.1)
+    radius = torch.tensor([0.0, 1.0, 2.0])
+    whitened = torch.stack([radius, torch.zeros(3)], 1)
+    points = whitened @ torch.linalg.inv(model.whitening) + model.mean
+    truth = radius**2 / 2 + torch.log(torch.tensor(2 * torch.pi))
+    assert (model.surprise(points) - truth).abs().max().item() < 0.8  # one k = 5 density each
+    share = (model.excess(codes[3000:]) > 0).float().mean().item()
+    assert share == pytest.approx(0.05, abs=0.005)
+    far = model.excess(points[:1] + 100)
+    assert far.item() > 5
+
+
+def test_latent_copy_is_finite() -> None:
+    codes = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    model = LatentModel.fit(codes, torch.randn(50, 3))
+    copies = torch.zeros(1, 3).expand(10, 3)
+    stacked = LatentModel(
+        copies.contiguous(), model.whitening, torch.zeros(3), model.dimension, model.usual
+    )
+    assert torch.isfinite(stacked.surprise(torch.zeros(1, 3))).all()
