@@ -26,7 +26,7 @@ SIMD_FLAGS = {
     "_avx2.cpp": ["-mavx2", "-mfma"],
     "_avx512.cpp": ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mfma", "-Wno-maybe-uninitialized"],
 }
-NVCC_FLAGS = ["-std=c++17", "-O3", "-lineinfo", "-Xcompiler=-fPIC,-fvisibility=hidden", "-Xptxas=-v"]
+NVCC_FLAGS = ["-std=c++17", "-O3", "-Xcompiler=-fPIC,-fvisibility=hidden", "-fmad=false", "-Xptxas=-v"]
 
 
 def find_nvcc() -> str | None:

@@ -1,5 +1,6 @@
-// The only file that knows Python: addresses become typed pointers, the GIL is released, launchers are called.
-// Python owns all memory, has checked shapes, types and devices, and keeps the arrays alive during the call.
+// The only file that knows Python: addresses become typed pointers, the GIL is released, launchers are
+// called. Python owns all memory, has checked shapes, types and devices, and keeps the arrays alive during
+// the call.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -14,69 +15,82 @@ using namespace entropix;
 
 namespace {
 
+using Address = uint64_t;
+
 template <class T>
-T* pointer(uint64_t address) {
+T* pointer(Address address) {
     return reinterpret_cast<T*>(address);
 }
 
-template <class T>
-KnnProblem<T> knn_problem(uint64_t x, uint64_t query, int64_t batch, int64_t n, int64_t m, int64_t d, int64_t k,
-                          int metric, uint64_t distances, uint64_t indices) {
-    return {pointer<const T>(x), pointer<const T>(query), batch, n, m, d, k, Metric(metric),
-            pointer<T>(distances), pointer<int64_t>(indices)};
+// Arguments as Python passes them; `as<T>()` is what the kernels take.
+struct KnnArguments {
+    Address x, query;
+    int64_t batch, n, m, d, k;
+    int metric;
+    bool is_double;
+    Address distances, indices;
+
+    template <class T>
+    KnnProblem<T> as() const {
+        return {pointer<const T>(x),   pointer<const T>(query),  batch, n, m, d, k, Metric(metric),
+                pointer<T>(distances), pointer<int64_t>(indices)};
+    }
+};
+
+struct CountArguments {
+    Address x, query, radii;
+    int64_t n, m, d;
+    int metric;
+    bool is_double;
+    Address counts;
+
+    template <class T>
+    CountProblem<T> as() const {
+        return {pointer<const T>(x), pointer<const T>(query), pointer<const T>(radii), n, m, d,
+                Metric(metric),      pointer<int64_t>(counts)};
+    }
+};
+
+struct PrefixArguments {
+    Address x;
+    int64_t n, d, k;
+    std::vector<int64_t> prefixes;
+    bool is_double;
+    Address distances, mean_log;
+
+    template <class T>
+    PrefixProblem<T> as() const {
+        return {pointer<const T>(x),
+                n,
+                d,
+                k,
+                prefixes.data(),
+                int64_t(prefixes.size()),
+                pointer<T>(distances),
+                pointer<double>(mean_log)};
+    }
+};
+
+// Calls f with the problem in the type of its data.
+template <class Arguments, class Function>
+auto typed(const Arguments& a, const Function& f) {
+    return a.is_double ? f(a.template as<double>()) : f(a.template as<float>());
 }
 
-void knn_on_cpu(uint64_t x, uint64_t query, int64_t batch, int64_t n, int64_t m, int64_t d, int64_t k, int metric,
-                bool is_double, uint64_t distances, uint64_t indices, int threads) {
-    if (is_double)
-        knn_cpu(knn_problem<double>(x, query, batch, n, m, d, k, metric, distances, indices), threads);
-    else
-        knn_cpu(knn_problem<float>(x, query, batch, n, m, d, k, metric, distances, indices), threads);
-}
-
-template <class T>
-CountProblem<T> count_problem(uint64_t x, uint64_t query, uint64_t radii, int64_t n, int64_t m, int64_t d, int metric,
-                              uint64_t counts) {
-    return {pointer<const T>(x), pointer<const T>(query), pointer<const T>(radii), n, m, d, Metric(metric),
-            pointer<int64_t>(counts)};
-}
-
-void count_within_on_cpu(uint64_t x, uint64_t query, uint64_t radii, int64_t n, int64_t m, int64_t d, int metric,
-                         bool is_double, uint64_t counts, int threads) {
-    if (is_double)
-        count_within_cpu(count_problem<double>(x, query, radii, n, m, d, metric, counts), threads);
-    else
-        count_within_cpu(count_problem<float>(x, query, radii, n, m, d, metric, counts), threads);
-}
-
-template <class T>
-PrefixProblem<T> prefix_problem(uint64_t x, int64_t n, int64_t d, int64_t k, const std::vector<int64_t>& prefixes,
-                                uint64_t distances, uint64_t mean_log) {
-    return {pointer<const T>(x), n, d, k, prefixes.data(), int64_t(prefixes.size()), pointer<T>(distances),
-            pointer<double>(mean_log)};
-}
-
-void prefix_knn_on_cpu(uint64_t x, int64_t n, int64_t d, int64_t k, const std::vector<int64_t>& prefixes,
-                       bool is_double, uint64_t distances, uint64_t mean_log, int threads) {
-    if (is_double)
-        prefix_knn_cpu(prefix_problem<double>(x, n, d, k, prefixes, distances, mean_log), threads);
-    else
-        prefix_knn_cpu(prefix_problem<float>(x, n, d, k, prefixes, distances, mean_log), threads);
-}
-
-ReconstructionProblem reconstruction_problem(uint64_t x, uint64_t x_hat, uint64_t weight, uint64_t mask, int64_t n,
-                                             int64_t p, int64_t weight_stride, int64_t mask_stride, int type,
-                                             uint64_t error, uint64_t map) {
-    return {pointer<const void>(x), pointer<const void>(x_hat), pointer<const void>(weight),
-            pointer<const uint8_t>(mask), n, p, weight_stride, mask_stride, Scalar(type), pointer<void>(error),
+ReconstructionProblem reconstruction(Address x, Address x_hat, Address weight, Address mask, int64_t n,
+                                     int64_t p, int64_t weight_stride, int64_t mask_stride, int type,
+                                     Address error, Address map) {
+    return {pointer<const void>(x),
+            pointer<const void>(x_hat),
+            pointer<const void>(weight),
+            pointer<const uint8_t>(mask),
+            n,
+            p,
+            weight_stride,
+            mask_stride,
+            Scalar(type),
+            pointer<void>(error),
             pointer<void>(map)};
-}
-
-void reconstruction_on_cpu(uint64_t x, uint64_t x_hat, uint64_t weight, uint64_t mask, int64_t n, int64_t p,
-                           int64_t weight_stride, int64_t mask_stride, int type, uint64_t error, uint64_t map,
-                           int threads) {
-    reconstruction_error_cpu(
-        reconstruction_problem(x, x_hat, weight, mask, n, p, weight_stride, mask_stride, type, error, map), threads);
 }
 
 py::dict build_info() {
@@ -93,16 +107,73 @@ py::dict build_info() {
     return info;
 }
 
+void define_arguments(py::module_& module) {
+    py::class_<KnnArguments>(module, "KnnArguments")
+        .def(py::init<Address, Address, int64_t, int64_t, int64_t, int64_t, int64_t, int, bool, Address,
+                      Address>());
+    py::class_<CountArguments>(module, "CountArguments")
+        .def(py::init<Address, Address, Address, int64_t, int64_t, int64_t, int, bool, Address>());
+    py::class_<PrefixArguments>(module, "PrefixArguments")
+        .def(py::init<Address, int64_t, int64_t, int64_t, std::vector<int64_t>, bool, Address, Address>());
+    py::class_<ReconstructionProblem>(module, "ReconstructionArguments").def(py::init(&reconstruction));
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_C, module) {
+    using release = py::call_guard<py::gil_scoped_release>;
     module.def("build_info", &build_info);
     module.def("simd_level", &simd_level_name);
     module.def("simd_levels", &simd_level_names);
     module.def("set_simd_level", &set_simd_level);
-    using release = py::call_guard<py::gil_scoped_release>;
-    module.def("knn_cpu", &knn_on_cpu, release());
-    module.def("count_within_cpu", &count_within_on_cpu, release());
-    module.def("prefix_knn_cpu", &prefix_knn_on_cpu, release());
-    module.def("reconstruction_error_cpu", &reconstruction_on_cpu, release());
+    define_arguments(module);
+
+    const auto knn_on_cpu = [](const KnnArguments& a, int threads) {
+        typed(a, [=](const auto& problem) { knn_cpu(problem, threads); });
+    };
+    const auto count_on_cpu = [](const CountArguments& a, int threads) {
+        typed(a, [=](const auto& problem) { count_within_cpu(problem, threads); });
+    };
+    const auto prefix_on_cpu = [](const PrefixArguments& a, int threads) {
+        typed(a, [=](const auto& problem) { prefix_knn_cpu(problem, threads); });
+    };
+    module.def("knn_cpu", knn_on_cpu, release());
+    module.def("count_within_cpu", count_on_cpu, release());
+    module.def("prefix_knn_cpu", prefix_on_cpu, release());
+    module.def("reconstruction_error_cpu", &reconstruction_error_cpu, release());
+
+#if defined(ENTROPIX_CUDA)
+    // Plans give the size of the workspace that Python allocates; launches return at once.
+    const auto knn_plan = [](const KnnArguments& a) {
+        const KnnPlan plan = typed(a, [](const auto& problem) { return knn_cuda_plan(problem); });
+        return std::make_pair(plan.splits, plan.workspace_bytes);
+    };
+    const auto knn_on_cuda = [](const KnnArguments& a, int64_t splits, Address workspace, Address stream) {
+        typed(a, [=](const auto& problem) {
+            knn_cuda(problem, splits, pointer<void>(workspace), pointer<void>(stream));
+        });
+    };
+    const auto count_on_cuda = [](const CountArguments& a, Address stream) {
+        typed(a, [=](const auto& problem) { count_within_cuda(problem, pointer<void>(stream)); });
+    };
+    const auto prefix_plan = [](const PrefixArguments& a) {
+        return typed(a, [](const auto& problem) { return prefix_knn_cuda_workspace(problem); });
+    };
+    const auto prefix_on_cuda = [](const PrefixArguments& a, Address workspace, Address stream) {
+        typed(a, [=](const auto& problem) {
+            prefix_knn_cuda(problem, pointer<void>(workspace), pointer<void>(stream));
+        });
+    };
+    const auto error_on_cuda = [](const ReconstructionProblem& problem, int64_t pieces, Address workspace,
+                                  Address stream) {
+        reconstruction_error_cuda(problem, pieces, pointer<void>(workspace), pointer<void>(stream));
+    };
+    module.def("knn_cuda_plan", knn_plan);
+    module.def("knn_cuda", knn_on_cuda, release());
+    module.def("count_within_cuda", count_on_cuda, release());
+    module.def("prefix_knn_cuda_workspace", prefix_plan);
+    module.def("prefix_knn_cuda", prefix_on_cuda, release());
+    module.def("reconstruction_error_cuda_pieces", &reconstruction_error_cuda_pieces);
+    module.def("reconstruction_error_cuda", error_on_cuda, release());
+#endif
 }

@@ -1,15 +1,21 @@
 """Loads the native module `entropix._C` when a kernel is first called, and tells what it can do.
 
-Importing entropix works without the module; the first call that needs it raises one sentence saying how to get it.
+Importing entropix works without the module; the first call that needs it raises one sentence that says how
+to get it. ENTROPIX_SIMD=portable|avx2|avx512 forces an instruction set, for tests and benchmarks.
 """
 
 import functools
 import importlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-__all__ = ["load", "native_info"]
+import torch
+from torch import Tensor
+
+__all__ = ["cuda_call", "load", "native_info"]
 
 
 @functools.cache
@@ -39,60 +45,61 @@ def load() -> Any:
     return module
 
 
-def load_cuda() -> Any:
-    """The native module, when it holds the CUDA kernels.
+@contextmanager
+def cuda_call(x: Tensor) -> Iterator[tuple[Any, int]]:
+    """The native module and the current stream of the device of `x`, with that device current.
 
     Raises:
-        RuntimeError: it is missing, or was built without nvcc.
+        RuntimeError: as `load`, and when the module was built without nvcc.
     """
     module = load()
     if not module.build_info()["cuda"]:
         raise RuntimeError(
-            "entropix was built without CUDA kernels, but this tensor is on a CUDA device: move it with .cpu(), "
+            f"entropix was built without CUDA kernels, but a tensor is on {x.device}: move it with .cpu(), "
             "or reinstall with ENTROPIX_CUDA=1 where nvcc is on PATH"
         )
-    return module
+    with torch.cuda.device(x.device):
+        yield module, torch.cuda.current_stream(x.device).cuda_stream
 
 
 def native_info() -> dict[str, Any]:
     """What the native module is and can do on this machine; never raises.
 
     Returns:
-        A dictionary with `built`, `path`, `reason` (why it is not usable, else ""), `compiler`, `flags`, `simd` (the
-        instruction set in use), `simd_levels` (all that this processor runs), `cuda_built`, `cuda_compiler`,
+        A dictionary: `built`, `path`, `reason` (why the module is not usable, else ""), `compiler`, `flags`,
+        `simd` (the instruction set in use), `simd_levels` (all that this processor runs), `cuda_built`,
         `cuda_architectures`, `cuda_usable` and `cuda_reason` (why CUDA is not usable, else "").
     """
     module, reason = _attempt()
-    info: dict[str, Any] = {
-        "built": module is not None,
-        "path": getattr(module, "__file__", None),
-        "reason": reason,
+    info: dict[str, Any] = {"built": module is not None, "path": None, "reason": reason}
+    build: dict[str, Any] = {"compiler": "", "flags": "", "cuda": False, "cuda_architectures": ""}
+    simd, levels = "", []
+    if module is not None:
+        info["path"] = module.__file__
+        build = module.build_info()
+        simd, levels = module.simd_level(), module.simd_levels()
+    cuda_reason = _cuda_reason(build["cuda"]) if module is not None else "the native module is not usable"
+    return {
+        **info,
+        "compiler": build["compiler"],
+        "flags": build["flags"],
+        "simd": simd,
+        "simd_levels": levels,
+        "cuda_built": build["cuda"],
+        "cuda_architectures": build["cuda_architectures"],
+        "cuda_usable": not cuda_reason,
+        "cuda_reason": cuda_reason,
     }
-    if module is None:
-        return info | {
-            "cuda_built": False,
-            "cuda_usable": False,
-            "cuda_reason": "the native module is not usable",
-        }
-    build = module.build_info()
-    info |= {"compiler": build["compiler"], "flags": build["flags"]}
-    info |= {"simd": module.simd_level(), "simd_levels": module.simd_levels()}
-    info |= {"cuda_built": build["cuda"]}
-    info |= {"cuda_architectures": build["cuda_architectures"]}
-    cuda_reason = _cuda_reason(build["cuda"])
-    return info | {"cuda_usable": not cuda_reason, "cuda_reason": cuda_reason}
 
 
 def _cuda_reason(cuda_built: bool) -> str:
-    import torch
-
     if not cuda_built:
         return "entropix was built without nvcc"
     if torch.version.cuda is None:
         return f"this PyTorch ({torch.__version__}) is a CPU build"
     if not torch.cuda.is_available():
         return "PyTorch finds no usable CUDA device or driver"
-    capability = torch.cuda.get_device_capability()
-    if capability < (8, 0):
-        return f"the GPU has compute capability {capability[0]}.{capability[1]}, and the kernels need 8.0 or newer"
+    major, minor = torch.cuda.get_device_capability()
+    if major < 8:
+        return f"the GPU has compute capability {major}.{minor}, and the kernels need 8.0 or newer"
     return ""

@@ -10,7 +10,8 @@
 
 namespace entropix {
 
-// Calls body(begin, end) over [0, count) in pieces of `grain`, on at most `threads` threads, this one among them.
+// Calls body(begin, end) over [0, count) in pieces of `grain`, on at most `threads` threads, this one among
+// them.
 template <class Body>
 void parallel_for(int64_t count, int64_t grain, int threads, const Body& body) {
     const int64_t pieces = (count + grain - 1) / grain;

@@ -1,7 +1,7 @@
 // Vectors of float and double for the widest instruction set that this translation unit is compiled for.
-// Everything here has internal linkage: the same header is compiled once per instruction set, and a function shared
-// between those translation units could bring AVX-512 code to a processor without it. For the same reason the files
-// that include this one use no templates of the standard library.
+// Everything here has internal linkage: the same header is compiled once per instruction set, and a function
+// shared between those translation units could bring AVX-512 code to a processor without it. For the same
+// reason the files that include this one use no templates of the standard library.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -13,8 +13,8 @@
 
 namespace {
 
-// Vec<T>: a register R of `lanes` numbers. le() and lt() give one bit per lane; comparisons with NaN are false.
-// max(a, b) and min(a, b) are b where either is NaN.
+// Vec<T>: a register R of `lanes` numbers. le() and lt() give one bit per lane; comparisons with NaN are
+// false. max(a, b) and min(a, b) are b where either is NaN.
 template <class T>
 struct Vec;
 

@@ -39,7 +39,8 @@ void set_simd_level(const std::string& name) {
     if (found == names.end()) {
         std::string all;
         for (const auto& n : names) all += (all.empty() ? "" : ", ") + n;
-        throw std::invalid_argument("instruction set '" + name + "' is not available here; this processor runs " + all);
+        throw std::invalid_argument("instruction set '" + name +
+                                    "' is not available here; this processor runs " + all);
     }
     current() = SimdLevel(found - names.begin());
 }

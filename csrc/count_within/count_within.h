@@ -1,8 +1,8 @@
 // Numbers of neighbours within radii: the contract, on the CPU and on CUDA.
 //
-// count[i] is the number of points whose distance to query i, rounded to T as knn() rounds it, is strictly less than
-// radii[i]. Arrays are dense and row-major; T is float or double. `query` null means the points themselves, and then
-// no point counts itself. A radius that is NaN or not positive counts nothing.
+// count[i] is the number of points whose distance to query i, rounded to T as knn() rounds it, is strictly
+// less than radii[i]. Arrays are dense and row-major; T is float or double. `query` null means the points
+// themselves, and then no point counts itself. A radius that is NaN or not positive counts nothing.
 #pragma once
 #include <cstdint>
 
@@ -22,5 +22,7 @@ struct CountProblem {
 
 template <class T>
 void count_within_cpu(const CountProblem<T>& problem, int threads);
+template <class T>
+void count_within_cuda(const CountProblem<T>& problem, void* stream);
 
 }  // namespace entropix

@@ -1,13 +1,14 @@
-// Blocks of queries walk the tree of points, as in knn_cpu.cpp. A box that lies wholly within all radii of the block
-// is counted at once, one beyond all is left out, and the panels between are screened twice: pairs below the narrow
-// threshold are certainly inside, and those between the narrow and the wide one are decided in double.
+// Blocks of queries walk the tree of points, as in knn_cpu.cpp. A box that lies wholly within all radii of
+// the block is counted at once, one beyond all is left out, and the panels between are screened twice: pairs
+// below the narrow threshold are certainly inside, and those between the narrow and the wide one are decided
+// in double.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "common/parallel.h"
 #include "count_within/count_within.h"
+#include "count_within/thresholds.h"
 #include "knn/point_tree.h"
 #include "knn/screen.h"
 
@@ -20,7 +21,11 @@ template <class T>
 class BlockCount {
   public:
     BlockCount(const CountProblem<T>& problem, const PointTree<T>& points, const PointTree<T>& queries)
-        : p_(problem), points_(points), queries_(queries), kernels_(screen_kernels<T>()), box_(2 * problem.d) {}
+        : p_(problem),
+          points_(points),
+          queries_(queries),
+          kernels_(screen_kernels<T>()),
+          box_(2 * problem.d) {}
 
     void run(int64_t block) {
         first_ = block * kBlock;
@@ -37,17 +42,14 @@ class BlockCount {
 
   private:
     void set_thresholds() {
-        const double slack = 2 * relative_slack<T>(p_.d), underflow = underflow_slack<T>(p_.d);
         std::fill(narrow_, narrow_ + kBlock, T(-1));
         std::fill(wide_, wide_ + kBlock, T(-1));
         std::fill(counts_, counts_ + kBlock, 0);
         for (int64_t row = 0; row < rows_; ++row) {
             const T radius = p_.radii[queries_.order[first_ + row]];
             if (!(radius > 0)) continue;
-            const double limit = p_.metric == Metric::euclidean ? double(radius) * double(radius) : double(radius);
-            const T narrow = T(std::min(limit * (1 - slack) - underflow, double(std::numeric_limits<T>::max())));
-            narrow_[row] = std::nextafter(narrow, T(-1));
-            wide_[row] = std::nextafter(T(limit * (1 + slack) + underflow), std::numeric_limits<T>::infinity());
+            narrow_[row] = certainly_within(radius, p_.d, p_.metric);
+            wide_[row] = possibly_within(radius, p_.d, p_.metric);
         }
         narrowest_ = *std::min_element(narrow_, narrow_ + rows_);
         widest_ = *std::max_element(wide_, wide_ + rows_);
@@ -87,10 +89,9 @@ class BlockCount {
     }
 
     bool strictly_within(int64_t row, int64_t position) const {
-        const double distance = exact_distance(kernels_, queries_.rows.data() + (first_ + row) * p_.d,
+        const double distance = exact_distance(queries_.rows.data() + (first_ + row) * p_.d,
                                                points_.rows.data() + position * p_.d, p_.d, p_.metric);
-        return T(p_.metric == Metric::euclidean ? std::sqrt(distance) : distance) <
-               p_.radii[queries_.order[first_ + row]];
+        return strictly_nearer(distance, p_.radii[queries_.order[first_ + row]], p_.metric);
     }
 
     const CountProblem<T>& p_;

@@ -1,10 +1,10 @@
 // Nearest neighbours: the contract of every kernel in this folder, on the CPU and on CUDA.
 //
-// Arrays are dense and row-major; T is float or double. Batches are independent. `query` null means the points
-// themselves, and then no point is its own neighbour (by index: a twin at distance 0 is a neighbour).
-// A distance is evaluated in double from the given coordinates and rounded once, to T. Neighbours ascend by that
-// double; equal ones by index. No result depends on the number of threads, the instruction set or the tiling.
-// Limits, checked by the callers: 1 <= k, k <= n (n - 1 without query), finite coordinates.
+// Arrays are dense and row-major; T is float or double. Batches are independent. `query` null means the
+// points themselves, and then no point is its own neighbour (by index: a twin at distance 0 is a neighbour).
+// A distance is evaluated in double from the given coordinates (exact.h) and rounded once, to T. Neighbours
+// ascend by that double; equal ones by index. No result depends on the number of threads, the instruction set
+// or the tiling. Limits, checked by the callers: 1 <= k, k <= n (n - 1 without query), finite coordinates.
 #pragma once
 #include <cstdint>
 
@@ -24,5 +24,16 @@ struct KnnProblem {
 
 template <class T>
 void knn_cpu(const KnnProblem<T>& problem, int threads);
+
+// On CUDA the points are searched in `splits` parts, merged at the end. The caller allocates the workspace.
+// Rows with NaN or inf, or whose squared distances overflow T, get distance inf and index -1 where no
+// neighbour is left.
+struct KnnPlan {
+    int64_t splits, workspace_bytes;
+};
+template <class T>
+KnnPlan knn_cuda_plan(const KnnProblem<T>& problem);
+template <class T>
+void knn_cuda(const KnnProblem<T>& problem, int64_t splits, void* workspace, void* stream);
 
 }  // namespace entropix

@@ -1,9 +1,10 @@
 // Exact k nearest neighbours on the CPU: one way for every dimension.
 //
-// Blocks of queries that lie close together walk the tree of points, nearest box first. A panel that no box bound
-// excludes is screened in T for all queries of the block at once; the few pairs that pass are evaluated in double and
-// inserted. In low dimension the boxes leave out nearly everything, in high dimension nearly nothing, and then the
-// screen runs at the speed of its multiply-adds: no crossover to another method has to be chosen.
+// Blocks of queries that lie close together walk the tree of points, nearest box first. A panel that no box
+// bound excludes is screened in T for all queries of the block at once; the few pairs that pass are evaluated
+// in double and inserted. In low dimension the boxes leave out nearly everything, in high dimension nearly
+// nothing, and then the screen runs at the speed of its multiply-adds: no crossover to another method has to
+// be chosen.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -24,16 +25,26 @@ int64_t block_rows(int64_t d) { return d <= 6 ? 32 : 128; }
 template <class T>
 class BlockSearch {
   public:
-    BlockSearch(const KnnProblem<T>& problem, const PointTree<T>& points, const PointTree<T>& queries, bool self)
-        : p_(problem), points_(points), queries_(queries), self_(self), kernels_(screen_kernels<T>()),
-          rows_(block_rows(problem.d)), lists_(rows_ * problem.k), thresholds_(rows_), hits_(rows_),
+    BlockSearch(const KnnProblem<T>& problem, const PointTree<T>& points, const PointTree<T>& queries,
+                bool self)
+        : p_(problem),
+          points_(points),
+          queries_(queries),
+          self_(self),
+          kernels_(screen_kernels<T>()),
+          rows_(block_rows(problem.d)),
+          distances_(rows_ * problem.k),
+          indices_(rows_ * problem.k),
+          thresholds_(rows_),
+          hits_(rows_),
           box_(2 * problem.d) {}
 
     // Finds and writes the neighbours of block `block` of the queries.
     void run(int64_t block, T* distances, int64_t* indices) {
         first_ = block * rows_;
         count_ = std::min(rows_, queries_.n - first_);
-        std::fill(lists_.begin(), lists_.end(), Entry{std::numeric_limits<double>::infinity(), p_.n});
+        std::fill(distances_.begin(), distances_.end(), std::numeric_limits<double>::infinity());
+        std::fill(indices_.begin(), indices_.end(), p_.n);
         std::fill(thresholds_.begin(), thresholds_.begin() + count_, std::numeric_limits<T>::infinity());
         std::fill(thresholds_.begin() + count_, thresholds_.end(), T(-1));  // padding never hits
         widest_ = std::numeric_limits<T>::infinity();
@@ -49,8 +60,6 @@ class BlockSearch {
     }
 
   private:
-    using Entry = Candidate<double, int64_t>;
-
     void visit(int64_t node, int64_t begin, int64_t end, T distance) {
         if (distance > widest_) return;
         if (end - begin == 1) {
@@ -73,8 +82,9 @@ class BlockSearch {
     void screen(int64_t panel) {
         const int64_t padded = (count_ + kQueryRows - 1) / kQueryRows * kQueryRows;
         const T* queries = queries_.rows.data() + first_ * p_.d;
-        const int64_t found = kernels_.screen[int(p_.metric)](
-            queries, padded, points_.packed.data() + panel * p_.d * kPanel, p_.d, thresholds_.data(), hits_.data());
+        const int64_t found =
+            kernels_.screen[int(p_.metric)](queries, padded, points_.packed.data() + panel * p_.d * kPanel,
+                                            p_.d, thresholds_.data(), hits_.data());
         if (!found) return;
         bool changed = false;
         for (const Hit* hit = hits_.data(); hit < hits_.data() + found; ++hit)
@@ -87,29 +97,21 @@ class BlockSearch {
     bool consider(int64_t row, int64_t position) {
         if (position >= p_.n || (self_ && position == first_ + row)) return false;
         const T* query = queries_.rows.data() + (first_ + row) * p_.d;
-        const double distance =
-            exact_distance(kernels_, query, points_.rows.data() + position * p_.d, p_.d, p_.metric);
-        Entry* list = lists_.data() + row * p_.k;
-        const int64_t index = points_.order[position];
-        if (!nearer(distance, index, list[p_.k - 1])) return false;
-        insert_sorted(list, p_.k, distance, index);
-        thresholds_[row] = widened(list[p_.k - 1].distance);
+        const T* point = points_.rows.data() + position * p_.d;
+        const NearestList<int64_t> list{distances_.data() + row * p_.k, indices_.data() + row * p_.k, p_.k,
+                                        1};
+        if (!list.offer(exact_distance(query, point, p_.d, p_.metric), points_.order[position])) return false;
+        thresholds_[row] = widened<T>(list.last(), p_.d);
         return true;
-    }
-
-    // The threshold for the screen, beyond its rounding errors.
-    T widened(double distance) const {
-        const double wide = distance * (1 + 2 * relative_slack<T>(p_.d)) + underflow_slack<T>(p_.d);
-        return std::nextafter(T(wide), std::numeric_limits<T>::infinity());
     }
 
     void write(T* distances, int64_t* indices) const {
         for (int64_t row = 0; row < count_; ++row) {
             const int64_t to = queries_.order[first_ + row] * p_.k;
             for (int64_t r = 0; r < p_.k; ++r) {
-                const Entry& entry = lists_[row * p_.k + r];
-                distances[to + r] = T(p_.metric == Metric::euclidean ? std::sqrt(entry.distance) : entry.distance);
-                indices[to + r] = entry.index;
+                const double distance = distances_[row * p_.k + r];
+                distances[to + r] = T(p_.metric == Metric::euclidean ? std::sqrt(distance) : distance);
+                indices[to + r] = indices_[row * p_.k + r];
             }
         }
     }
@@ -119,11 +121,12 @@ class BlockSearch {
     const bool self_;
     const ScreenKernels<T>& kernels_;
     const int64_t rows_;
-    std::vector<Entry> lists_;    // [rows, k]
-    std::vector<T> thresholds_;   // [rows]
-    std::vector<Hit> hits_;       // [rows]
-    std::vector<T> box_;          // [2, d]
-    T widest_ = 0;                // largest of the thresholds
+    std::vector<double> distances_;  // [rows, k], squared for euclidean
+    std::vector<int64_t> indices_;   // [rows, k]
+    std::vector<T> thresholds_;      // [rows]
+    std::vector<Hit> hits_;          // [rows]
+    std::vector<T> box_;             // [2, d]
+    T widest_ = 0;                   // largest of the thresholds
     int64_t first_ = 0, count_ = 0, own_begin_ = 0, own_end_ = 0;
 };
 

@@ -1,8 +1,8 @@
 // Points in the order of a balanced k-d tree, with the bounding box of every node.
 //
-// Neighbours in space become neighbours in memory, which gives tight thresholds early, and whole boxes can be left
-// out. The tree is implicit: node 0 holds all panels, a node of panels [begin, end) splits at their middle, and its
-// 2 (end - begin) - 1 nodes are numbered in preorder.
+// Neighbours in space become neighbours in memory, which gives tight thresholds early, and whole boxes can be
+// left out. The tree is implicit: node 0 holds all panels, a node of panels [begin, end) splits at their
+// middle, and its 2 (end - begin) - 1 nodes are numbered in preorder.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -24,7 +24,9 @@ struct PointTree {
 
     static int64_t middle(int64_t begin, int64_t end) { return begin + (end - begin) / 2; }
     static int64_t left(int64_t node) { return node + 1; }
-    static int64_t right(int64_t node, int64_t begin, int64_t end) { return node + 2 * (middle(begin, end) - begin); }
+    static int64_t right(int64_t node, int64_t begin, int64_t end) {
+        return node + 2 * (middle(begin, end) - begin);
+    }
     const T* box(int64_t node) const { return boxes.data() + node * 2 * d; }
     void bound_rows(int64_t first, int64_t count, T* box) const;  // box [2, d] of the rows at these positions
 };

@@ -1,12 +1,11 @@
 // The inner loops of the CPU neighbour search, compiled once per instruction set.
 //
-// Points are stored in panels of 32, coordinate by coordinate, so that one vector holds one coordinate of several
-// points. `screen` evaluates all distances between some query rows and one panel in T, by differences and fused
-// multiply-adds, and reports those not above each row's threshold. With thresholds widened by the slacks below it lets
-// no true neighbour slip; `exact` then decides in double.
+// Points are stored in panels of 32, coordinate by coordinate, so that one vector holds one coordinate of
+// several points. `screen` evaluates all distances between some query rows and one panel in T, by differences
+// and fused multiply-adds, and reports those not above each row's threshold. With thresholds that are
+// `widened` (exact.h) it lets no true neighbour slip; `exact_distance` then decides in double.
 #pragma once
 #include <cstdint>
-#include <limits>
 
 #include "knn/knn.h"
 
@@ -21,31 +20,16 @@ struct Hit {
 };
 
 template <class T>
-struct ScreenKernels {
-    // queries [rows, d], panel [d, kPanel], thresholds [rows]; squared distances for euclidean. Returns the number of
-    // hits written, at most `rows`. NaN never hits.
-    int64_t (*screen[2])(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds, Hit* hits);
-    // Distance of two rows in double (squared for euclidean): the same bits on every processor.
-    double (*exact[2])(const T* a, const T* b, int64_t d);
+struct ScreenKernels {  // indexed by Metric
+    // queries [rows, d], panel [d, kPanel], thresholds [rows]; squared distances for euclidean. Returns the
+    // number of hits written, at most `rows`. NaN never hits.
+    int64_t (*screen[2])(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds,
+                         Hit* hits);
 };
 
-// Bounds of the screen's rounding errors: relative, and absolute where squares underflow. Both are generous.
-template <class T>
-double relative_slack(int64_t d) {
-    return double(d + 4) * double(std::numeric_limits<T>::epsilon());
-}
-template <class T>
-double underflow_slack(int64_t d) {
-    return double(d + 1) * double(std::numeric_limits<T>::denorm_min());
-}
-
-// Indexed by Metric; chosen by simd_level().
+// Chosen by simd_level().
 template <class T>
 const ScreenKernels<T>& screen_kernels();
-
-// kernels.exact, or a plain loop where d is too small for vectors.
-template <class T>
-double exact_distance(const ScreenKernels<T>& kernels, const T* a, const T* b, int64_t d, Metric metric);
 
 extern const ScreenKernels<float> screen_float_portable, screen_float_avx2, screen_float_avx512;
 extern const ScreenKernels<double> screen_double_portable, screen_double_avx2, screen_double_avx512;

@@ -55,42 +55,9 @@ int64_t screen(const T* queries, int64_t rows, const T* panel, int64_t d, const 
     return end - hits;
 }
 
-// Eight interleaved partial sums, so that every vector width does the same operations in the same order.
-template <class T, Metric metric>
-double exact(const T* a, const T* b, int64_t d) {
-    typedef double Eight __attribute__((vector_size(64)));
-    Eight sum = {};
-    auto add = [&sum](const T* pa, const T* pb) {
-        Eight t;
-        for (int i = 0; i < 8; ++i) t[i] = double(pa[i]) - double(pb[i]);
-        if (metric == Metric::euclidean) {
-            sum += t * t;
-        } else {
-            t = t < Eight{} ? -t : t;
-            sum = t > sum ? t : sum;
-        }
-    };
-    int64_t c = 0;
-    for (; c + 8 <= d; c += 8) add(a + c, b + c);
-    if (c < d) {
-        T last[2][8] = {};
-        for (int64_t i = c; i < d; ++i) {
-            last[0][i - c] = a[i];
-            last[1][i - c] = b[i];
-        }
-        add(last[0], last[1]);
-    }
-    if (metric == Metric::euclidean)
-        return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
-    double largest = sum[0];
-    for (int i = 1; i < 8; ++i) largest = sum[i] > largest ? sum[i] : largest;
-    return largest;
-}
-
 template <class T>
 constexpr ScreenKernels<T> kernels() {
-    return {{screen<T, Metric::euclidean>, screen<T, Metric::chebyshev>},
-            {exact<T, Metric::euclidean>, exact<T, Metric::chebyshev>}};
+    return {{screen<T, Metric::euclidean>, screen<T, Metric::chebyshev>}};
 }
 
 }  // namespace

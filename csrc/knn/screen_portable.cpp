@@ -4,4 +4,3 @@ namespace entropix {
 const ScreenKernels<float> screen_float_portable = kernels<float>();
 const ScreenKernels<double> screen_double_portable = kernels<double>();
 }  // namespace entropix
-

@@ -2,32 +2,37 @@
 #pragma once
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define ENTROPIX_HOST_DEVICE __host__ __device__ __forceinline__
-#else
-#define ENTROPIX_HOST_DEVICE inline
-#endif
+#include "knn/exact.h"
 
 namespace entropix {
 
-template <class D, class I>
-struct Candidate {
-    D distance;
-    I index;
+// An ascending list of k (distance, index) pairs; equal distances ascend by index. Entries lie `stride`
+// apart.
+template <class I>
+struct NearestList {
+    double* distances;
+    I* indices;
+    int64_t k, stride;
+
+    ENTROPIX_HOST_DEVICE double last() const { return distances[(k - 1) * stride]; }
+
+    ENTROPIX_HOST_DEVICE bool before(double distance, I index, int64_t place) const {
+        const double other = distances[place * stride];
+        return distance < other || (distance == other && index < indices[place * stride]);
+    }
+
+    // Whether the candidate is among the k nearest so far; if so, it is now in the list.
+    ENTROPIX_HOST_DEVICE bool offer(double distance, I index) const {
+        int64_t place = k - 1;
+        if (!before(distance, index, place)) return false;
+        for (; place > 0 && before(distance, index, place - 1); --place) {
+            distances[place * stride] = distances[(place - 1) * stride];
+            indices[place * stride] = indices[(place - 1) * stride];
+        }
+        distances[place * stride] = distance;
+        indices[place * stride] = index;
+        return true;
+    }
 };
-
-// Nearer first; of equally near ones the lower index.
-template <class D, class I>
-ENTROPIX_HOST_DEVICE bool nearer(D distance, I index, const Candidate<D, I>& other) {
-    return distance < other.distance || (distance == other.distance && index < other.index);
-}
-
-// Inserts into an ascending list of length k, dropping its last entry, which the candidate must be nearer than.
-template <class D, class I>
-ENTROPIX_HOST_DEVICE void insert_sorted(Candidate<D, I>* list, int64_t k, D distance, I index) {
-    int64_t place = k - 1;
-    for (; place > 0 && nearer(distance, index, list[place - 1]); --place) list[place] = list[place - 1];
-    list[place] = {distance, index};
-}
 
 }  // namespace entropix

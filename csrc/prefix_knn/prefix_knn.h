@@ -1,10 +1,10 @@
 // Neighbour distances of every prefix of a nested code: the contract, on the CPU and on CUDA.
 //
-// For each prefix length in `prefixes` (strictly ascending, 1..d) and each point, the euclidean distance to its k-th
-// nearest other point when only that many leading coordinates count. Arrays are dense and row-major; T is float or
-// double. Squared distances are summed in T from differences, in runs of a few coordinates that are then added to a
-// running total, so that the relative error of a distance stays below 1e-5 for d up to several thousand.
-// Limits, checked by the callers: 1 <= k <= n - 1, finite coordinates.
+// For each prefix length in `prefixes` (strictly ascending, 1..d) and each point, the euclidean distance to
+// its k-th nearest other point when only that many leading coordinates count. Arrays are dense and row-major;
+// T is float or double. Squared distances are summed in T from differences, in runs of a few coordinates that
+// are then added to a running total, so that the relative error of a distance stays below 1e-5 for d up to
+// several thousand. Limits, checked by the callers: 1 <= k <= n - 1, finite coordinates.
 #pragma once
 #include <cstdint>
 
@@ -22,5 +22,14 @@ struct PrefixProblem {
 
 template <class T>
 void prefix_knn_cpu(const PrefixProblem<T>& problem, int threads);
+
+// On CUDA the squares are summed one after the other in T, and d is at most kPrefixLimit. The caller
+// allocates the workspace, whose size does not grow with n beyond what fills the device. `prefixes` is a host
+// array.
+constexpr int64_t kPrefixLimit = 8192;
+template <class T>
+int64_t prefix_knn_cuda_workspace(const PrefixProblem<T>& problem);
+template <class T>
+void prefix_knn_cuda(const PrefixProblem<T>& problem, void* workspace, void* stream);
 
 }  // namespace entropix

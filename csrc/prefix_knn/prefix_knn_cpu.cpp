@@ -12,7 +12,7 @@
 namespace entropix {
 namespace {
 
-constexpr int64_t kBlock = 64;   // queries that share one reading of the panels
+constexpr int64_t kBlock = 64;       // queries that share one reading of the panels
 constexpr int64_t kSeedPanels = 16;  // on either side of a block's own
 constexpr int64_t kTasks = 256;  // shares of the points; each has its own sums of logarithms, added in order
 
@@ -54,11 +54,16 @@ template <class T>
 class BlockSearch {
   public:
     BlockSearch(const PrefixProblem<T>& problem, const PointTree<T>& points, const std::vector<Run>& runs)
-        : p_(problem), points_(points), thresholds_(kBlock * problem.count),
-          lists_(kBlock * problem.count * problem.k), minima_(kPrefixRows * problem.count * kPanel),
+        : p_(problem),
+          points_(points),
+          thresholds_(kBlock * problem.count),
+          lists_(kBlock * problem.count * problem.k),
+          minima_(kPrefixRows * problem.count * kPanel),
           kernels_(kernels(T())) {
-        block_ = {nullptr, 0, p_.d, p_.k, runs.data(), int64_t(runs.size()), p_.prefixes, p_.count,
-                  thresholds_.data(), lists_.data()};
+        block_ = {nullptr,      0,           p_.d,
+                  p_.k,         runs.data(), int64_t(runs.size()),
+                  p_.prefixes,  p_.count,    thresholds_.data(),
+                  lists_.data()};
     }
 
     void run(int64_t block, double* log_sums) {
@@ -66,12 +71,14 @@ class BlockSearch {
         block_.queries = points_.rows.data() + first * p_.d;
         block_.rows = (rows + kPrefixRows - 1) / kPrefixRows * kPrefixRows;
         std::fill(lists_.begin(), lists_.end(), std::numeric_limits<T>::infinity());
-        std::fill(thresholds_.begin(), thresholds_.begin() + rows * p_.count, std::numeric_limits<T>::infinity());
+        std::fill(thresholds_.begin(), thresholds_.begin() + rows * p_.count,
+                  std::numeric_limits<T>::infinity());
         std::fill(thresholds_.begin() + rows * p_.count, thresholds_.end(), T(-1));
         const int64_t own_begin = first / kPanel, own_end = (first + rows + kPanel - 1) / kPanel;
         if (p_.k <= kSeedLimit)
             kernels_.seed(block_, points_.packed.data(), std::max<int64_t>(0, own_begin - kSeedPanels),
-                          std::min(points_.panels, own_end + kSeedPanels), own_begin, own_end, minima_.data());
+                          std::min(points_.panels, own_end + kSeedPanels), own_begin, own_end,
+                          minima_.data());
         // From the block's own panels outwards, as these are the nearest in the order of the tree.
         for (int64_t away = 0, own = own_begin; away < points_.panels; ++away) {
             if (own - away >= 0) take(own - away, first);

@@ -1,4 +1,5 @@
-// The body behind prefix_panel.h, included by prefix_<instruction set>.cpp. Internal linkage only, see simd.h.
+// The body behind prefix_panel.h, included by prefix_<instruction set>.cpp. Internal linkage only, see
+// simd.h.
 #pragma once
 #include "common/simd.h"
 #include "knn/screen.h"
@@ -18,8 +19,9 @@ void insert(T* list, int64_t k, T value) {
 
 // One row and one run with a comparison at every prefix. `lane` is the row's own lane relative to `column`.
 template <class T>
-__attribute__((noinline)) void compare_run(const PrefixBlock<T>& b, int64_t row, const Run& run, const T* panel,
-                                           int64_t lane, typename Vec<T>::R total0, typename Vec<T>::R total1) {
+__attribute__((noinline)) void compare_run(const PrefixBlock<T>& b, int64_t row, const Run& run,
+                                           const T* panel, int64_t lane, typename Vec<T>::R total0,
+                                           typename Vec<T>::R total1) {
     using V = Vec<T>;
     const T* q = b.queries + row * b.d;
     const uint32_t others = lane >= 0 && lane < kVectors * V::lanes ? ~(uint32_t(1) << lane) : ~uint32_t(0);
@@ -110,7 +112,8 @@ void prefix_panel(const PrefixBlock<T>& b, const T* panel, int64_t own) {
                     for (int i = 0; i < kPrefixRows; ++i) {
                         const auto limit = V::set(b.thresholds[(r + i) * b.count + run->prefix_end - 1]);
                         if (V::lt(total[i][0], limit) | V::lt(total[i][1], limit))
-                            compare_run(b, r + i, *run, panel + column, own + r + i - column, total[i][0], total[i][1]);
+                            compare_run(b, r + i, *run, panel + column, own + r + i - column, total[i][0],
+                                        total[i][1]);
                     }
                 }
                 typename V::R part[kPrefixRows][kVectors];

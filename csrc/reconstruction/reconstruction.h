@@ -4,8 +4,8 @@
 //   error[i]  = sum_p map[i, p] / sum_p mask[i, p]
 //
 // Arrays are dense and row-major. weight and mask hold one row for all images (stride 0) or one per image
-// (stride p); a null one counts as 1. Sums are taken in float (double for double input) over short runs, then in
-// double; an image without an unmasked pixel has error NaN.
+// (stride p); a null one counts as 1. Sums are taken in float (double for double input) over short runs, then
+// in double; an image without an unmasked pixel has error NaN.
 #pragma once
 #include <cstdint>
 
@@ -25,5 +25,10 @@ struct ReconstructionProblem {
 };
 
 void reconstruction_error_cpu(const ReconstructionProblem& problem, int threads);
+
+// On CUDA every image is cut into `pieces`; with more than one, the workspace holds n * pieces * 2 doubles.
+int64_t reconstruction_error_cuda_pieces(int64_t n, int64_t p);
+void reconstruction_error_cuda(const ReconstructionProblem& problem, int64_t pieces, void* workspace,
+                               void* stream);
 
 }  // namespace entropix

@@ -21,7 +21,8 @@ struct BFloat16 {
 
 struct Float16 {
     uint16_t bits;
-    // Scaling by 2^112 moves the exponent's bias and normalises subnormal numbers; inf and NaN are set by hand.
+    // Scaling by 2^112 moves the exponent's bias and normalises subnormal numbers; inf and NaN are set by
+    // hand.
     operator float() const {
         const uint32_t sign = uint32_t(bits & 0x8000u) << 16, magnitude = uint32_t(bits & 0x7fffu) << 13;
         uint32_t wide = magnitude;
@@ -36,7 +37,7 @@ struct Float16 {
     }
 };
 
-constexpr int kLanes = 16;    // partial sums, so that the compiler can use vectors without reordering anything
+constexpr int kLanes = 16;  // partial sums, so that the compiler can use vectors without reordering anything
 constexpr int64_t kRun = 16;  // steps of kLanes whose sums are taken in Out before they go to double
 
 template <class In, class Out, bool weighted, bool masked, bool mapped>
@@ -85,10 +86,10 @@ void all_images(const ReconstructionProblem& r, int threads) {
     const int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(r.p, 1));
     parallel_for(r.n, grain, threads, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
-            static_cast<Out*>(r.error)[i] = function(
-                static_cast<const In*>(r.x) + i * r.p, static_cast<const In*>(r.x_hat) + i * r.p,
-                weight ? weight + i * r.weight_stride : nullptr, r.mask ? r.mask + i * r.mask_stride : nullptr,
-                map ? map + i * r.p : nullptr, r.p);
+            static_cast<Out*>(r.error)[i] =
+                function(static_cast<const In*>(r.x) + i * r.p, static_cast<const In*>(r.x_hat) + i * r.p,
+                         weight ? weight + i * r.weight_stride : nullptr,
+                         r.mask ? r.mask + i * r.mask_stride : nullptr, map ? map + i * r.p : nullptr, r.p);
     });
 }
 
@@ -96,10 +97,14 @@ void all_images(const ReconstructionProblem& r, int threads) {
 
 void reconstruction_error_cpu(const ReconstructionProblem& r, int threads) {
     switch (r.type) {
-        case Scalar::float32: return all_images<float, float>(r, threads);
-        case Scalar::float64: return all_images<double, double>(r, threads);
-        case Scalar::float16: return all_images<Float16, float>(r, threads);
-        case Scalar::bfloat16: return all_images<BFloat16, float>(r, threads);
+        case Scalar::float32:
+            return all_images<float, float>(r, threads);
+        case Scalar::float64:
+            return all_images<double, double>(r, threads);
+        case Scalar::float16:
+            return all_images<Float16, float>(r, threads);
+        case Scalar::bfloat16:
+            return all_images<BFloat16, float>(r, threads);
     }
     throw std::invalid_argument("reconstruction_error: unknown scalar type");
 }

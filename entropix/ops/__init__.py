@@ -1,7 +1,8 @@
 """The kernels as tensor functions: neighbours, neighbour counts, nested codes and reconstruction error.
 
-Each function checks its arguments, then calls an op of the `entropix` torch.library namespace, which has a fake kernel
-(torch.compile, torch.export), kernels for CPU and CUDA in the native module, and a gradient where one is defined.
+Each function checks its arguments, then calls an op of the `entropix` torch.library namespace, which has a fake
+kernel (torch.compile, torch.export), kernels for CPU and CUDA in the native module, and a gradient where one is
+defined.
 """
 
 from entropix.ops.count_within import count_within

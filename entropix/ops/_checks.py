@@ -7,7 +7,7 @@ METRICS = ("euclidean", "chebyshev")
 
 
 def check_points(name: str, x: Tensor, ndims: tuple[int, ...]) -> None:
-    """Raise unless x is a float32 or float64 tensor on CPU or CUDA, of one of `ndims` dimensions, none empty."""
+    """Raise unless x is a non-empty float32 or float64 tensor on CPU or CUDA with one of `ndims` dimensions."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}; use torch.as_tensor({name})")
     if x.dtype not in (torch.float32, torch.float64):
@@ -16,9 +16,7 @@ def check_points(name: str, x: Tensor, ndims: tuple[int, ...]) -> None:
         shapes = " or ".join("(b, n, d)" if ndim == 3 else "(n, d)" for ndim in ndims)
         raise ValueError(f"{name} must have shape {shapes}, got {tuple(x.shape)}")
     if x.device.type not in ("cpu", "cuda"):
-        raise ValueError(
-            f"{name} must be on the CPU or a CUDA device, got {x.device}; move it with {name}.cpu()"
-        )
+        raise ValueError(f"{name} must be on the CPU or a CUDA device, got {x.device}; use {name}.cpu()")
     if x.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(x.shape)}")
 
@@ -35,8 +33,7 @@ def check_query(x: Tensor, query: Tensor | None) -> None:
         )
     if query.dtype != x.dtype or query.device != x.device:
         raise ValueError(
-            f"query and x must share dtype and device, got {query.dtype} on {query.device} "
-            f"and {x.dtype} on {x.device}"
+            f"query and x must share dtype and device, got {query.dtype} on {query.device} and {x.dtype} on {x.device}"
         )
 
 
@@ -55,8 +52,8 @@ def check_k(k: int, n: int, self_query: bool) -> None:
 
 
 def check_finite(name: str, x: Tensor) -> None:
-    """Raise if x, on the CPU, holds NaN or inf. CUDA tensors are not looked at: that would stop the stream."""
-    # A sum is several times cheaper than isfinite, and finite input can only make it overflow, never hide inf.
+    """Raise if x, on the CPU, holds NaN or inf."""
+    # A sum is several times cheaper than isfinite; of finite numbers it may overflow, but it never hides inf.
     if not torch.isfinite(x.sum(dtype=torch.float64)) and not torch.isfinite(x).all():
         bad = int((~torch.isfinite(x)).any(dim=-1).sum())
         raise ValueError(f"{name} holds NaN or inf in {bad} of its rows; remove or impute them first")

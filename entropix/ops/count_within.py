@@ -1,5 +1,7 @@
 """Numbers of neighbours within given radii: the second half of nearest-neighbour mutual information."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -12,8 +14,8 @@ __all__ = ["count_within"]
 def count_within(x: Tensor, radii: Tensor, query: Tensor | None = None, metric: str = "euclidean") -> Tensor:
     """For every point of `query`, the number of points of `x` strictly nearer than its radius.
 
-    Distances are those that `knn` returns, rounded to the dtype of `x` in the same way: a radius taken from `knn` does
-    not count the neighbour it belongs to.
+    Distances are those that `knn` returns, rounded to the dtype of `x` in the same way: a radius taken from
+    `knn` does not count the neighbour it belongs to.
 
     Args:
         x: Points (n, d), float32 or float64.
@@ -33,9 +35,7 @@ def count_within(x: Tensor, radii: Tensor, query: Tensor | None = None, metric: 
     check_metric(metric)
     m = x.shape[0] if query is None else query.shape[0]
     if not isinstance(radii, Tensor) or radii.dtype != x.dtype:
-        raise TypeError(
-            f"radii must be a tensor of dtype {x.dtype} like x, got {getattr(radii, 'dtype', type(radii))}"
-        )
+        raise TypeError(f"radii must be a tensor of dtype {x.dtype} like x, got {getattr(radii, 'dtype', type(radii))}")
     if radii.shape != (m,) or radii.device != x.device:
         raise ValueError(
             f"radii must have shape ({m},) on {x.device}, one per query point, got {tuple(radii.shape)} "
@@ -44,9 +44,7 @@ def count_within(x: Tensor, radii: Tensor, query: Tensor | None = None, metric: 
     return torch.ops.entropix.count_within(x, radii, query, metric)
 
 
-torch.library.define(
-    "entropix::count_within", "(Tensor x, Tensor radii, Tensor? query, str metric) -> Tensor"
-)
+torch.library.define("entropix::count_within", "(Tensor x, Tensor radii, Tensor? query, str metric) -> Tensor")
 
 
 @torch.library.register_fake("entropix::count_within")
@@ -60,17 +58,30 @@ def _cpu(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
     check_finite("x", x)
     if query is not None:
         check_finite("query", query)
+    native = _native.load()
     counts = _fake(x, radii, query, metric)
-    arguments = _arguments(x, radii, query, metric, counts)
-    _native.load().count_within_cpu(*arguments, torch.get_num_threads())
+    native.count_within_cpu(_arguments(native, x, radii, query, metric, counts), torch.get_num_threads())
     return counts
 
 
-def _arguments(
-    x: Tensor, radii: Tensor, query: Tensor | None, metric: str, counts: Tensor
-) -> tuple[int | bool, ...]:
-    n, d = x.shape
-    m = n if query is None else query.shape[0]
-    address = 0 if query is None else query.data_ptr()
-    is_double = x.dtype == torch.float64
-    return (x.data_ptr(), address, radii.data_ptr(), n, m, d, METRICS.index(metric), is_double, counts.data_ptr())
+@torch.library.register_kernel("entropix::count_within", "cuda")
+def _cuda(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
+    x, radii, query = x.contiguous(), radii.contiguous(), None if query is None else query.contiguous()
+    counts = _fake(x, radii, query, metric)
+    with _native.cuda_call(x) as (native, stream):
+        native.count_within_cuda(_arguments(native, x, radii, query, metric, counts), stream)
+    return counts
+
+
+def _arguments(native: Any, x: Tensor, radii: Tensor, query: Tensor | None, metric: str, counts: Tensor) -> Any:
+    return native.CountArguments(
+        x.data_ptr(),
+        0 if query is None else query.data_ptr(),
+        radii.data_ptr(),
+        x.shape[0],
+        counts.shape[0],
+        x.shape[1],
+        METRICS.index(metric),
+        x.dtype == torch.float64,
+        counts.data_ptr(),
+    )

@@ -1,7 +1,7 @@
 """Exact k nearest neighbours, the input of every entropy estimator here.
 
-Distances come from differences of coordinates, never from |x|^2 + |y|^2 - 2xy: entropies take their logarithm, so
-near-twins and data far from the origin must keep their relative accuracy. The native contract is csrc/knn/knn.h.
+Distances come from differences of coordinates, never from |x|^2 + |y|^2 - 2xy: entropies take their logarithm,
+so near-twins and data far from the origin must keep their relative accuracy. Native contract: csrc/knn/knn.h.
 """
 
 from typing import Any, NamedTuple
@@ -28,19 +28,19 @@ def knn(x: Tensor, k: int, query: Tensor | None = None, metric: str = "euclidean
     Args:
         x: Points, (n, d) or (b, n, d), float32 or float64, on the CPU or a CUDA device.
         k: Number of neighbours, at most n, or n - 1 when `query` is None.
-        query: Points to search for, (m, d) or (b, m, d). None: the points themselves, each without itself (by index:
-            a twin at distance 0 is a neighbour).
+        query: Points to search for, (m, d) or (b, m, d). None: the points themselves, each without itself (by
+            index: a twin at distance 0 is a neighbour).
         metric: "euclidean" or "chebyshev" (largest absolute difference of a coordinate).
 
     Returns:
-        Distances (..., m, k), not squared, ascending, in the dtype of `x`, and int64 indices into `x`; of equally near
-        points the one with the lower index comes first. Distances are differentiable in `x` and `query`, with
-        gradient 0 where the distance is 0.
+        Distances (..., m, k), not squared, ascending, in the dtype of `x`, and int64 indices into `x`; of equally
+        near points the one with the lower index comes first. Distances are differentiable in `x` and `query`,
+        with gradient 0 where the distance is 0.
 
     Raises:
         TypeError: wrong type or dtype.
-        ValueError: wrong shape, k, metric or device, or NaN or inf (checked on the CPU only; on CUDA such rows get
-            distance inf and index -1).
+        ValueError: wrong shape, k, metric or device, or NaN or inf. CUDA tensors are not searched for NaN and
+            inf, which would stop the stream: neighbours of such rows are undefined, with index -1 if none.
     """
     check_points("x", x, (2, 3))
     check_query(x, query)
@@ -60,34 +60,37 @@ def _fake(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor,
 
 @torch.library.register_kernel("entropix::knn", "cpu")
 def _cpu(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
-    x, query, distances, indices = _prepare(x, query, k, metric)
+    x, query = x.contiguous(), None if query is None else query.contiguous()
     check_finite("x", x)
     if query is not None:
         check_finite("query", query)
     native = _native.load()
-    native.knn_cpu(*_arguments(x, query, k, metric, distances, indices), torch.get_num_threads())
+    distances, indices = _fake(x, query, k, metric)
+    native.knn_cpu(_arguments(native, x, query, metric, distances, indices), torch.get_num_threads())
     return distances, indices
 
 
-def _prepare(
-    x: Tensor, query: Tensor | None, k: int, metric: str
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+@torch.library.register_kernel("entropix::knn", "cuda")
+def _cuda(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
+    x, query = x.contiguous(), None if query is None else query.contiguous()
     distances, indices = _fake(x, query, k, metric)
-    return x.contiguous(), None if query is None else query.contiguous(), distances, indices
+    with _native.cuda_call(x) as (native, stream):
+        arguments = _arguments(native, x, query, metric, distances, indices)
+        splits, workspace_bytes = native.knn_cuda_plan(arguments)
+        workspace = torch.empty(workspace_bytes, dtype=torch.uint8, device=x.device)
+        native.knn_cuda(arguments, splits, workspace.data_ptr(), stream)
+    return distances, indices
 
 
-def _arguments(
-    x: Tensor, query: Tensor | None, k: int, metric: str, distances: Tensor, indices: Tensor
-) -> tuple[Any, ...]:
-    n, d = x.shape[-2:]
-    return (
+def _arguments(native: Any, x: Tensor, query: Tensor | None, metric: str, distances: Tensor, indices: Tensor) -> Any:
+    return native.KnnArguments(
         x.data_ptr(),
         0 if query is None else query.data_ptr(),
         x.shape[0] if x.ndim == 3 else 1,
-        n,
-        n if query is None else query.shape[-2],
-        d,
-        k,
+        x.shape[-2],
+        distances.shape[-2],
+        x.shape[-1],
+        distances.shape[-1],
         METRICS.index(metric),
         x.dtype == torch.float64,
         distances.data_ptr(),
@@ -107,7 +110,7 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor 
     x, query, indices = ctx.saved_tensors
     q = x if query is None else query
     rows = indices.flatten(-2).unsqueeze(-1).expand(*indices.shape[:-2], -1, x.shape[-1])  # (..., m k, d)
-    # clamp: the index -1 of a CUDA row without neighbours; its distance is inf, and so is its gradient's source
+    # clamp: a CUDA row with NaN may have the index -1
     neighbours = x.gather(-2, rows.clamp(min=0)).unflatten(-2, indices.shape[-2:])  # (..., m, k, d)
     difference = q.unsqueeze(-2) - neighbours
     if ctx.metric == "euclidean":

@@ -24,12 +24,12 @@ def prefix_knn(x: Tensor, k: int, prefixes: Sequence[int] | None = None, mean_lo
         x: Points (n, D), float32 or float64.
         k: Which neighbour, at most n - 1; no point is its own.
         prefixes: Strictly ascending prefix lengths between 1 and D; None: every one, 1..D.
-        mean_log: Return the mean over the points of the distance's logarithm, in nats, in O(D) output memory. Its value
-            is -inf where a point has a k-th neighbour at distance 0.
+        mean_log: Return the mean over the points of the distance's logarithm, in nats, without keeping the
+            distances. It is -inf where a point has its k-th neighbour at distance 0.
 
     Returns:
-        Distances (len(prefixes), n) in the dtype of `x`, or their mean logarithms (len(prefixes),), float64. Not
-        differentiable.
+        Distances (len(prefixes), n) in the dtype of `x`, or their mean logarithms (len(prefixes),), float64.
+        Not differentiable.
 
     Raises:
         TypeError: wrong type or dtype.
@@ -58,11 +58,24 @@ def _fake(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
 def _cpu(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
     x = x.contiguous()
     check_finite("x", x)
+    native = _native.load()
     out = _fake(x, k, prefixes, mean_log)
-    _native.load().prefix_knn_cpu(*_arguments(x, k, prefixes, mean_log, out), torch.get_num_threads())
+    native.prefix_knn_cpu(_arguments(native, x, k, prefixes, mean_log, out), torch.get_num_threads())
     return out
 
 
-def _arguments(x: Tensor, k: int, prefixes: list[int], mean_log: bool, out: Tensor) -> tuple[Any, ...]:
+@torch.library.register_kernel("entropix::prefix_knn", "cuda")
+def _cuda(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
+    x = x.contiguous()
+    out = _fake(x, k, prefixes, mean_log)
+    with _native.cuda_call(x) as (native, stream):
+        arguments = _arguments(native, x, k, prefixes, mean_log, out)
+        workspace_bytes = native.prefix_knn_cuda_workspace(arguments)
+        workspace = torch.empty(workspace_bytes, dtype=torch.uint8, device=x.device)
+        native.prefix_knn_cuda(arguments, workspace.data_ptr(), stream)
+    return out
+
+
+def _arguments(native: Any, x: Tensor, k: int, prefixes: list[int], mean_log: bool, out: Tensor) -> Any:
     rows, logs = (0, out.data_ptr()) if mean_log else (out.data_ptr(), 0)
-    return (x.data_ptr(), *x.shape, k, prefixes, x.dtype == torch.float64, rows, logs)
+    return native.PrefixArguments(x.data_ptr(), *x.shape, k, prefixes, x.dtype == torch.float64, rows, logs)

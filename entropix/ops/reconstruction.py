@@ -1,7 +1,7 @@
 """Reconstruction error per image, and as a map, in one read of both inputs (native contract:
 csrc/reconstruction/reconstruction.h)."""
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
@@ -13,6 +13,23 @@ __all__ = ["reconstruction_error"]
 SCALARS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)  # the order of csrc's enum Scalar
 
 
+@overload
+def reconstruction_error(
+    x: Tensor,
+    x_hat: Tensor,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    map: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def reconstruction_error(
+    x: Tensor,
+    x_hat: Tensor,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    *,
+    map: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
 def reconstruction_error(
     x: Tensor, x_hat: Tensor, weight: Tensor | None = None, mask: Tensor | None = None, map: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -31,8 +48,8 @@ def reconstruction_error(
         map: Also return the weighted squared residual of every pixel, 0 where masked.
 
     Returns:
-        Errors (n,), or (errors, map (n, ...)); float32, or float64 for float64 input. An image without an unmasked
-        pixel has error NaN. Differentiable in `x`, `x_hat` and `weight`.
+        Errors (n,), or (errors, map (n, ...)); float32, or float64 for float64 input. An image without an
+        unmasked pixel has error NaN. Differentiable in `x`, `x_hat` and `weight`.
 
     Raises:
         TypeError: wrong type or dtype.
@@ -82,45 +99,63 @@ torch.library.define(
 
 
 @torch.library.register_fake("entropix::reconstruction_error")
-def _fake(
-    x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool
-) -> tuple[Tensor, Tensor]:
+def _fake(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool) -> tuple[Tensor, Tensor]:
     dtype = _sum_dtype(x)
     return x.new_empty(x.shape[:1], dtype=dtype), x.new_empty(x.shape if map else (0,), dtype=dtype)
 
 
 @torch.library.register_kernel("entropix::reconstruction_error", "cpu")
-def _cpu(
-    x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool
-) -> tuple[Tensor, Tensor]:
-    return _call(
-        _native.load().reconstruction_error_cpu, x, x_hat, weight, mask, map, torch.get_num_threads()
-    )
+def _cpu(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool) -> tuple[Tensor, Tensor]:
+    x, x_hat, weight, mask = _contiguous(x, x_hat, weight, mask)
+    native = _native.load()
+    error, energy = _fake(x, x_hat, weight, mask, map)
+    arguments = _arguments(native, x, x_hat, weight, mask, error, energy)
+    native.reconstruction_error_cpu(arguments, torch.get_num_threads())
+    return error, energy
 
 
-def _call(
-    function: Any, x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool, last: int
-) -> tuple[Tensor, Tensor]:
-    n, p = x.shape[0], x[0].numel() if x.shape[0] else 0
-    error = x.new_empty(x.shape[:1], dtype=_sum_dtype(x))
-    energy = x.new_empty(x.shape if map else (0,), dtype=_sum_dtype(x))
-    x, x_hat = x.contiguous(), x_hat.contiguous()
+@torch.library.register_kernel("entropix::reconstruction_error", "cuda")
+def _cuda(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool) -> tuple[Tensor, Tensor]:
+    x, x_hat, weight, mask = _contiguous(x, x_hat, weight, mask)
+    error, energy = _fake(x, x_hat, weight, mask, map)
+    with _native.cuda_call(x) as (native, stream):
+        arguments = _arguments(native, x, x_hat, weight, mask, error, energy)
+        pieces = native.reconstruction_error_cuda_pieces(x.shape[0], x.shape[1:].numel())
+        workspace = torch.empty(2 * x.shape[0] * pieces if pieces > 1 else 0, dtype=torch.float64, device=x.device)
+        native.reconstruction_error_cuda(arguments, pieces, workspace.data_ptr(), stream)
+    return error, energy
+
+
+def _contiguous(
+    x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
     weight, mask = (None if t is None else t.contiguous() for t in (weight, mask))
-    function(
+    return x.contiguous(), x_hat.contiguous(), weight, mask
+
+
+def _arguments(
+    native: Any,
+    x: Tensor,
+    x_hat: Tensor,
+    weight: Tensor | None,
+    mask: Tensor | None,
+    error: Tensor,
+    energy: Tensor,
+) -> Any:
+    p = x.shape[1:].numel()
+    return native.ReconstructionArguments(
         x.data_ptr(),
         x_hat.data_ptr(),
         0 if weight is None else weight.data_ptr(),
         0 if mask is None else mask.data_ptr(),
-        n,
+        x.shape[0],
         p,
         0 if weight is None or weight.ndim < x.ndim else p,
         0 if mask is None or mask.ndim < x.ndim else p,
         SCALARS.index(x.dtype),
         error.data_ptr(),
-        energy.data_ptr() if map else 0,
-        last,
+        energy.data_ptr() if energy.shape == x.shape else 0,
     )
-    return error, energy
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
