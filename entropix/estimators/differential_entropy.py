@@ -15,7 +15,12 @@ from entropix.estimators.kozachenko import averaging_noise, kl_local, log_radii
 from entropix.estimators.reference import log_unit_ball, normal_bias
 from entropix.estimators.results import Entropy
 from entropix.estimators.structured import structured_local
-from entropix.estimators.subspace import constant_columns, principal_coordinates, spanned_dimensions
+from entropix.estimators.subspace import (
+    constant_columns,
+    spanned_dimensions,
+    subspace_coordinates,
+    whitened_coordinates,
+)
 from entropix.estimators.twins import find_twins
 
 METHODS = ("auto", "kl", "kl_chebyshev", "manifold", "structured")
@@ -178,10 +183,10 @@ def _auto(x: Tensor, k: int) -> _Contributions:
     notes: tuple[str, ...] = ()
     rank = spanned_dimensions(x)
     if rank < d and rank < n - 1:
-        x = principal_coordinates(x, rank)
+        x = subspace_coordinates(x, rank)
         notes = (f"the rows of x span {rank} of {d} dimensions; the entropy is that on the subspace they span",)
     if rank < n - 1:
-        whitened = principal_coordinates(x, rank, scaled=True)
+        whitened = whitened_coordinates(x, rank)
         m, stderr, _ = from_log_radii(log_radii(whitened, k, extra=DEFAULT_NEIGHBOURS["mle"]).all)
         if rank == 1 or m + 2 * stderr >= MANIFOLD_SHARE * rank:
             return _structured(x, k)._replace(notes=notes)

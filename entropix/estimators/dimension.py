@@ -36,12 +36,12 @@ def intrinsic_dimension(
 ) -> Any:
     """Number of dimensions m in which the samples vary.
 
-    x: (n,), (n, d) or (b, n, d), array or tensor; a batch gives a list, else an `IntrinsicDimension`. method: "twonn" (Facco, d'Errico,
-    Rodriguez and Laio 2017, as maximum likelihood: Denti et al. 2022, eq. 10) uses the two nearest
-    neighbours, the smallest scale; "mle" (Levina and Bickel 2004, averaged as MacKay and Ghahramani 2005)
-    uses k (default 10): less noise, a larger scale. corrected: take out the finite-sample error (top of this
-    module). local: also return the (n,) uncorrected values per point; with "twonn" each rests on one ratio,
-    so prefer "mle" with k of 10 or more.
+    x: (n,), (n, d) or (b, n, d), array or tensor; a batch gives a list, else an `IntrinsicDimension`.
+    method: "twonn" (Facco, d'Errico, Rodriguez and Laio 2017, as maximum likelihood: Denti et al. 2022, eq. 10)
+    uses the two nearest neighbours, the smallest scale; "mle" (Levina and Bickel 2004, averaged as MacKay and
+    Ghahramani 2005) uses k (default 10): less noise, a larger scale. corrected: take out the finite-sample error
+    (top of this module). local: also return the (n,) uncorrected values per point; with "twonn" each rests on one
+    ratio, so prefer "mle" with k of 10 or more.
 
     scales: neighbour numbers at which to look for a dependence on scale, such as (2, 4, 8, 16, 32): for each
     s the estimate from r_s / r_(s/2) (Denti et al. 2022) goes into ``scan``. A manifold has the same value

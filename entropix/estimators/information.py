@@ -189,7 +189,7 @@ def _ksg1(blocks: list[Tensor], k: int) -> Tensor:
     points = _Points.of(blocks, k)
     n, m = len(points.radii), len(points.blocks)
     counts = [points.counted(j) for j in range(m)]
-    return _digamma(k) + (m - 1) * _digamma(n) - sum(torch.digamma(c + 1) for c in counts)
+    return _digamma(k) + (m - 1) * _digamma(n) - torch.stack([torch.digamma(c + 1) for c in counts]).sum(0)
 
 
 def _ksg2(blocks: list[Tensor], k: int) -> Tensor:

@@ -25,7 +25,8 @@ def mixture(x: Array, components: int, covariance: str) -> FittedMap:
     start = scale(x)
     y = start.apply(x)[0]
     d = y.shape[1]
-    model = GaussianMixture(components, covariance_type=covariance, random_state=0, tol=1e-4)
+    starts = 4 if covariance == "diag" else 1  # cheap ones are run often enough to miss few clusters
+    model = GaussianMixture(components, covariance_type=covariance, random_state=0, tol=1e-4, n_init=starts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not converged: still a valid map, only a looser one
         model.fit(y)

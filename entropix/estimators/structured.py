@@ -55,10 +55,10 @@ class Structured(NamedTuple):
 def structured_local(x: Array, k: int) -> Structured:
     """Contributions to the entropy of x (n, d), of full rank, without twins.
 
-    Where neighbours still see dependence after the best of the maps (by two standard errors), the map may
-    have bent what it did not understand; the estimate from neighbours of the whitened x, less the bias of a
-    normal, is then taken if it is lower, since that bias is positive for all but heavy tails, which the
-    radial map covers.
+    What neighbours see is trusted against their own bias on a normal sample, which is the order of the error that
+    another density leaves: the total correlation t counts with the weight t^2 / (t^2 + bias^2). Where it is beyond two
+    standard errors, the map may have bent what it did not understand: "kl" on the whitened x is then taken if it is
+    lower, its bias being positive for all but heavy tails.
     """
     from threadpoolctl import threadpool_limits
 
@@ -70,10 +70,11 @@ def structured_local(x: Array, k: int) -> Structured:
         bound, z = upper_bound(fitted, x, k)
     bound = bound + fitted.parameters / (2 * n)
     remaining = total_correlation_local(z, k)
-    local = bound - remaining
-    if remaining.mean() > 2 * remaining.std() / np.sqrt(n):
+    seen, bias = float(remaining.mean()), normal_bias(d, n, k)
+    local = bound - remaining * (seen**2 / (seen**2 + bias**2))
+    if seen > 2 * remaining.std() / np.sqrt(n):
         z, cost = whiten(x).apply(x)
-        direct = cost + kl_local(log_radii(torch.from_numpy(z), k).kth, k, d).numpy() - normal_bias(d, n, k)
+        direct = cost + kl_local(log_radii(torch.from_numpy(z), k).kth, k, d).numpy()
         if direct.mean() < local.mean():
             return Structured(direct, "neighbours only", 1)
     return Structured(local, fitted.name, d + 1)

@@ -28,17 +28,24 @@ def spanned_dimensions(x: Tensor) -> int:
     return int((singular > singular[0] * max(n, d) * eps).sum())
 
 
-def principal_coordinates(x: Tensor, rank: int, *, scaled: bool = False) -> Tensor:
-    """Coordinates (n, rank) of the rows of x along their principal axes; distances are kept unless
-    ``scaled``.
+def whitened_coordinates(x: Tensor, rank: int) -> Tensor:
+    """Coordinates (n, rank) of the rows of x along their principal axes, each of unit variance."""
+    centred = x.detach().double() - x.detach().double().mean(0)
+    spread = centred.std(0)
+    left = torch.linalg.svd(centred / torch.where(spread > 0, spread, 1.0), full_matrices=False)[0]
+    return left[:, :rank] * len(x) ** 0.5
 
-    scaled: each coordinate divided by its standard deviation (whitening).
+
+def subspace_coordinates(x: Tensor, rank: int) -> Tensor:
+    """Coordinates (n, rank) of the rows of x in the subspace that they span; distances are kept.
+
+    The axes are turned at random: principal axes would be fitted to the sample, which biases what is estimated next.
     """
     centred = x.detach().double() - x.detach().double().mean(0)
-    if scaled and (spread := centred.std(0)).min() > 0:
-        centred = centred / spread
-    left, singular, _ = torch.linalg.svd(centred, full_matrices=False)
-    return left[:, :rank] * (len(x) ** 0.5 if scaled else singular[:rank])
+    span = torch.linalg.svd(centred, full_matrices=False)[2][:rank]
+    generator = torch.Generator().manual_seed(0)
+    turn = torch.linalg.qr(torch.randn((rank, rank), generator=generator, dtype=torch.float64))[0]
+    return centred @ (turn.to(x.device) @ span).T
 
 
 def _varying(x: Tensor) -> Tensor:
