@@ -30,6 +30,10 @@ def reconstruction_error(
     *,
     map: Literal[True],
 ) -> tuple[Tensor, Tensor]: ...
+@overload
+def reconstruction_error(
+    x: Tensor, x_hat: Tensor, weight: Tensor | None = None, mask: Tensor | None = None, *, map: bool
+) -> Tensor | tuple[Tensor, Tensor]: ...
 def reconstruction_error(
     x: Tensor, x_hat: Tensor, weight: Tensor | None = None, mask: Tensor | None = None, map: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
