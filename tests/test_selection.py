@@ -93,13 +93,13 @@ def test_choice() -> None:
     h = Entropy(12.0, 0.1, (11.8, 12.2), 5, 100, 100, 0, "manifold", dimension=3.0)
     low, middle, high = [0.5, 0.6, 0.7], [0.79, 0.81, 0.80], [0.80, 0.80, 0.81]
     curve = [point(1, 2.0, low), point(2, 8.0, middle), point(4, 9.5, high), point(8, 10.0, [0.9, 0.9, 0.9])]
-    # 8 adds less than a nat to 4; 2 is not significantly below 4 though lower; 1 is
+    # 8 adds less than a nat to 4; 2 is below 4 by less than a standard error; 1 is by more
     choice = choose(curve, h)
     assert choice.latent_dim == 2
     assert "d = 2 is the smallest" in choice.reason
     assert "limit, 10.0 nats, at d = 4 (H(X_n) = 12.0)" in choice.reason
     assert choose(curve[::-1], h) == choice
-    # if 4 lacks more than a nat, 8 stays a candidate, and it is significantly the best
+    # if 4 lacks more than a nat, 8 stays a candidate, and it is clearly the best
     assert choose([*curve[:2], point(4, 8.9, high), curve[3]], h).latent_dim == 8
 
 
