@@ -35,7 +35,8 @@ def count_within(x: Tensor, radii: Tensor, query: Tensor | None = None, metric: 
     check_metric(metric)
     m = x.shape[0] if query is None else query.shape[0]
     if not isinstance(radii, Tensor) or radii.dtype != x.dtype:
-        raise TypeError(f"radii must be a tensor of dtype {x.dtype} like x, got {getattr(radii, 'dtype', type(radii))}")
+        got = getattr(radii, "dtype", type(radii).__name__)
+        raise TypeError(f"radii must be a tensor of dtype {x.dtype}, like x, got {got}")
     if radii.shape != (m,) or radii.device != x.device:
         raise ValueError(
             f"radii must have shape ({m},) on {x.device}, one per query point, got {tuple(radii.shape)} "

@@ -1,0 +1,121 @@
+// Runs the CPU kernels without Python, for AddressSanitizer and UndefinedBehaviorSanitizer: every instruction
+// set this processor has, sizes around panels and blocks, and results against plain loops.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <vector>
+
+#include "common/simd_level.h"
+#include "count_within/count_within.h"
+#include "knn/exact.h"
+#include "knn/knn.h"
+#include "prefix_knn/prefix_knn.h"
+#include "reconstruction/reconstruction.h"
+
+using namespace entropix;
+
+namespace {
+
+std::mt19937 generator(0);
+
+template <class T>
+std::vector<T> normals(int64_t count) {
+    std::normal_distribution<double> normal;
+    std::vector<T> values(count);
+    for (T& v : values) v = T(normal(generator));
+    return values;
+}
+
+void expect(bool condition, const char* what, int64_t n, int64_t d) {
+    if (condition) return;
+    std::printf("%s: %s is wrong for n = %ld, d = %ld\n", simd_level_name().c_str(), what, long(n), long(d));
+    std::exit(1);
+}
+
+// All distances from row i, ascending, with their indices.
+template <class T>
+std::vector<std::pair<double, int64_t>> neighbours(const std::vector<T>& x, int64_t n, int64_t d, int64_t i,
+                                                   int64_t leading, Metric metric) {
+    std::vector<std::pair<double, int64_t>> all;
+    for (int64_t j = 0; j < n; ++j)
+        if (j != i) all.push_back({exact_distance(&x[i * d], &x[j * d], leading, metric), j});
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+template <class T>
+void check_neighbours(int64_t n, int64_t d, int64_t k, Metric metric) {
+    const auto x = normals<T>(n * d);
+    std::vector<T> distances(n * k);
+    std::vector<int64_t> indices(n * k);
+    knn_cpu<T>({x.data(), nullptr, 1, n, n, d, k, metric, distances.data(), indices.data()}, 2);
+    std::vector<T> radii(n);
+    for (int64_t i = 0; i < n; ++i) {
+        const auto all = neighbours(x, n, d, i, d, metric);
+        for (int64_t r = 0; r < k; ++r) expect(indices[i * k + r] == all[r].second, "knn", n, d);
+        radii[i] = distances[i * k + k - 1];
+    }
+    std::vector<int64_t> counts(n);
+    count_within_cpu<T>({x.data(), nullptr, radii.data(), n, n, d, metric, counts.data()}, 2);
+    for (int64_t i = 0; i < n; ++i) {
+        const int64_t nearer =
+            std::lower_bound(&distances[i * k], &distances[i * k] + k, radii[i]) - &distances[i * k];
+        expect(counts[i] == nearer, "count_within", n, d);
+    }
+}
+
+template <class T>
+void check_prefixes(int64_t n, int64_t d, int64_t k) {
+    const auto x = normals<T>(n * d);
+    std::vector<int64_t> prefixes;
+    for (int64_t length = 1; length <= d; length += 1 + length / 8) prefixes.push_back(length);
+    const int64_t count = int64_t(prefixes.size());
+    std::vector<T> distances(count * n);
+    std::vector<double> mean_log(count);
+    prefix_knn_cpu<T>({x.data(), n, d, k, prefixes.data(), count, distances.data(), mean_log.data()}, 2);
+    for (int64_t j = 0; j < count; ++j)
+        for (int64_t i = 0; i < n; i += 7) {
+            const double expected =
+                std::sqrt(neighbours(x, n, d, i, prefixes[j], Metric::euclidean)[k - 1].first);
+            expect(std::abs(distances[j * n + i] - expected) <= 1e-5 * expected, "prefix_knn", n, d);
+        }
+}
+
+void check_reconstruction(int64_t n, int64_t p) {
+    const auto x = normals<float>(n * p), x_hat = normals<float>(n * p), weight = normals<float>(p);
+    const std::vector<uint8_t> mask(n * p, 1);
+    std::vector<float> error(n), map(n * p);
+    reconstruction_error_cpu({x.data(), x_hat.data(), weight.data(), mask.data(), n, p, 0, p, Scalar::float32,
+                              error.data(), map.data()},
+                             2);
+    for (int64_t i = 0; i < n; ++i) {
+        double sum = 0;
+        for (int64_t c = 0; c < p; ++c) sum += map[i * p + c];
+        expect(std::abs(error[i] - sum / double(p)) <= 1e-5 * (std::abs(sum) + 1), "reconstruction_error", n,
+               p);
+    }
+}
+
+}  // namespace
+
+int main() {
+    for (const auto& level : simd_level_names()) {
+        set_simd_level(level);
+        for (const int64_t n : {2, 9, 32, 33, 129, 300})
+            for (const int64_t d : {1, 2, 7, 8, 9, 40}) {
+                const int64_t k = std::min<int64_t>(n - 1, 6);
+                for (const Metric metric : {Metric::euclidean, Metric::chebyshev}) {
+                    check_neighbours<float>(n, d, k, metric);
+                    check_neighbours<double>(n, d, k, metric);
+                }
+                check_prefixes<float>(n, d, k);
+                check_prefixes<double>(n, d, k);
+            }
+        check_prefixes<float>(2500, 20, 3);
+        std::printf("%s: ok\n", level.c_str());
+    }
+    for (const int64_t p : {1, 15, 16, 17, 1000}) check_reconstruction(5, p);
+    return 0;
+}
