@@ -7,9 +7,16 @@ detector.anomaly_score(images)        # nats, higher is more anomalous
 
 __version__ = "0.1.0"
 
-from entropix import data, datasets, estimators, models
+from entropix import data, datasets, estimators, models, ops
 from entropix.detector import EntropixDetector, load
-from entropix.estimators import entropy, intrinsic_dimension
+from entropix.estimators import (
+    conditional_mutual_information,
+    entropy,
+    intrinsic_dimension,
+    kl_divergence,
+    mutual_information,
+    total_correlation,
+)
 from entropix.fitting import fit
 from entropix.sweeping import Sweep, sweep
 
@@ -17,13 +24,18 @@ __all__ = [
     "EntropixDetector",
     "Sweep",
     "__version__",
+    "conditional_mutual_information",
     "data",
     "datasets",
     "entropy",
     "estimators",
     "fit",
     "intrinsic_dimension",
+    "kl_divergence",
     "load",
     "models",
+    "mutual_information",
+    "ops",
     "sweep",
+    "total_correlation",
 ]

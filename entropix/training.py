@@ -49,7 +49,7 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, fused=True)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * batches) if anneal else None
     images = images.contiguous(memory_format=torch.channels_last)
-    model.to(memory_format=torch.channels_last).train()
+    model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     losses: list[float] = []
     for epoch in range(epochs):
         order = torch.randperm(len(images), generator=generator).to(images.device)

@@ -9,6 +9,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -119,9 +120,7 @@ def test_fit_refuses_bad_input(model: Path, folder: Path, tmp_path: Path) -> Non
     assert not out.exists()
     refused = entropix_cli("fit", folder, "--out", model, *FAST, code=1)
     assert "already holds a model" in refused.stderr
-    result = entropix_cli(
-        "fit", corrupt, "--out", out, *FAST, "--latent-dim", "2", "--skip-unreadable", "--json"
-    )
+    result = entropix_cli("fit", corrupt, "--out", out, *FAST, "--latent-dim", "2", "--skip-unreadable", "--json")
     document = json.loads(result.stdout)
     assert [name for name, _ in document["settings"]["unreadable"]] == ["bad.png"]
     assert "bad.png" in result.stderr
@@ -162,13 +161,14 @@ def test_entropy_command(tmp_path: Path) -> None:
     assert "bad.csv" in entropix_cli("entropy", tmp_path / "bad.csv", code=1).stderr
 
 
-def test_a_process_of_its_own() -> None:
+def test_a_process_of_its_own(tmp_path: Path) -> None:
     """Exit codes and the two streams as a shell sees them."""
     call = [sys.executable, "-m", "entropix"]
-    good = subprocess.run([*call, "info", "--json"], capture_output=True, text=True, check=False)
+    options: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "cwd": tmp_path}
+    good = subprocess.run([*call, "info", "--json"], **options)
     assert (good.returncode, good.stderr) == (0, "")
     json.loads(good.stdout)
-    bad = subprocess.run([*call, "entropy", "nowhere.npy"], capture_output=True, text=True, check=False)
+    bad = subprocess.run([*call, "entropy", "nowhere.npy"], **options)
     assert (bad.returncode, bad.stdout) == (1, "")
     assert bad.stderr == "error: nowhere.npy: no such file\n"
 

@@ -105,7 +105,7 @@ def test_saved_and_loaded_in_a_new_process(
         "np.save(sys.argv[3], d.anomaly_score(np.load(sys.argv[2])))\n"
     )
     paths = [str(tmp_path / name) for name in ("model", "x.npy", "s.npy")]
-    subprocess.run([sys.executable, "-c", code, *paths], check=True)
+    subprocess.run([sys.executable, "-c", code, *paths], cwd=tmp_path, check=True)
     np.testing.assert_array_equal(np.load(tmp_path / "s.npy"), detector.anomaly_score(test_images))
     loaded = entropix.load(tmp_path / "model")
     assert loaded.entropy_ == detector.entropy_
@@ -116,7 +116,7 @@ def test_saved_and_loaded_in_a_new_process(
 def test_save_refuses_what_is_there(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
     model = tmp_path / "model"
     detector.save(model)
-    with pytest.raises(FileExistsError, match="already holds a model.*--overwrite"):
+    with pytest.raises(FileExistsError, match=r"already holds a model.*--overwrite"):
         detector.save(model)
     detector.save(model, overwrite=True)
     other = tmp_path / "other"
@@ -223,9 +223,7 @@ def test_default_epochs() -> None:
 
 
 def test_sweep(normal: np.ndarray, test_images: np.ndarray, labels: np.ndarray, tmp_path: Path) -> None:
-    result = entropix.sweep(
-        normal, test_images, labels, dims=(1, 4), seeds=(0, 1), epochs=30, **SETTINGS
-    )
+    result = entropix.sweep(normal, test_images, labels, dims=(1, 4), seeds=(0, 1), epochs=30, **SETTINGS)
     assert [(row.latent_dim, row.seed) for row in result.rows] == [(1, 0), (4, 0), (1, 1), (4, 1)]
     table = result.table()
     assert [entry["latent_dim"] for entry in table] == [1, 4]

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import tempfile
 
 
 def run(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    """Standard output of `code` in a new process, away from the source folder."""
+    call = [sys.executable, "-c", code]
+    return subprocess.run(call, cwd=tempfile.gettempdir(), check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_import_probes_and_loads_nothing() -> None:

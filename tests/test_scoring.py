@@ -96,7 +96,5 @@ def test_latent_copy_is_finite() -> None:
     codes = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     model = LatentModel.fit(codes, torch.randn(50, 3))
     copies = torch.zeros(1, 3).expand(10, 3)
-    stacked = LatentModel(
-        copies.contiguous(), model.whitening, torch.zeros(3), model.dimension, model.usual
-    )
+    stacked = LatentModel(copies.contiguous(), model.whitening, torch.zeros(3), model.dimension, model.usual)
     assert torch.isfinite(stacked.surprise(torch.zeros(1, 3))).all()

@@ -47,7 +47,8 @@ def as_samples(x: Any, name: str = "x") -> Samples:
             raise TypeError(f"{name} holds {array.dtype} values; expected real numbers")
         if array.dtype not in (np.float32, np.float64):
             array = array.astype(np.float64)
-        x = torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)))
+        array = np.require(array, dtype=array.dtype.newbyteorder("="), requirements=("C", "W"))
+        x = torch.from_numpy(array)
     elif x.is_complex() or x.dtype == torch.bool:
         raise TypeError(f"{name} holds {x.dtype} values; expected real numbers")
     elif x.dtype not in (torch.float32, torch.float64):

@@ -25,6 +25,7 @@ the list must win by two standard errors. Parameters fitted on the sample itself
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import log, pi
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ def structured_local(x: Array, k: int) -> Structured:
     standard errors, the map may have bent what it did not understand: "kl" on the whitened x is then taken if it is
     lower, its bias being positive for all but heavy tails.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     n, d = x.shape
     if d == 1:
@@ -118,7 +119,7 @@ def _candidates() -> Iterator[Iterator[tuple[bool, Fit]]]:
         yield iter(((True, fit),))
     for covariance in ("diag", "tied"):
         # two components may not do for four clusters, so four are tried in any case
-        yield ((c > 2, lambda x, c=c, v=covariance: mixture(x, c, v)) for c in (2, 4, 8))
+        yield ((c > 2, partial(mixture, components=c, covariance=covariance)) for c in (2, 4, 8))
 
 
 def _held_out(fit: Fit, halves: tuple[Array, Array], k: int) -> Array:

@@ -18,6 +18,7 @@ off and texture that no code holds, and it grows with the contrast of the image.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -68,7 +69,7 @@ class ResidualModel:
 
     def energies(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Mean of (residual / scale)^2 per octave: (n, octaves)."""
-        return torch.stack([error for error, _ in self._octaves(x, x_hat, map=False)], 1)
+        return torch.stack([reconstruction_error(*octave) for octave in self._octaves(x, x_hat)], 1)
 
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats (n,) of images and reconstructions (n, c, s, s) on [-1, 1]."""
@@ -76,21 +77,18 @@ class ResidualModel:
 
     def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats per pixel (n, s, s): their sum over an image is its `surprise`."""
-        pixels = x.shape[-1] * x.shape[-2] * x.shape[1]
-        share = self.freedom / (2 * pixels * len(self.energy)) / self.energy
-        maps = [w * m for w, (_, m) in zip(share, self._octaves(x, x_hat, map=True), strict=True)]
-        return torch.stack(maps).sum(0).sum(1)
+        nats = self.freedom / (2 * x[0].numel() * len(self.energy)) / self.energy
+        total = torch.zeros_like(x)
+        for share, octave in zip(nats, self._octaves(x, x_hat), strict=True):
+            total += share * reconstruction_error(*octave, map=True)[1]
+        return total.sum(1)
 
-    def _octaves(self, x: Tensor, x_hat: Tensor, map: bool) -> list[tuple[Tensor, Tensor | None]]:
-        contrast = _contrast(x_hat)
-        gradient = _gradient(x_hat)
-        result: list[tuple[Tensor, Tensor | None]] = []
+    def _octaves(self, x: Tensor, x_hat: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Blurred images, blurred reconstructions and weights scale^-2, per octave."""
+        contrast, gradient = _contrast(x_hat), _gradient(x_hat)
         for sigma, place, (a, b) in zip(octaves(x.shape[-1]), self.place, self.coefficients.tolist(), strict=True):
             scale = a * blur(gradient, sigma) + b * place * contrast + FLOOR / 10
-            weight = scale.square().reciprocal()
-            energy = reconstruction_error(blur(x, sigma), blur(x_hat, sigma), weight=weight, map=map)
-            result.append(energy if map else (energy, None))
-        return result
+            yield blur(x, sigma), blur(x_hat, sigma), scale.square().reciprocal()
 
 
 def octaves(size: int) -> list[int]:

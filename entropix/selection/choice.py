@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from entropix.estimators import Entropy
 from entropix.selection.curve import CurvePoint
 
+
 @dataclass(frozen=True)
 class Choice:
     """The chosen d and, in words, why."""
