@@ -22,6 +22,8 @@ namespace {
 // Queries per block: few where boxes exclude well, many where panels should be read rarely.
 int64_t block_rows(int64_t d) { return d <= 6 ? 32 : 128; }
 
+constexpr int64_t kSeedPanels = 2;  // on either side of a block's own
+
 template <class T>
 class BlockSearch {
   public:
@@ -47,19 +49,30 @@ class BlockSearch {
         std::fill(indices_.begin(), indices_.end(), p_.n);
         std::fill(thresholds_.begin(), thresholds_.begin() + count_, std::numeric_limits<T>::infinity());
         std::fill(thresholds_.begin() + count_, thresholds_.end(), T(-1));  // padding never hits
-        widest_ = std::numeric_limits<T>::infinity();
         queries_.bound_rows(first_, count_, box_.data());
         own_begin_ = own_end_ = 0;
-        if (self_) {  // the block's own panels first: they lie nearest
+        if (self_) {
             own_begin_ = first_ / kPanel;
             own_end_ = (first_ + count_ + kPanel - 1) / kPanel;
-            for (int64_t panel = own_begin_; panel < own_end_; ++panel) screen(panel);
+            if (p_.k <= kSeedLimit) seed();
         }
+        widest_ = *std::max_element(thresholds_.begin(), thresholds_.begin() + count_);
+        for (int64_t panel = own_begin_; panel < own_end_; ++panel) screen(panel);  // the nearest ones first
         visit(0, 0, points_.panels, 0);
         write(distances, indices);
     }
 
   private:
+    // First thresholds, from the block's own panels and those beside them in the order of the tree.
+    void seed() {
+        const int64_t begin = std::max<int64_t>(0, own_begin_ - kSeedPanels);
+        const int64_t end = std::min(points_.panels, own_end_ + kSeedPanels);
+        kernels_.seed[int(p_.metric)](queries_.rows.data() + first_ * p_.d, count_,
+                                      points_.packed.data() + begin * p_.d * kPanel, end - begin, p_.d,
+                                      first_ - begin * kPanel, p_.k, thresholds_.data());
+        for (int64_t row = 0; row < count_; ++row) thresholds_[row] = widened<T>(thresholds_[row], p_.d);
+    }
+
     void visit(int64_t node, int64_t begin, int64_t end, T distance) {
         if (distance > widest_) return;
         if (end - begin == 1) {
@@ -101,7 +114,7 @@ class BlockSearch {
         const NearestList<int64_t> list{distances_.data() + row * p_.k, indices_.data() + row * p_.k, p_.k,
                                         1};
         if (!list.offer(exact_distance(query, point, p_.d, p_.metric), points_.order[position])) return false;
-        thresholds_[row] = widened<T>(list.last(), p_.d);
+        thresholds_[row] = std::min(thresholds_[row], widened<T>(list.last(), p_.d));
         return true;
     }
 

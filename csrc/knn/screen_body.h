@@ -55,9 +55,51 @@ int64_t screen(const T* queries, int64_t rows, const T* panel, int64_t d, const 
     return end - hits;
 }
 
+template <class T, Metric metric>
+void seed(const T* queries, int64_t rows, const T* panels, int64_t count, int64_t d, int64_t own, int64_t k,
+          T* bounds) {
+    using V = Vec<T>;
+    constexpr int parts = kPanel / V::lanes;
+    // A load that starts kPanel - lane into this array has inf in that lane, and 0 in the others.
+    T mark[3 * kPanel] = {};
+    mark[kPanel] = T(__builtin_inf());
+    for (int64_t r = 0; r < rows; ++r) {
+        const T* q = queries + r * d;
+        typename V::R least[parts];
+        for (int v = 0; v < parts; ++v) least[v] = V::set(T(__builtin_inf()));
+        for (int64_t panel = 0; panel < count; ++panel) {
+            const T* p = panels + panel * d * kPanel;
+            const int64_t lane = own + r - panel * kPanel;
+            const T* itself = lane >= 0 && lane < kPanel ? mark + kPanel - lane : mark + 2 * kPanel;
+            typename V::R sum[parts];
+            for (int v = 0; v < parts; ++v) sum[v] = V::load(itself + v * V::lanes);
+            for (int64_t c = 0; c < d; ++c) {
+                const auto qc = V::set(q[c]);
+                for (int v = 0; v < parts; ++v) {
+                    const auto t = V::sub(V::load(p + c * kPanel + v * V::lanes), qc);
+                    if (metric == Metric::euclidean)
+                        sum[v] = V::fma(t, t, sum[v]);
+                    else
+                        sum[v] = V::max(sum[v], V::abs(t));
+                }
+            }
+            for (int v = 0; v < parts; ++v) least[v] = V::min(sum[v], least[v]);
+        }
+        T bound = 0;
+        for (int64_t i = 0; i < k; ++i) {  // equal minima are dropped at once, and the bound stays one
+            auto smallest = least[0];
+            for (int v = 1; v < parts; ++v) smallest = V::min(smallest, least[v]);
+            bound = least_lane<T>(smallest);
+            for (int v = 0; v < parts; ++v) least[v] = V::drop(least[v], V::set(bound));
+        }
+        bounds[r] = bound;
+    }
+}
+
 template <class T>
 constexpr ScreenKernels<T> kernels() {
-    return {{screen<T, Metric::euclidean>, screen<T, Metric::chebyshev>}};
+    return {{screen<T, Metric::euclidean>, screen<T, Metric::chebyshev>},
+            {seed<T, Metric::euclidean>, seed<T, Metric::chebyshev>}};
 }
 
 }  // namespace

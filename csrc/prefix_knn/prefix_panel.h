@@ -10,7 +10,6 @@
 namespace entropix {
 
 constexpr int kPrefixRows = 4;  // query rows come in multiples of this
-constexpr int64_t kSeedLimit = 24;
 
 struct Run {
     int64_t begin, end;                // coordinates
