@@ -104,7 +104,9 @@ class NestedError:
         reconstruction = self.model.decode_prefix(self.model.encode(batch), self.dims[drawn])
         error = (reconstruction - batch).square().flatten(1).mean(1)
         self._update(drawn, error.detach())
-        return (error / self.mean_error[drawn]).mean()
+        # the gradient is that of ln(error) by prefix; the constant makes the value their mean
+        level = self.mean_error[self.mean_error > 0].log().mean()
+        return (error / self.mean_error[drawn]).mean() - 1 + level
 
     def _update(self, drawn: Tensor, error: Tensor) -> None:
         total = torch.zeros_like(self.mean_error).index_add_(0, drawn, error)

@@ -51,18 +51,24 @@ def test_prefix_per_image() -> None:
 
 
 def test_nested_error_weighs_prefixes_alike() -> None:
-    """The running means follow the errors, so the loss is about 1 whatever their size."""
+    """The loss is the mean over prefixes of ln(error): its gradient does not depend on their sizes."""
     torch.manual_seed(0)
     nested = NestedAutoencoder((1, 4))
     objective = NestedError(nested)
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(64, 1, 64, 64)
     first = objective(x, generator)
-    assert first.item() == pytest.approx(1, abs=1e-5)
     assert (objective.mean_error > 0).all()
-    for _ in range(20):
-        scaled = objective(3 * x, generator)
-    assert scaled.item() == pytest.approx(1, abs=0.3)
+    assert first.item() == pytest.approx(objective.mean_error.log().mean().item(), abs=1e-5)
+    gradients = []
+    for scale in (1.0, 10.0):
+        objective = NestedError(nested)
+        nested.zero_grad()
+        objective(scale * x - 100 * scale, generator.manual_seed(0)).backward()
+        last = nested.decoder[-1]
+        gradients.append(last.bias.grad.item())
+    # the error is 100 times larger and so is its square root's slope 10 times; ln(error) has a slope 10 times smaller
+    assert gradients[1] == pytest.approx(gradients[0] / 10, rel=1e-2)
 
 
 def test_training_learns_and_repeats() -> None:

@@ -6,7 +6,7 @@ m their intrinsic dimension. Codes are whitened first, so that no latent counts 
 
 Only what exceeds the usual counts (`excess`). Normal codes are spread over their typical set, where a lower
 density is no evidence of anything: an image is not more abnormal for being a rarer normal one. Evidence begins
-where normal codes end, at the upper quantile of the surprise of held-out normal codes.
+where normal codes end, at the largest surprise of a held-out normal code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from entropix.estimators import EstimatorWarning, intrinsic_dimension
 from entropix.ops import knn
 
 NEIGHBOURS = 5
-USUAL = 0.95  # share of held-out normal codes without any excess
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class LatentModel:
         codes: (N, d) whitened codes of distinct normal images.
         whitening: (d, d), and mean: (d,), of the map to them.
         dimension: (1,) m.
-        usual: (1,) nats, the quantile `USUAL` of the surprise of held-out normal codes.
+        usual: (1,) nats, the largest surprise of a held-out normal code.
     """
 
     codes: Tensor
@@ -55,8 +54,7 @@ class LatentModel:
             warnings.simplefilter("ignore", EstimatorWarning)  # long codes: m is then what few points can tell
             m = intrinsic_dimension(codes.double(), method="mle").value
         model = cls(codes, whitening, mean, train.new_tensor([m]), train.new_zeros(1))
-        usual = torch.quantile(model.surprise(held_out), USUAL).reshape(1)
-        return cls(codes, whitening, mean, model.dimension, usual)
+        return cls(codes, whitening, mean, model.dimension, model.surprise(held_out).amax().reshape(1))
 
     def excess(self, z: Tensor) -> Tensor:
         """Nats (n,) by which codes (n, d) are more surprising than usual, 0 for usual ones."""
