@@ -1,0 +1,175 @@
+"""k-NN on the CPU beside SciPy, scikit-learn, faiss and torch.cdist; writes results/knn_cpu.json.
+
+    pip install faiss-cpu        # optional, for the benchmark only
+    python benchmarks/knn.py [--quick]
+
+Standard normals, float32, k = 5, self excluded, times of one call with building of any index, two threads. Methods
+take turns, and the median of the turns counts, so that other load hits all alike. A rival that needed over ten times
+the best time at one dimension is not tried at higher ones of the same n, and none beyond a minute.
+"""
+
+import argparse
+import itertools
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from entropix._native import native_info
+from entropix.ops import knn, prefix_knn
+
+K = 5
+THREADS = 2
+LANES = {"avx512": 16, "avx2": 8, "portable": 4}
+
+
+def rivals() -> dict[str, Callable[[np.ndarray], object]]:
+    """Name to a function that finds the k nearest of every row, itself among them where the method does so."""
+    from scipy.spatial import cKDTree
+    from sklearn.neighbors import NearestNeighbors
+
+    def cdist(x: np.ndarray) -> None:
+        points = torch.from_numpy(x)
+        for part in points.split(2048):
+            torch.cdist(part, points).topk(K + 1, largest=False)
+
+    def sklearn(algorithm: str) -> Callable[[np.ndarray], object]:
+        return lambda x: NearestNeighbors(n_neighbors=K, algorithm=algorithm, n_jobs=-1).fit(x).kneighbors()
+
+    found: dict[str, Callable[[np.ndarray], object]] = {
+        "scipy cKDTree": lambda x: cKDTree(x).query(x, K + 1, workers=-1),
+        "sklearn kd_tree": sklearn("kd_tree"),
+        "sklearn brute": sklearn("brute"),
+        "torch cdist+topk": cdist,
+    }
+    try:
+        import faiss
+    except ImportError:
+        return found
+    faiss.omp_set_num_threads(THREADS)
+
+    def flat(x: np.ndarray) -> None:
+        index = faiss.IndexFlatL2(x.shape[1])
+        index.add(x)
+        index.search(x, K + 1)
+
+    return {**found, "faiss IndexFlatL2": flat}
+
+
+def seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def floor(n: int, d: int) -> float:
+    """Seconds for the subtraction and the fused multiply-add of every pair and coordinate, two a cycle and core."""
+    instructions = 2 * n * n * d / LANES[native_info()["simd"]]
+    return instructions / (2 * THREADS * clock())
+
+
+def clock() -> float:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return max(float(line.split(":")[1]) for line in lines if line.startswith("cpu MHz")) * 1e6
+
+
+def measure(n: int, d: int, turns: int, methods: dict[str, Callable[[np.ndarray], object]]) -> dict:
+    x = np.random.default_rng(0).standard_normal((n, d), dtype=np.float32)
+    everyone = {"entropix": lambda x: knn(torch.from_numpy(x), K), **methods}
+    times: dict[str, list[float]] = {name: [] for name in everyone}
+    knn(torch.from_numpy(x[:100]), K)  # loads the module
+    for turn, (name, method) in itertools.product(range(turns), everyone.items()):
+        slow = turn > 0 and (times[name][0] > 20 or times[name][0] > 4 * min(t[0] for t in times.values() if t))
+        if name == "entropix" or not slow:
+            times[name].append(seconds(lambda m=method: m(x)))
+    medians = {name: statistics.median(t) for name, t in times.items()}
+    best = min((name for name in methods), key=medians.__getitem__)
+    return {
+        "n": n,
+        "d": d,
+        "seconds": {name: round(value, 5) for name, value in medians.items()},
+        "fastest": {name: round(min(t), 5) for name, t in times.items()},
+        "turns": {name: len(t) for name, t in times.items()},
+        "best_rival": best,
+        "ratio": round(medians[best] / medians["entropix"], 3),
+        "ratio_of_fastest": round(min(times[best]) / min(times["entropix"]), 3),
+        "floor_without_pruning": round(floor(n, d), 5),
+    }
+
+
+def measure_all(sizes: list[int], dims: list[int], turns: int) -> list[dict]:
+    rows = []
+    for n in sizes:
+        methods = rivals()
+        for d in dims:
+            before = [r for r in rows if r["d"] == d and r["n"] < n]
+            limit = {k: v for r in before[-1:] for k, v in r["seconds"].items()}
+            affordable = {
+                name: f
+                for name, f in methods.items()
+                if n <= 20_000 or limit.get(name, 99) * (n / before[-1]["n"]) ** 2 < 60
+            }
+            if not affordable:
+                continue
+            row = measure(n, d, turns if n <= 20_000 else 3, affordable)
+            rows.append(row)
+            best = row["seconds"][row["best_rival"]]
+            methods = {name: f for name, f in methods.items() if row["seconds"].get(name, 0) < max(10 * best, 0.2)}
+            times = "  ".join(f"{name} {value:.4f}" for name, value in row["seconds"].items())
+            bound = row["floor_without_pruning"]
+            print(f"n {n} d {d}: {times}  ratio {row['ratio']}  floor {bound:.4f}", file=sys.stderr, flush=True)
+    return rows
+
+
+def measure_prefixes(rows: list[dict], n: int, d: int) -> dict:
+    """prefix_knn beside the best rival run once per prefix, whose time is interpolated between measured ones."""
+    x = torch.from_numpy(np.random.default_rng(0).standard_normal((n, d), dtype=np.float32))
+    ours = statistics.median(seconds(lambda: prefix_knn(x, K, mean_log=True)) for _ in range(5))
+    points = sorted((r["d"], r["seconds"][r["best_rival"]]) for r in rows if r["n"] == n)
+    rival = sum(np.interp(range(1, d + 1), *zip(*points, strict=True)))
+    result = {"n": n, "D": d, "entropix": round(ours, 4), "best_rivals_once_per_prefix": round(float(rival), 2)}
+    return {**result, "ratio": round(float(rival) / ours, 1), "floor_two_instructions": round(floor(n, d), 4)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="n = 5,000 only, three turns")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "knn_cpu.json")
+    options = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    sizes = [5_000] if options.quick else [5_000, 20_000, 100_000]
+    rows = measure_all(sizes, [2, 4, 8, 16, 32, 64, 128], 3 if options.quick else 5)
+    import faiss
+    import scipy
+    import sklearn
+
+    cpu = next(x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name"))
+    result = {
+        "command": "python benchmarks/knn.py" + (" --quick" if options.quick else ""),
+        "device": f"{cpu.split(':')[1].strip()}, {THREADS} threads, {native_info()['simd']}",
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "scipy": scipy.__version__,
+            "scikit-learn": sklearn.__version__,
+            "faiss": faiss.__version__,
+        },
+        "k": K,
+        "knn": rows,
+        "geometric_mean_ratio": round(float(np.exp(np.mean([np.log(r["ratio"]) for r in rows]))), 2),
+        "least_ratio": min(r["ratio"] for r in rows),
+        "prefix_knn": measure_prefixes(rows, max(n for n in sizes if n <= 20_000), 128),
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps({k: result[k] for k in ("geometric_mean_ratio", "least_ratio", "prefix_knn")}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
