@@ -244,7 +244,7 @@ def _controlled(blocks: list[Tensor], k: int) -> Tensor:
     error = 0.0
     for _ in range(CONTROL_SAMPLES):
         noise = torch.randn((n, d), generator=generator, dtype=torch.float64).to(joint.device)
-        normal = noise @ (vectors * values.sqrt()).T
+        normal = noise @ (vectors * values.sqrt()) @ vectors.T
         seen = _ksg1([normal[:, :p].contiguous(), normal[:, p:].contiguous()], k)
         error += float((seen - information(normal)).mean()) / CONTROL_SAMPLES
     # what is subtracted follows the sample's correlations; its share of the normal's information passes that on
