@@ -162,7 +162,7 @@ def cells(options: argparse.Namespace) -> list[tuple[str, Callable[[], dict[str,
                     add("rivals", (name, family, d, 2_000, min(draws, 3)), entropy_cell)
     for d in (1, 8, 2, 4):
         for family in options.families:
-            if family in FULL_DIMENSION:
+            if family in FULL_DIMENSION and d in options.dimensions:
                 add("coverage", ("auto", family, d, 2_000, options.coverage_draws), entropy_cell)
     n = 2_000 if options.quick else 20_000
     for name in ("kl", "auto", *rivals()):

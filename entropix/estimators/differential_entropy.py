@@ -22,12 +22,16 @@ from entropix.estimators.subspace import (
     whitened_coordinates,
 )
 from entropix.estimators.twins import find_twins
+from entropix.ops import Neighbours
 
 METHODS = ("auto", "kl", "kl_chebyshev", "manifold", "structured")
 
 MANIFOLD_SHARE = 0.7
 """An intrinsic dimension below this share of d means a manifold: the dimension estimate is calibrated to a tenth, and
 clusters of full dimension have been seen to lower it to three quarters."""
+
+DIMENSION_ROWS = 4_000
+"""Rows on which "auto" looks at the intrinsic dimension: they settle it to a few hundredths."""
 
 
 def entropy(
@@ -114,11 +118,11 @@ def _one(
     x = x[twins.keep]
     check_neighbours(k, len(x))
     if method == "auto":
-        found = _auto(x, k)
+        found = _auto(x, k, twins.neighbours)
     elif method == "manifold":
-        found = _manifold(x, k, dimension)
+        found = _manifold(x, k, dimension, twins.neighbours)
     else:
-        found = _full_dimension(x, k, method)
+        found = _full_dimension(x, k, method, twins.neighbours)
     unit = 1.0 if base is None else log(base)
     value = found.points.mean() / unit
     noise = found.averages * averaging_noise(k)
@@ -140,7 +144,7 @@ def _one(
     )
 
 
-def _full_dimension(x: Tensor, k: int, method: str) -> _Contributions:
+def _full_dimension(x: Tensor, k: int, method: str, known: Neighbours | None) -> _Contributions:
     n, d = x.shape
     rank = spanned_dimensions(x)
     if rank < d:
@@ -157,7 +161,7 @@ def _full_dimension(x: Tensor, k: int, method: str) -> _Contributions:
     if method == "structured":
         return _structured(x, k)
     metric = "chebyshev" if method == "kl_chebyshev" else "euclidean"
-    return _Contributions(kl_local(log_radii(x, k, metric).kth, k, d, metric), float(d), method)
+    return _Contributions(kl_local(log_radii(x, k, metric, known=known).kth, k, d, metric), float(d), method)
 
 
 def _structured(x: Tensor, k: int) -> _Contributions:
@@ -166,8 +170,8 @@ def _structured(x: Tensor, k: int) -> _Contributions:
     return _Contributions(points, float(x.shape[1]), f"structured ({found.name})", found.averages)
 
 
-def _manifold(x: Tensor, k: int, dimension: float | None) -> _Contributions:
-    radii = log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"])
+def _manifold(x: Tensor, k: int, dimension: float | None, known: Neighbours | None) -> _Contributions:
+    radii = log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known)
     if dimension is not None:
         return _Contributions(kl_local(radii.kth, k, dimension), float(dimension), "manifold")
     if radii.all.shape[1] < 2:
@@ -178,7 +182,7 @@ def _manifold(x: Tensor, k: int, dimension: float | None) -> _Contributions:
     return _Contributions(kl_local(radii.kth, k, m), m, "manifold", model_stderr=abs(slope) * stderr)
 
 
-def _auto(x: Tensor, k: int) -> _Contributions:
+def _auto(x: Tensor, k: int, known: Neighbours | None) -> _Contributions:
     n, d = x.shape
     notes: tuple[str, ...] = ()
     rank = spanned_dimensions(x)
@@ -186,13 +190,15 @@ def _auto(x: Tensor, k: int) -> _Contributions:
         x = subspace_coordinates(x, rank)
         notes = (f"the rows of x span {rank} of {d} dimensions; the entropy is that on the subspace they span",)
     if rank < n - 1:
-        whitened = whitened_coordinates(x, rank)
-        m, stderr, _ = from_log_radii(log_radii(whitened, k, extra=DEFAULT_NEIGHBOURS["mle"]).all)
+        some = torch.from_numpy(np.random.default_rng(0).permutation(n)[:DIMENSION_ROWS]).to(x.device)
+        # with fewer rows whitening would blow up the noise of the covariance
+        rows = whitened_coordinates(x[some], rank) if 4 * rank <= len(some) else x[some]
+        m, stderr, _ = from_log_radii(log_radii(rows, k, extra=DEFAULT_NEIGHBOURS["mle"]).all)
         if rank == 1 or m + 2 * stderr >= MANIFOLD_SHARE * rank:
             return _structured(x, k)._replace(notes=notes)
-    m, stderr, _ = from_log_radii(log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"]).all)
+    m, stderr, _ = from_log_radii(log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known).all)
     m = max(float(np.round(m)), 1.0)
-    found = _manifold(x, k, m)
+    found = _manifold(x, k, m, known)
     note = (
         f"x has {d} columns but varies in about {m:.0f} dimensions: the entropy is with respect to {m:.0f}-dimensional "
         "volume on a manifold"

@@ -18,6 +18,7 @@ import numpy as np
 from torch import Tensor
 
 from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
+from entropix.estimators.kozachenko import log_radii as nearest_log_radii
 from entropix.estimators.reference import normal_dimension_curve
 from entropix.estimators.results import IntrinsicDimension
 from entropix.estimators.twins import find_twins
@@ -70,8 +71,6 @@ def intrinsic_dimension(
 def _one(
     x: Tensor, samples: Samples, method: str, k: int, scales: tuple[int, ...], corrected: bool, local: bool
 ) -> IntrinsicDimension:
-    from entropix.ops import knn
-
     n = len(x)
     twins = find_twins(x)
     notes = list(twins.warnings)
@@ -81,7 +80,7 @@ def _one(
     check_neighbours(most, n_distinct)
     if any(s < 2 for s in scales):
         raise ValueError(f"scales are {scales}; expected neighbour numbers of at least 2")
-    log_radii = knn(x, most).distances.double().log()
+    log_radii = nearest_log_radii(x, most, known=twins.neighbours).all
     value, stderr, raw = from_log_radii(log_radii[:, :k], corrected=corrected)
     scan = {}
     for s in scales:

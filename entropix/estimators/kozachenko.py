@@ -13,6 +13,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from entropix.estimators.reference import log_unit_ball
+from entropix.ops import Neighbours, knn
 
 
 class LogRadii(NamedTuple):
@@ -23,12 +24,18 @@ class LogRadii(NamedTuple):
     kth: Tensor
 
 
-def log_radii(x: Tensor, k: int, metric: str = "euclidean", extra: int = 0) -> LogRadii:
-    """Logarithms of the distances to the neighbours 1..max(k, extra) of each row of x (n, d)."""
-    from entropix.ops import knn
+def log_radii(
+    x: Tensor, k: int, metric: str = "euclidean", extra: int = 0, known: Neighbours | None = None
+) -> LogRadii:
+    """Logarithms of the distances to the neighbours 1..max(k, extra) of each row of x (n, d).
 
+    known: euclidean neighbours of the rows of x from an earlier search, used if they are enough.
+    """
     most = min(max(k, extra), len(x) - 1)
-    neighbours = knn(x.detach(), most, metric=metric)
+    if known is not None and metric == "euclidean" and known.distances.shape[1] >= most:
+        neighbours = Neighbours(known.distances[:, :most], known.indices[:, :most])
+    else:
+        neighbours = knn(x.detach(), most, metric=metric)
     values = neighbours.distances.double().log()
     kth = values[:, k - 1]
     if x.requires_grad:

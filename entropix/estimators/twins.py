@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from entropix.estimators._inputs import as_samples, tell
+from entropix.ops import Neighbours
 
 FALSE_MERGES = 0.01
 """Expected number of wrongly merged pairs in a sample without twins: one sample in a hundred has one."""
@@ -51,6 +52,8 @@ class Twins:
     n_exact: int
     spread: Tensor | None = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
+    neighbours: Neighbours | None = field(default=None, repr=False, compare=False)
+    """Of the search for near twins, euclidean, when it left every row as it was; saves the estimators theirs."""
 
 
 def merge_twins(x: Any) -> Twins:
@@ -77,7 +80,7 @@ def find_twins(x: Tensor) -> Twins:
         generator = torch.Generator().manual_seed(0)
         noise = torch.rand(x.shape, generator=generator, dtype=torch.float64).to(x.device, x.dtype)
         spread = x + (noise - 0.5) * step
-        copies = _near_groups(spread)
+        copies = _near_groups(_nearest(spread))
         if int(copies.max()) + 1 > len(keep):
             # some equal rows are as far apart as chance lets them be: resolution, not copies
             keep, group = _first_of(copies)
@@ -87,8 +90,10 @@ def find_twins(x: Tensor) -> Twins:
             )
         else:
             spread = None
+    neighbours = None
     if spread is None and len(keep) > 2:
-        outer, inner = _first_of(_near_groups(x[keep]))
+        neighbours = _nearest(x[keep])
+        outer, inner = _first_of(_near_groups(neighbours))
         keep, group = keep[outer], inner[group]
     n_merged = n - len(keep)
     n_exact = int((x == x[keep[group]]).all(-1).sum()) - len(keep)
@@ -97,7 +102,7 @@ def find_twins(x: Tensor) -> Twins:
             f"{n_merged} of {n} rows are copies of others ({n_exact} exact, {n_merged - n_exact} near) and "
             f"were merged: {len(keep)} distinct rows remain"
         )
-    return Twins(keep, group, n_merged, n_exact, spread, tuple(notes))
+    return Twins(keep, group, n_merged, n_exact, spread, tuple(notes), None if n_merged else neighbours)
 
 
 def lattice_step(x: Tensor) -> Tensor | None:
@@ -136,19 +141,21 @@ def _first_of(labels: Tensor) -> tuple[Tensor, Tensor]:
     return first[order], rank[labels]
 
 
-def _near_groups(x: Tensor) -> Tensor:
+def _nearest(x: Tensor) -> Neighbours:
+    from entropix.ops import knn
+
+    return knn(x, min(SCALE_NEIGHBOURS, len(x) - 1))
+
+
+def _near_groups(neighbours: Neighbours) -> Tensor:
     """Group label (n,) of each row: near twins, by the test described at the top of the module."""
     from scipy.special import digamma
 
-    from entropix.ops import knn
-
-    n = x.shape[0]
-    own = torch.arange(n, device=x.device)
-    k = min(SCALE_NEIGHBOURS, n - 1)
+    distances, indices = neighbours.distances.double(), neighbours.indices
+    n, k = indices.shape
+    own = torch.arange(n, device=indices.device)
     if k < 4:  # nothing to compare a distance with
         return own
-    distances, indices = knn(x, k)
-    distances = distances.double()
     outer = distances[:, -1:]
     half = k // 2
     spread = (outer[:, 0] / distances[:, half - 1]).log()
