@@ -2,6 +2,8 @@
 
 import os
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as entropix does, before torch is imported
+
 import numpy as np
 import pytest
 import torch
