@@ -86,23 +86,44 @@ def test_a_build_that_cannot_have_cuda_fails_loudly(value: str, message: str, tm
     assert message in done.stderr
 
 
-@pytest.mark.slow
-def test_kernels_are_clean_under_sanitizers(tmp_path: Path) -> None:
+def build_and_run(program: Path, sources: list[Path], flags: list[str]) -> str:
+    """Compiles C++ and CUDA sources for the host, links and runs them; returns what they print."""
     compiler = shutil.which("g++") or pytest.skip("needs g++")
-    common = "-std=c++17 -O1 -g -ffp-contract=off -fsanitize=address,undefined -fno-sanitize-recover=all -pthread"
+    common = ["-O1", "-g", "-w", "-ffp-contract=off", "-pthread", *flags]
     objects = []
-    for source in [*(ROOT / "csrc").rglob("*.cpp"), ROOT / "tests/native/test_kernels.cpp"]:
-        if source.name == "bindings.cpp":
-            continue
-        flags = SIMD_FLAGS.get(source.stem.rpartition("_")[2], "")
-        objects.append(str(tmp_path / f"{source.parent.name}_{source.stem}.o"))
-        command = [compiler, *common.split(), *flags.split(), f"-I{ROOT / 'csrc'}", "-c", str(source)]
+    for source in sources:
+        objects.append(str(program.parent / f"{source.parent.name}_{source.name}.o"))
+        simd = SIMD_FLAGS.get(source.stem.rpartition("_")[2], "").split()
+        command = [compiler, *common, *simd, f"-I{ROOT / 'csrc'}", "-x", "c++", "-c", str(source)]
         subprocess.run([*command, "-o", objects[-1]], check=True)
-    program = tmp_path / "kernels"
-    subprocess.run([compiler, *common.split(), *objects, "-o", program], check=True)
+    subprocess.run([compiler, *common, *objects, "-o", str(program)], check=True)
     done = subprocess.run([program], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "portable: ok" in done.stdout
+    return done.stdout
+
+
+def cpu_sources() -> list[Path]:
+    return [s for s in (ROOT / "csrc").rglob("*.cpp") if s.name != "bindings.cpp"]
+
+
+@pytest.mark.slow
+def test_cpu_kernels_are_clean_under_sanitizers(tmp_path: Path) -> None:
+    flags = ["-std=c++17", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    sources = [*cpu_sources(), ROOT / "tests/native/test_kernels.cpp"]
+    assert "portable: ok" in build_and_run(tmp_path / "kernels", sources, flags)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
+def test_cuda_kernels_run_on_the_host(sanitizers: str, tmp_path: Path) -> None:
+    homes = [Path(home) for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if home]
+    headers = next((home / "include" for home in homes if (home / "include/cuda_runtime.h").exists()), None)
+    if headers is None:
+        pytest.skip("needs the CUDA headers")
+    flags = ["-std=c++20", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", f"-isystem{headers}"]
+    flags.append(f"-I{ROOT / 'tests/native/cuda_host'}")  # before csrc: its cuda_check.h replaces the real one
+    sources = [*cpu_sources(), *(ROOT / "csrc").rglob("*.cu"), ROOT / "tests/native/test_cuda_on_host.cpp"]
+    assert build_and_run(tmp_path / "kernels", sources, flags) == "ok\n"
 
 
 @pytest.mark.slow

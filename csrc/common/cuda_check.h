@@ -22,6 +22,11 @@ inline int multiprocessors() {
     return count;
 }
 
+extern __shared__ __align__(16) unsigned char dynamic_shared_bytes[];
+
+// The block's dynamic shared memory, 16-byte aligned.
+__device__ __forceinline__ unsigned char* dynamic_shared() { return dynamic_shared_bytes; }
+
 // Launches on a stream with dynamic shared memory, raising the kernel's limit where it needs more than the
 // default.
 template <class... Parameters, class... Arguments>

@@ -10,7 +10,7 @@ namespace {
 
 template <class T, Metric metric>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>) count(CountProblem<T> p) {
-    extern __shared__ __align__(16) unsigned char shared_bytes[];
+    unsigned char* shared_bytes = dynamic_shared();
     T* shared = reinterpret_cast<T*>(shared_bytes);
     const T* queries = p.query ? p.query : p.x;
     const int64_t first_row = int64_t(blockIdx.x) * kBlockRows;

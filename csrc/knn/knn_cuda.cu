@@ -26,7 +26,7 @@ NearestList<int32_t> workspace_list(const KnnProblem<T>& p, void* workspace, int
 template <class T, Metric metric>
 __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     search(KnnProblem<T> p, int64_t splits, NearestList<int32_t> lists) {
-    extern __shared__ __align__(16) unsigned char shared_bytes[];
+    unsigned char* shared_bytes = dynamic_shared();
     T* shared = reinterpret_cast<T*>(shared_bytes);
     const int64_t tiles = (p.m + kBlockRows - 1) / kBlockRows;
     const int64_t tile = blockIdx.x % tiles, split = blockIdx.x / tiles % splits,

@@ -11,8 +11,8 @@
 
 namespace entropix {
 
-constexpr int kPanel = 32;     // points per panel
-constexpr int kQueryRows = 8;  // query rows come in multiples of this
+constexpr int kPanel = 32;          // points per panel
+constexpr int kQueryRows = 8;       // query rows come in multiples of this
 constexpr int64_t kSeedLimit = 24;  // largest k whose thresholds are seeded from minima of kPanel lanes
 
 struct Hit {
@@ -22,14 +22,16 @@ struct Hit {
 
 template <class T>
 struct ScreenKernels {  // indexed by Metric
-    // queries [rows, d], panel [d, kPanel], thresholds [rows]; squared distances for euclidean. Returns the number of
-    // hits written, at most `rows`. NaN never hits.
-    int64_t (*screen[2])(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds, Hit* hits);
-    // Upper bounds [rows] of the k-th smallest screened distance, from `count` panels: the k-th smallest of the lanes'
-    // minima, which are distances of kPanel different points. Row r is itself the point at position own + r of these
-    // panels. Good thresholds at the start save most insertions. Needs k <= kSeedLimit.
-    void (*seed[2])(const T* queries, int64_t rows, const T* panels, int64_t count, int64_t d, int64_t own, int64_t k,
-                    T* bounds);
+    // queries [rows, d], panel [d, kPanel], thresholds [rows]; squared distances for euclidean. Returns the
+    // number of hits written, at most `rows`. NaN never hits.
+    int64_t (*screen[2])(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds,
+                         Hit* hits);
+    // Upper bounds [rows] of the k-th smallest screened distance, from `count` panels: the k-th smallest of
+    // the lanes' minima, which are distances of kPanel different points. Row r is itself the point at
+    // position own + r of these panels. Good thresholds at the start save most insertions. Needs k <=
+    // kSeedLimit.
+    void (*seed[2])(const T* queries, int64_t rows, const T* panels, int64_t count, int64_t d, int64_t own,
+                    int64_t k, T* bounds);
 };
 
 // Chosen by simd_level().

@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>)
     prefix_search(PrefixProblem<T> p, int64_t last_prefix, const __grid_constant__ PrefixSet set,
                   T* workspace, double* log_sums) {
     constexpr int points = Tile<T>::points, chunk = Tile<T>::chunk, group = Tile<T>::group;
-    extern __shared__ __align__(16) unsigned char shared_bytes[];
+    unsigned char* shared_bytes = dynamic_shared();
     T* staged_queries = reinterpret_cast<T*>(shared_bytes);
     T* staged_points = staged_queries + kBlockRows * kStride<T>;
     T* run_sums = staged_points + points * kStride<T>;  // [points, kThreads]

@@ -56,7 +56,7 @@ __device__ __forceinline__ void finish(const ReconstructionProblem& r, int64_t i
 template <class In, class Out, int width, bool plain>
 __global__ void __launch_bounds__(kThreads) energy(ReconstructionProblem r, int64_t pieces, double* partial) {
     using Input = Pack<In, width>;
-    __shared__ double shared[kThreads / 32];
+    static __shared__ double shared[kThreads / 32];
     const int64_t image = blockIdx.x / pieces, piece = blockIdx.x % pieces;
     const auto x = reinterpret_cast<const Input*>(static_cast<const In*>(r.x) + image * r.p);
     const auto x_hat = reinterpret_cast<const Input*>(static_cast<const In*>(r.x_hat) + image * r.p);
