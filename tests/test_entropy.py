@@ -264,3 +264,32 @@ def test_input_is_left_alone(rng: np.random.Generator) -> None:
 def test_same_answer_twice() -> None:
     x = np.random.default_rng(3).normal(size=(300, 4))
     assert entropy(x) == entropy(x)
+
+
+def test_heavy_tails_are_not_a_manifold() -> None:
+    x = np.exp(3 * np.random.default_rng(0).normal(size=(500, 4)))
+    result = entropy(x)
+    assert result.dimension == 4
+    assert result.value == pytest.approx(4 * (0.5 * log(2 * pi * E) + log(3)), abs=0.5)
+
+
+def test_grey_levels_in_columns_of_distinct_rows() -> None:
+    x = np.random.default_rng(0).normal(size=(500, 8))
+    with pytest.warns(EstimatorWarning, match="8 of 8 columns are quantised"):
+        result = entropy(np.round(20 * x))
+    assert result.value == pytest.approx(8 * (0.5 * log(2 * pi * E) + log(20)), abs=0.4)
+
+
+def test_columns_with_an_atom(rng: np.random.Generator) -> None:
+    x = np.hstack([rng.normal(size=(300, 2)), np.maximum(rng.normal(size=(300, 1)), 0)])
+    with pytest.raises(ValueError, match="repeat single values"):
+        entropy(x, method="structured")
+    with pytest.warns(EstimatorWarning, match="'kl' was used"):
+        assert entropy(x).value == entropy(x, method="kl").value
+
+
+@pytest.mark.parametrize(("n", "d"), [(7, 3), (8, 2), (12, 5), (30, 8), (70, 64)])
+def test_few_rows(n: int, d: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimatorWarning)
+        assert np.isfinite(entropy(np.random.default_rng(0).normal(size=(n, d))).value)

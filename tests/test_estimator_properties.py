@@ -29,6 +29,7 @@ def value(x: np.ndarray, method: str = "kl", **kwargs: object) -> float:
     return entropy(x, method=method, **kwargs).value
 
 
+@settings(max_examples=12)
 @given(seeds, dimensions, methods, st.floats(-1e3, 1e3))
 def test_translation(seed: int, d: int, method: str, shift: float) -> None:
     x = sample(seed, d)
@@ -60,6 +61,7 @@ def test_order_of_rows_moves_the_structured_estimate_within_its_error(seed: int)
     assert abs(first.value - second.value) < 3 * first.stderr
 
 
+@settings(max_examples=12)
 @given(seeds, dimensions, methods, scales)
 def test_scaling(seed: int, d: int, method: str, scale: float) -> None:
     x = sample(seed, d)
@@ -88,6 +90,7 @@ def test_independent_blocks_add_up(seed: int) -> None:
     assert abs(whole.value - parts[0].value - parts[1].value) < 4 * error
 
 
+@settings(max_examples=12)
 @given(seeds, dimensions, methods)
 def test_batch_is_loop(seed: int, d: int, method: str) -> None:
     batch = np.stack([sample(seed + i, d) for i in range(3)])
@@ -95,6 +98,7 @@ def test_batch_is_loop(seed: int, d: int, method: str) -> None:
     assert together == [entropy(x, method=method) for x in batch]
 
 
+@settings(max_examples=12)
 @given(seeds, dimensions, methods)
 def test_numpy_is_torch(seed: int, d: int, method: str) -> None:
     x = sample(seed, d)
@@ -108,6 +112,7 @@ def test_single_precision(seed: int, d: int, method: str) -> None:
     assert value(x, method) == pytest.approx(value(x.astype(np.float64), method), abs=1e-3)
 
 
+@settings(max_examples=12)
 @given(seeds, dimensions, methods, st.integers(2, 4))
 def test_a_repeated_sample_changes_nothing(seed: int, d: int, method: str, times: int) -> None:
     x = sample(seed, d)

@@ -12,6 +12,7 @@ from torch import Tensor
 from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
 from entropix.estimators.dimension import DEFAULT_NEIGHBOURS, from_log_radii
 from entropix.estimators.kozachenko import averaging_noise, kl_local, log_radii
+from entropix.estimators.marginals import quantile_scores
 from entropix.estimators.reference import log_unit_ball, normal_bias
 from entropix.estimators.results import Entropy
 from entropix.estimators.structured import structured_local
@@ -21,7 +22,7 @@ from entropix.estimators.subspace import (
     subspace_coordinates,
     whitened_coordinates,
 )
-from entropix.estimators.twins import find_twins
+from entropix.estimators.twins import find_twins, lattice_step, spread_over_cells, tied_columns
 from entropix.ops import Neighbours
 
 METHODS = ("auto", "kl", "kl_chebyshev", "manifold", "structured")
@@ -62,11 +63,13 @@ def entropy(
                       units of x. m comes from the distances to the ten nearest neighbours (`intrinsic_dimension`,
                       "mle").
       "auto"          Rows that span fewer than d dimensions are first expressed, without distortion, in as many
-                      coordinates as they span. If the intrinsic dimension of the whitened rows is then below
-                      0.7 of the number of coordinates, by two standard errors, no density in all of them is
-                      in sight: "manifold", with the nearest whole m, less the bias that a normal in m
-                      dimensions has. Else "structured": an exact decomposition for any map, in few
-                      dimensions as model-free as "kl", in many as good as the map that held-out rows choose.
+                      coordinates as they span. If the intrinsic dimension, with columns made normal by ranks and
+                      then whitened (neither of which changes it), is below 0.7 of the number of coordinates by two
+                      standard errors, no density in all of them is in sight: "manifold", with the nearest whole m,
+                      less the bias that a normal in m dimensions has. Else "structured": an exact decomposition
+                      for any map, in few dimensions as model-free as "kl", in many as good as the map that held-out
+                      rows choose. "kl" if columns repeat single values (zeros of a rectifier, say): they then have
+                      no density of their own to add up.
 
     Twins are merged first and quantised data is spread over its lattice (`merge_twins` states the policy),
     with a warning. stderr and ci (95 %) are those of the estimate from the spread of the contributions, plus
@@ -159,15 +162,33 @@ def _full_dimension(x: Tensor, k: int, method: str, known: Neighbours | None) ->
             "the entropy on the subspace or manifold that the rows lie on"
         )
     if method == "structured":
-        return _structured(x, k)
+        if (found := _structured(x, k)) is not None:
+            return found
+        raise ValueError(
+            f"columns of x repeat single values more than {k} times without being quantised: they have no density of "
+            "their own, which 'structured' adds up; use 'kl' or 'manifold'"
+        )
     metric = "chebyshev" if method == "kl_chebyshev" else "euclidean"
     return _Contributions(kl_local(log_radii(x, k, metric, known=known).kth, k, d, metric), float(d), method)
 
 
-def _structured(x: Tensor, k: int) -> _Contributions:
-    found = structured_local(x.double().cpu().numpy(), k)
+def _structured(x: Tensor, k: int) -> _Contributions | None:
+    """None if columns have no density of their own, and it is not for lack of resolution."""
+    x = x.double()
+    notes: tuple[str, ...] = ()
+    tied = tied_columns(x, k)  # rows differ here, but columns are taken alone too
+    if bool(tied.any()):
+        if (step := lattice_step(x[:, tied])) is None:
+            return None
+        x = x.clone()
+        x[:, tied] = spread_over_cells(x[:, tied], step)
+        notes = (
+            f"{int(tied.sum())} of {x.shape[1]} columns are quantised and were spread uniformly over their lattice "
+            "cells; the entropy is that of a density constant in each cell",
+        )
+    found = structured_local(x.cpu().numpy(), k)
     points = torch.as_tensor(found.local, device=x.device)
-    return _Contributions(points, float(x.shape[1]), f"structured ({found.name})", found.averages)
+    return _Contributions(points, float(x.shape[1]), f"structured ({found.name})", found.averages, notes=notes)
 
 
 def _manifold(x: Tensor, k: int, dimension: float | None, known: Neighbours | None) -> _Contributions:
@@ -191,11 +212,16 @@ def _auto(x: Tensor, k: int, known: Neighbours | None) -> _Contributions:
         notes = (f"the rows of x span {rank} of {d} dimensions; the entropy is that on the subspace they span",)
     if rank < n - 1:
         some = torch.from_numpy(np.random.default_rng(0).permutation(n)[:DIMENSION_ROWS]).to(x.device)
-        # with fewer rows whitening would blow up the noise of the covariance
-        rows = whitened_coordinates(x[some], rank) if 4 * rank <= len(some) else x[some]
+        rows = torch.from_numpy(quantile_scores(x[some].detach().double().cpu().numpy())).to(x.device)
+        if 4 * rank <= len(some):  # with fewer rows whitening would blow up the noise of the covariance
+            rows = whitened_coordinates(rows, rank)
         m, stderr, _ = from_log_radii(log_radii(rows, k, extra=DEFAULT_NEIGHBOURS["mle"]).all)
         if rank == 1 or m + 2 * stderr >= MANIFOLD_SHARE * rank:
-            return _structured(x, k)._replace(notes=notes)
+            found = _structured(x, k)
+            if found is None:
+                found = _full_dimension(x, k, "kl", known)
+                notes += ("columns repeat single values and have no density of their own: 'kl' was used",)
+            return found._replace(notes=notes + found.notes)
     m, stderr, _ = from_log_radii(log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known).all)
     m = max(float(np.round(m)), 1.0)
     found = _manifold(x, k, m, known)
@@ -203,4 +229,6 @@ def _auto(x: Tensor, k: int, known: Neighbours | None) -> _Contributions:
         f"x has {d} columns but varies in about {m:.0f} dimensions: the entropy is with respect to {m:.0f}-dimensional "
         "volume on a manifold"
     )
+    if m > 2 * np.log2(n):
+        note += f", which {n} rows do not resolve: the value is not to be trusted"
     return found._replace(points=found.points - normal_bias(m, n, k), notes=(note,))

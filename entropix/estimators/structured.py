@@ -102,7 +102,7 @@ def choose_map(x: Array, k: int) -> Fit:
     halves = x[rows[::2]], x[rows[1::2]]
     best: Fit = scale
     best_bound = _held_out(best, halves, k)
-    for candidates in _candidates():
+    for candidates in _candidates(len(halves[0])):
         for last_chance, candidate in candidates:
             bound = _held_out(candidate, halves, k)
             gain = best_bound - bound
@@ -113,13 +113,14 @@ def choose_map(x: Array, k: int) -> Fit:
     return best
 
 
-def _candidates() -> Iterator[Iterator[tuple[bool, Fit]]]:
-    """Kinds of map, each with variants in order; True: more of the kind is tried only if this one wins."""
+def _candidates(n: int) -> Iterator[Iterator[tuple[bool, Fit]]]:
+    """Kinds of map for n rows, each with variants in order; True: more of the kind is tried only if this one wins."""
     for fit in (whiten, unmix, radial):
         yield iter(((True, fit),))
     for covariance in ("diag", "tied"):
         # two components may not do for four clusters, so four are tried in any case
-        yield ((c > 2, partial(mixture, components=c, covariance=covariance)) for c in (2, 4, 8))
+        sizes = (c for c in (2, 4, 8) if 10 * c <= n)
+        yield ((c > 2, partial(mixture, components=c, covariance=covariance)) for c in sizes)
 
 
 def _held_out(fit: Fit, halves: tuple[Array, Array], k: int) -> Array:

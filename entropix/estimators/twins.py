@@ -77,9 +77,7 @@ def find_twins(x: Tensor) -> Twins:
     spread = None
     keep, group = _equal_rows(x)
     if 2 < len(keep) < n and (step := lattice_step(x[keep])) is not None:
-        generator = torch.Generator().manual_seed(0)
-        noise = torch.rand(x.shape, generator=generator, dtype=torch.float64).to(x.device, x.dtype)
-        spread = x + (noise - 0.5) * step
+        spread = spread_over_cells(x, step)
         copies = _near_groups(_nearest(spread))
         if int(copies.max()) + 1 > len(keep):
             # some equal rows are as far apart as chance lets them be: resolution, not copies
@@ -103,6 +101,20 @@ def find_twins(x: Tensor) -> Twins:
             f"were merged: {len(keep)} distinct rows remain"
         )
     return Twins(keep, group, n_merged, n_exact, spread, tuple(notes), None if n_merged else neighbours)
+
+
+def spread_over_cells(x: Tensor, step: Tensor) -> Tensor:
+    """x (n, d) moved by a uniform draw from the lattice cell around each value, of width step (d,); always the same."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(x.shape, generator=generator, dtype=torch.float64).to(x.device, x.dtype)
+    return x + (noise - 0.5) * step
+
+
+def tied_columns(x: Tensor, k: int) -> Tensor:
+    """(d,) whether some value of a column of x (n, d) occurs more than k times, so that k neighbours are at
+    distance 0."""
+    values = x.sort(dim=0).values
+    return (values[k:] == values[:-k]).any(0)
 
 
 def lattice_step(x: Tensor) -> Tensor | None:
