@@ -46,7 +46,7 @@ def main() -> None:
         sets.append({"data": folder.name, "n_train": len(train), "n_test": len(test)} | summarise(runs))
         print(json.dumps(sets[-1]["summary"], indent=1))
     document = {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shlex.join(["python", "benchmarks/auto_vs_fixed.py", *sys.argv[1:]]),
         "epochs": options.epochs,
         "seeds": options.seeds,
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "

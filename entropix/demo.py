@@ -20,8 +20,8 @@ from entropix.sweeping import Sweep, sweep
 
 FACTORS = 4
 TRAIN, TEST = 600, 300
-EPOCHS, SWEEP_EPOCHS = 60, 60
-SWEEP_DIMS = (1, 2, 4, 8, 16, 64)
+EPOCHS = 60
+SWEEP_DIMS = (1, 2, 4, 8, 64)
 
 
 def run(out: Path, *, seed: int, overwrite: bool, progress: bool) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def run(out: Path, *, seed: int, overwrite: bool, progress: bool) -> dict[str, A
         test.labels,
         dims=SWEEP_DIMS,
         seeds=(seed,),
-        epochs=SWEEP_EPOCHS,
+        epochs=EPOCHS,
         progress=progress,
     )
     result = _result(detector, baseline, test)
