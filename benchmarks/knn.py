@@ -1,16 +1,17 @@
 """k-NN on the CPU beside SciPy, scikit-learn, faiss and torch.cdist; writes results/knn_cpu.json.
 
     pip install faiss-cpu        # optional, for the benchmark only
-    python benchmarks/knn.py [--quick]
+    python benchmarks/knn.py [--sizes 5000 20000]
 
 Standard normals, float32, k = 5, self excluded, times of one call with building of any index, two threads. Methods
-take turns, and the median of the turns counts, so that other load hits all alike. A rival that needed over ten times
-the best time at one dimension is not tried at higher ones of the same n, and none beyond a minute.
+take turns, and the median of the turns counts, so that other load hits all alike. A tree that needed over ten
+times the best time at one dimension is not tried at higher ones of the same n, and no rival beyond a minute.
 """
 
 import argparse
 import itertools
 import json
+import os
 import platform
 import statistics
 import sys
@@ -26,6 +27,7 @@ from entropix.ops import knn, prefix_knn
 
 K = 5
 THREADS = 2
+TREES = {"scipy cKDTree", "sklearn kd_tree"}  # slower the higher the dimension
 LANES = {"avx512": 16, "avx2": 8, "portable": 4}
 
 
@@ -120,7 +122,8 @@ def measure_all(sizes: list[int], dims: list[int], turns: int) -> list[dict]:
             row = measure(n, d, turns if n <= 20_000 else 3, affordable)
             rows.append(row)
             best = row["seconds"][row["best_rival"]]
-            methods = {name: f for name, f in methods.items() if row["seconds"].get(name, 0) < max(10 * best, 0.2)}
+            slow_trees = {name for name in TREES if row["seconds"].get(name, 0) > 10 * best}
+            methods = {name: f for name, f in methods.items() if name not in slow_trees}
             times = "  ".join(f"{name} {value:.4f}" for name, value in row["seconds"].items())
             bound = row["floor_without_pruning"]
             print(f"n {n} d {d}: {times}  ratio {row['ratio']}  floor {bound:.4f}", file=sys.stderr, flush=True)
@@ -139,19 +142,22 @@ def measure_prefixes(rows: list[dict], n: int, d: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="n = 5,000 only, three turns")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 20_000, 100_000], help="ascending n")
+    parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "knn_cpu.json")
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
-    sizes = [5_000] if options.quick else [5_000, 20_000, 100_000]
-    rows = measure_all(sizes, [2, 4, 8, 16, 32, 64, 128], 3 if options.quick else 5)
+    sizes = options.sizes
+    load = os.getloadavg()[0]
+    rows = measure_all(sizes, [2, 4, 8, 16, 32, 64, 128], options.turns)
     import faiss
     import scipy
     import sklearn
 
     cpu = next(x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name"))
     result = {
-        "command": "python benchmarks/knn.py" + (" --quick" if options.quick else ""),
+        "command": f"python benchmarks/knn.py --sizes {' '.join(map(str, sizes))} --turns {options.turns}",
+        "load_average_before_and_after": [round(load, 1), round(os.getloadavg()[0], 1)],
         "device": f"{cpu.split(':')[1].strip()}, {THREADS} threads, {native_info()['simd']}",
         "versions": {
             "python": platform.python_version(),

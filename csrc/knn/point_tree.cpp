@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <stdexcept>
 #include <thread>
-#include <utility>
 
 #include "common/parallel.h"
 
@@ -12,6 +12,8 @@ namespace entropix {
 namespace {
 
 constexpr int64_t kSplitCandidates = 16;  // coordinates considered for splitting: those of largest range
+
+constexpr int64_t kThreadedBuild = 1 << 18;  // coordinates; below, waiting for threads costs more than they save
 
 template <class T>
 std::vector<int64_t> widest_coordinates(const T* x, int64_t n, int64_t d) {
@@ -33,6 +35,12 @@ std::vector<int64_t> widest_coordinates(const T* x, int64_t n, int64_t d) {
     coordinates.resize(kSplitCandidates);
     return coordinates;
 }
+
+template <class T>
+struct Key {
+    T value;
+    int32_t row;
+};
 
 template <class T>
 struct Splitter {
@@ -57,11 +65,12 @@ struct Splitter {
         size_t widest = 0;
         for (size_t c = 1; c < coordinates.size(); ++c)
             if (high[c] - low[c] > high[widest] - low[widest]) widest = c;
-        std::vector<std::pair<T, int64_t>> keys(last - first);
+        std::vector<Key<T>> keys(last - first);
         for (int64_t i = first; i < last; ++i)
-            keys[i - first] = {x[order[i] * d + coordinates[widest]], order[i]};
-        std::nth_element(keys.begin(), keys.begin() + (middle * kPanel - first), keys.end());
-        for (int64_t i = first; i < last; ++i) order[i] = keys[i - first].second;
+            keys[i - first] = {x[order[i] * d + coordinates[widest]], int32_t(order[i])};
+        std::nth_element(keys.begin(), keys.begin() + (middle * kPanel - first), keys.end(),
+                         [](const Key<T>& a, const Key<T>& b) { return a.value < b.value; });
+        for (int64_t i = first; i < last; ++i) order[i] = keys[i - first].row;
         if (threads > 1) {
             std::thread half([&] { split(begin, middle, threads / 2); });
             split(middle, end, threads - threads / 2);
@@ -78,6 +87,8 @@ struct Splitter {
 template <class T>
 PointTree<T>::PointTree(const T* x, int64_t n_, int64_t d_, int threads)
     : n(n_), d(d_), panels((n_ + kPanel - 1) / kPanel), order(n_) {
+    if (n > INT32_MAX) throw std::invalid_argument("more than 2^31 - 1 points");
+    if (n * d < kThreadedBuild) threads = 1;
     std::iota(order.begin(), order.end(), 0);
     Splitter<T>{x, n, d, widest_coordinates(x, n, d), order.data()}.split(0, panels, threads);
     rows.resize((n + kQueryRows - 1) / kQueryRows * kQueryRows * d);
