@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "common/finite.h"
 #include "common/simd_level.h"
 #include "count_within/count_within.h"
 #include "knn/knn.h"
@@ -137,6 +138,11 @@ PYBIND11_MODULE(_C, module) {
     const auto prefix_on_cpu = [](const PrefixArguments& a, int threads) {
         typed(a, [=](const auto& problem) { prefix_knn_cpu(problem, threads); });
     };
+    const auto not_finite = [](Address x, int64_t rows, int64_t d, bool is_double) {
+        return is_double ? rows_not_finite(pointer<const double>(x), rows, d)
+                         : rows_not_finite(pointer<const float>(x), rows, d);
+    };
+    module.def("rows_not_finite", not_finite, release());
     module.def("knn_cpu", knn_on_cpu, release());
     module.def("count_within_cpu", count_on_cpu, release());
     module.def("prefix_knn_cpu", prefix_on_cpu, release());

@@ -13,7 +13,8 @@ namespace {
 
 constexpr int64_t kSplitCandidates = 16;  // coordinates considered for splitting: those of largest range
 
-constexpr int64_t kThreadedBuild = 1 << 18;  // coordinates; below, waiting for threads costs more than they save
+constexpr int64_t kThreadedBuild =
+    1 << 18;  // coordinates; below, waiting for threads costs more than they save
 
 template <class T>
 std::vector<int64_t> widest_coordinates(const T* x, int64_t n, int64_t d) {

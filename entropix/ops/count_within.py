@@ -56,10 +56,10 @@ def _fake(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor
 @torch.library.register_kernel("entropix::count_within", "cpu")
 def _cpu(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
     x, radii, query = x.contiguous(), radii.contiguous(), None if query is None else query.contiguous()
-    check_finite("x", x)
-    if query is not None:
-        check_finite("query", query)
     native = _native.load()
+    check_finite(native, "x", x)
+    if query is not None:
+        check_finite(native, "query", query)
     counts = _fake(x, radii, query, metric)
     native.count_within_cpu(_arguments(native, x, radii, query, metric, counts), torch.get_num_threads())
     return counts

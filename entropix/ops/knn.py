@@ -61,10 +61,10 @@ def _fake(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor,
 @torch.library.register_kernel("entropix::knn", "cpu")
 def _cpu(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
     x, query = x.contiguous(), None if query is None else query.contiguous()
-    check_finite("x", x)
-    if query is not None:
-        check_finite("query", query)
     native = _native.load()
+    check_finite(native, "x", x)
+    if query is not None:
+        check_finite(native, "query", query)
     distances, indices = _fake(x, query, k, metric)
     native.knn_cpu(_arguments(native, x, query, metric, distances, indices), torch.get_num_threads())
     return distances, indices

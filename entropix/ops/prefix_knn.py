@@ -57,8 +57,8 @@ def _fake(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
 @torch.library.register_kernel("entropix::prefix_knn", "cpu")
 def _cpu(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
     x = x.contiguous()
-    check_finite("x", x)
     native = _native.load()
+    check_finite(native, "x", x)
     out = _fake(x, k, prefixes, mean_log)
     native.prefix_knn_cpu(_arguments(native, x, k, prefixes, mean_log, out), torch.get_num_threads())
     return out
