@@ -24,7 +24,11 @@ def spanned_dimensions(x: Tensor) -> int:
     if n <= x.shape[1]:
         return n - 1
     centred = x - x.mean(0)
-    singular = torch.linalg.svdvals(centred / centred.std(0))
+    scaled = centred / centred.std(0)
+    squared = torch.linalg.eigvalsh(scaled.T @ scaled)
+    if squared[0] > squared[-1] * max(n, d) * max(eps, torch.finfo(torch.float64).eps ** 0.5):
+        return x.shape[1]  # clearly of full rank; squaring loses half the digits, so the rest is looked at closely
+    singular = torch.linalg.svdvals(scaled)
     return int((singular > singular[0] * max(n, d) * eps).sum())
 
 
