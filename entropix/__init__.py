@@ -7,8 +7,8 @@ detector.anomaly_score(images)        # nats, higher is more anomalous
 
 import os
 
-# Idle OpenMP threads sleep instead of spinning: on cores that other processes want too, a training on two threads is
-# three to five times faster. Only where nobody decided otherwise, and before PyTorch starts the threads.
+# Idle OpenMP threads sleep instead of spinning: where other processes want the cores too, spinning makes a training
+# several times slower. Only where nobody decided otherwise; without effect if torch was imported before.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"

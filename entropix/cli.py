@@ -91,10 +91,11 @@ def score(
     """Score the images in DATA; prints AUC and AP if DATA says which are abnormal."""
     import entropix
     from entropix import reports
+    from entropix.files import check_new_file, check_new_folder
 
-    reports.check_free(out, overwrite)
+    check_new_file(out, overwrite)
     if heatmaps is not None:
-        reports.check_free(heatmaps, overwrite)
+        check_new_folder(heatmaps)
     detector = entropix.load(model, device=device)
     images = detector.read(data, split=split, skip_unreadable=skip_unreadable, progress=True)
     result = reports.score(detector, images)
@@ -126,9 +127,10 @@ def sweep(
 ) -> None:
     """The paper's baseline: train once per latent dimension and seed, score on the labelled test images of DATA."""
     import entropix
-    from entropix.sweeping import SweepRow, check_sweep_folder
+    from entropix.files import check_new_folder
+    from entropix.sweeping import SweepRow
 
-    check_sweep_folder(out)
+    check_new_folder(out)
 
     def report(row: SweepRow) -> None:
         auc = "" if row.auc is None else f", AUC {row.auc:.3f}, AP {row.ap:.3f}"
@@ -187,13 +189,12 @@ def entropy(
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("entropix-demo"),
     seed: int = 0,
-    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Simulated images with a known number of factors: fit, choose d, compare with the labelled sweep, draw."""
     from entropix import demo as example
 
-    result = example.run(out, seed=seed, overwrite=overwrite, progress=True)
+    result = example.run(out, seed=seed, progress=True)
     if as_json:
         _print_json(result)
     else:
@@ -221,9 +222,6 @@ def main() -> None:
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, FloatingPointError) as error:
         Console(stderr=True).print(f"[red]error:[/red] {_escaped(error)}", highlight=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(1)
 
 
 def _escaped(error: Exception) -> str:
@@ -238,7 +236,11 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _latent_dim(text: str) -> int | str:
-    return text if text == "auto" else _integers(text, "--latent-dim")[0]
+    if text == "auto":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"--latent-dim {text!r}: expected auto or a whole number of at least 1")
+    return int(text)
 
 
 def _integers(text: str, option: str) -> list[int]:
@@ -259,7 +261,7 @@ def _load_samples(file: Path) -> Any:
         if file.suffix == ".npy":
             return np.load(file, allow_pickle=False)
         return np.loadtxt(file, delimiter="," if file.suffix == ".csv" else None, ndmin=1)
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise DataError(f"{file} cannot be read as an array of numbers: {error}") from error
 
 
@@ -278,5 +280,7 @@ def _print_table(rows: list[dict[str, float]], title: str) -> None:
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
-        table.add_row(*(str(v) if isinstance(v, int) else f"{v:.4g}" for v in (row.get(n, "") for n in names)))
+        table.add_row(
+            *(str(v) if isinstance(v, int) else f"{v:.4g}" for v in (row.get(n, float("nan")) for n in names))
+        )
     Console(width=None if sys.stdout.isatty() else 160).print(table)

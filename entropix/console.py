@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from types import TracebackType
+from typing import TypeVar
 
 import rich.progress
 from rich.console import Console
+
+T = TypeVar("T")
 
 
 class Progress:
@@ -38,6 +42,18 @@ class Progress:
         """`done` epochs are over, the last with mean loss `loss`."""
         self._bar.update(self._task, completed=done, note=f"loss {loss:.4g}")
 
+    def step(self, done: int) -> None:
+        """`done` steps are over."""
+        self._bar.update(self._task, completed=done)
+
     def message(self, text: str) -> None:
         """Replace the description."""
         self._bar.update(self._task, description=text, note="")
+
+
+def track(items: Sequence[T], description: str, enabled: bool) -> Iterator[T]:
+    """Pass `items` on, with a bar."""
+    with Progress(description, len(items), enabled) as bar:
+        for done, item in enumerate(items):
+            bar.step(done)
+            yield item

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,22 @@ import numpy as np
 
 from entropix.datasets import Phantoms, phantoms
 from entropix.detector import EntropixDetector
+from entropix.files import check_new_folder, new_folder
 from entropix.fitting import fit
 from entropix.metrics import detection_metrics
 from entropix.plots import new_figure, plot_curve, plot_heatmaps
-from entropix.reports import check_free
 from entropix.sweeping import Sweep, sweep
 
 FACTORS = 4
 TRAIN, TEST = 600, 300
 EPOCHS = 60
+FILES = ("curve.png", "heatmaps.png", "demo.json")
 SWEEP_DIMS = (1, 2, 4, 8, 64)
 
 
-def run(out: Path, *, seed: int, overwrite: bool, progress: bool) -> dict[str, Any]:
-    """Fit, compare with the labelled sweep, write `curve.png`, `heatmaps.png` and `demo.json` to `out`."""
-    check_free(out, overwrite)
+def run(out: Path, *, seed: int, progress: bool) -> dict[str, Any]:
+    """Fit, compare with the labelled sweep, write `FILES` to `out`, which may hold those of an earlier run."""
+    check_new_folder(out, replaceable=FILES)
     started = time.monotonic()
     normal = phantoms(TRAIN, FACTORS, seed=seed)
     test = phantoms(TEST, FACTORS, lesions=0.5, seed=seed + 1)
@@ -44,7 +44,7 @@ def run(out: Path, *, seed: int, overwrite: bool, progress: bool) -> dict[str, A
     result = _result(detector, baseline, test)
     result["seconds"] = {"fit": fitted - started, "sweep": time.monotonic() - fitted}
     _write(out, result, detector, test)
-    return result | {"pictures": [str(out / name) for name in ("curve.png", "heatmaps.png")]}
+    return result | {"pictures": [str(out / name) for name in FILES[:2]]}
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -81,18 +81,13 @@ def _result(detector: EntropixDetector, baseline: Sweep, test: Phantoms) -> dict
 
 
 def _write(out: Path, result: dict[str, Any], detector: EntropixDetector, test: Phantoms) -> None:
-    """All files at once: a failed run leaves none."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-        figure, axes = new_figure(7, 4)
-        plot_curve(detector, axes[0][0])
-        axes[0][0].set_title(f"{FACTORS} true factors, d = {detector.latent_dim_} chosen")
-        figure.savefig(Path(scratch) / "curve.png", dpi=150)
-        shown = np.flatnonzero(test.labels == 1)[:6]
-        figure, axes = new_figure(9, 4.8, 3, len(shown))
-        plot_heatmaps(detector, test.images[shown], axes, test.masks[shown])
-        figure.savefig(Path(scratch) / "heatmaps.png", dpi=150)
-        (Path(scratch) / "demo.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
-        out.mkdir(exist_ok=True)
-        for file in Path(scratch).iterdir():
-            file.replace(out / file.name)
+    figure, axes = new_figure(7, 4)
+    plot_curve(detector, axes[0][0])
+    axes[0][0].set_title(f"{FACTORS} true factors, d = {detector.latent_dim_} chosen")
+    shown = np.flatnonzero(test.labels == 1)[:6]
+    examples, axes = new_figure(9, 4.8, 3, len(shown))
+    plot_heatmaps(detector, test.images[shown], axes, test.masks[shown])
+    with new_folder(out) as scratch:
+        figure.savefig(scratch / "curve.png", dpi=150)
+        examples.savefig(scratch / "heatmaps.png", dpi=150)
+        (scratch / "demo.json").write_text(json.dumps(result, indent=1), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import torch
 from torch import Tensor
 
 from entropix import storage
+from entropix.batches import BATCH_SIZE
+from entropix.console import track
 from entropix.data import ImageSet, read
 from entropix.estimators import Entropy
 from entropix.models import Autoencoder
+from entropix.ops import reconstruction_error
 from entropix.scoring import LatentModel, ResidualModel
 
-BATCH_SIZE = 256
 SCORES = ("surprisal", "residual")
 
 
@@ -63,8 +66,8 @@ class EntropixDetector:
         """Anomaly scores (n,), higher is more anomalous.
 
         score:
-          "surprisal"  -ln p(x | z) - ln p(z) in nats, up to a constant of the detector: the residual against
-                       what normal images leave over, and the code's place among normal codes (`explain`).
+          "surprisal"  -ln p(x | z) - ln p(z) in nats: the residual against what normal images leave over, and the
+                       code's place among normal codes (`explain`, `entropix.scoring` say which parts count).
           "residual"   the paper's: mean squared error of the reconstruction, images on [-1, 1].
 
         Raises:
@@ -76,28 +79,30 @@ class EntropixDetector:
         terms = self.explain(images)
         return terms["residual"] if score == "residual" else terms["surprisal"]
 
-    def explain(self, images: Any) -> dict[str, np.ndarray]:
+    def explain(self, images: Any, progress: bool = False) -> dict[str, np.ndarray]:
         """The scores and the terms of the surprisal, each (n,): "surprisal" is the sum of "conditional" and "latent".
 
-        "conditional" is -ln p(x | z), "latent" -ln p(z) beyond what is usual for normal codes, both in nats up to
-        a constant; "residual" the mean squared error.
+        "conditional" is the quadratic term of -ln p(x | z), "latent" what -ln p(z) exceeds that of every held-out
+        normal code by, both in nats; "residual" is the mean squared error.
         """
-        parts = [self._terms(x) for x in self._batches(images)]
+        parts = [self._terms(x) for x in track(self._batches(images), "scoring", progress)]
         return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
 
     def heatmap(self, images: Any) -> np.ndarray | list[np.ndarray]:
-        """Where the surprise is: nats per pixel of the model's resolution, in the geometry of the input.
+        """Where the surprise of the residual is, in nats per pixel, in the geometry of the input.
 
-        Returns (n, h, w) float32, or a list of (h, w) if the images differ in size.
+        The sum over an image is its "conditional" term, if the input has the model's resolution; the latent term
+        has no place in the image. Returns (n, h, w) float32, or a list of (h, w) if the images differ in size.
         """
         data = self.read(images)
-        maps = torch.cat([self._map(x) for x in self._batches(data)]).cpu()
-        resized = [
-            torch.nn.functional.interpolate(one[None, None], size=tuple(size), mode="bilinear")[0, 0].numpy()
-            for one, size in zip(maps, data.sizes.tolist(), strict=True)
-        ]
+        resized = [resize_map(m, size) for m, size in zip(self.surprise_maps(data), data.sizes.tolist(), strict=True)]
         same = len({one.shape for one in resized}) == 1
         return np.stack(resized) if same else resized
+
+    def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
+        """`heatmap` at the model's resolution: (n, s, s) float32."""
+        maps = [self._map(x) for x in track(self._batches(images), "heat maps", progress)]
+        return torch.cat(maps).cpu().numpy()
 
     def encode(self, images: Any) -> np.ndarray:
         """Codes (n, latent_dim_) float32."""
@@ -120,8 +125,7 @@ class EntropixDetector:
 
     def _batches(self, images: Any) -> tuple[Tensor, ...]:
         """Images on [-1, 1] on the model's device, in batches."""
-        data = images if isinstance(images, ImageSet) else self.read(images)
-        x = data.scaled(self.value_range_).to(self.device) * 2 - 1
+        x = self.read(images).scaled(self.value_range_).to(self.device) * 2 - 1
         return x.split(BATCH_SIZE)
 
     @torch.inference_mode()
@@ -130,17 +134,22 @@ class EntropixDetector:
         x_hat = self.model_.decode(z)
         conditional = self.residual_model_.surprise(x, x_hat)
         latent = self.latent_model_.excess(z)
-        error = (x - x_hat).square().flatten(1).mean(1)
         return {
             "surprisal": conditional + latent,
             "conditional": conditional,
             "latent": latent,
-            "residual": error,
+            "residual": reconstruction_error(x, x_hat),
         }
 
     @torch.inference_mode()
     def _map(self, x: Tensor) -> Tensor:
         return self.residual_model_.surprise_map(x, self.model_(x))
+
+
+def resize_map(one: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """A map (s, s) in another geometry (h, w), values unchanged."""
+    tensor = torch.from_numpy(one)[None, None]
+    return torch.nn.functional.interpolate(tensor, size=tuple(size), mode="bilinear")[0, 0].numpy()
 
 
 def load(folder: str | Path, device: str = "auto") -> EntropixDetector:

@@ -21,9 +21,13 @@ def resolve_device(device: str) -> torch.device:
         raise ValueError(f"device={device!r}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'") from error
     if resolved.type not in ("cpu", "cuda"):
         raise ValueError(f"device={device!r}; entropix's kernels run on 'cpu' and 'cuda'")
+    if resolved.type == "cpu":
+        return resolved
     info = native_info()
-    if resolved.type == "cuda" and not info["cuda_usable"]:
+    if not info["cuda_usable"]:
         raise ValueError(f"device={device!r} is not usable: {info['cuda_reason']}; use device='cpu' or 'auto'")
+    if resolved.index is not None and resolved.index >= torch.cuda.device_count():
+        raise ValueError(f"device={device!r}, but there are {torch.cuda.device_count()} CUDA devices, counted from 0")
     return resolved
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from torch import Tensor
 
 import entropix
 from entropix import storage
+from entropix.batches import in_batches
 from entropix.console import Progress
 from entropix.data import DataError, ImageSet, read
-from entropix.detector import BATCH_SIZE, EntropixDetector
+from entropix.detector import EntropixDetector
 from entropix.device import resolve_device
 from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.models.autoencoder import STRIDE
 from entropix.scoring import LatentModel, ResidualModel
 from entropix.selection import Curve, choose
 from entropix.split import split
@@ -40,8 +43,8 @@ class Prepared:
     """Images on [-1, 1] on the device, split."""
 
     train: Tensor  # (n_train, c, s, s), twins included
-    distinct: Tensor  # (n_distinct, c, s, s): the distinct images of train
-    held_out: Tensor  # (n_held_out, c, s, s), distinct
+    distinct: Tensor  # (n_distinct, c, s, s): the distinct images of train, in random order
+    held_out: Tensor  # (n_held_out, c, s, s), distinct, in random order
     value_range: tuple[float, float] | None
     n: int
     n_merged: int
@@ -83,35 +86,46 @@ def fit(
         ValueError: an argument out of its range.
         FileExistsError: `out` is in use.
     """
-    _check_arguments(latent_dim, epochs)
+    check_arguments(latent_dim, image_size, epochs)
+    seed = int(seed)
     target = resolve_device(device)
     if out is not None:
         storage.check_free(Path(out), overwrite)
     data = read(dataset, image_size=image_size, skip_unreadable=skip_unreadable, progress=progress)
-    prepared = prepare(data, seed, target, skip_unreadable)
-    epochs = epochs or default_epochs(len(prepared.train))
+    data = without_constant(data, skip_unreadable)
+    prepared = prepare(data, seed, target)
+    epochs = default_epochs(len(prepared.train)) if epochs is None else int(epochs)
     bar = Progress("training", epochs, enabled=progress)
     detector = (
         _fit_nested(prepared, epochs, seed, bar)
         if latent_dim == "auto"
         else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, anneal=True)
     )
-    detector.settings_ |= settings(data, epochs, seed, target) | {"latent_dim": latent_dim}
+    detector.settings_ |= settings(data, epochs, seed, target)
+    detector.settings_["latent_dim"] = latent_dim if latent_dim == "auto" else int(latent_dim)
     if out is not None:
         detector.save(out, overwrite=overwrite)
     return detector
 
 
-def prepare(data: ImageSet, seed: int, device: torch.device, skip_constant: bool) -> Prepared:
-    """Check, scale and split images for training."""
+def without_constant(data: ImageSet, skip: bool) -> ImageSet:
+    """The images that are not of one value; the others are an error, or skipped and listed in `unreadable`."""
     constant = data.constant()
-    if len(constant) == len(data) or (len(constant) and not skip_constant):
+    if not len(constant):
+        return data
+    if len(constant) == len(data) or not skip:
         names = ", ".join(data.names[i] for i in constant[:5]) + (", ..." if len(constant) > 5 else "")
         raise DataError(
             f"{data.source}: {len(constant)} of {len(data)} images have one constant value and show nothing: {names}. "
             "Remove them, or leave them out with skip_unreadable=True (--skip-unreadable)"
         )
-    data = data.subset(np.setdiff1d(np.arange(len(data)), constant))
+    left_out = [(data.names[i], "all pixels have one value") for i in constant]
+    kept = data.subset(np.setdiff1d(np.arange(len(data)), constant))
+    return replace(kept, unreadable=[*data.unreadable, *left_out])
+
+
+def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
+    """Scale and split images for training, if there are enough."""
     value_range = data.value_range()
     images = data.scaled(value_range) * 2 - 1
     if len(images) < TRAINING_BATCH + FEWEST_HELD_OUT:
@@ -120,10 +134,11 @@ def prepare(data: ImageSet, seed: int, device: torch.device, skip_constant: bool
             f"{TRAINING_BATCH} to train on (one batch) and {FEWEST_HELD_OUT} to hold out"
         )
     training, held_out, distinct = split(images, data.groups, seed)
-    if len(training) < TRAINING_BATCH or len(held_out) < FEWEST_HELD_OUT:
+    n_training = len(np.intersect1d(training, distinct))
+    if n_training < TRAINING_BATCH or len(held_out) < FEWEST_HELD_OUT:
         raise DataError(
             f"{data.source}: {len(images)} images in {len(set(data.groups))} groups, {len(distinct)} of them distinct, "
-            f"leave {len(training)} for training and {len(held_out)} held out; at least {TRAINING_BATCH} and "
+            f"leave {n_training} for training and {len(held_out)} held out; at least {TRAINING_BATCH} and "
             f"{FEWEST_HELD_OUT} are needed: add images of other patients or volumes"
         )
     n_merged = len(images) - len(distinct)
@@ -137,8 +152,8 @@ def prepare(data: ImageSet, seed: int, device: torch.device, skip_constant: bool
     images = images.to(device)
     return Prepared(
         train=images[training],
-        distinct=images[np.intersect1d(training, distinct)],
-        held_out=images[held_out],
+        distinct=images[np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))],
+        held_out=images[np.random.default_rng(seed).permutation(held_out)],
         value_range=value_range,
         n=len(images),
         n_merged=n_merged,
@@ -150,9 +165,9 @@ def fit_fixed(
     data: Prepared, latent_dim: int, epochs: int, seed: int, bar: Progress, *, anneal: bool
 ) -> EntropixDetector:
     """The paper's autoencoder of one d, with the models of its residuals and codes."""
-    torch.manual_seed(seed)
-    model = Autoencoder(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
-    with bar:
+    with _seeded(seed):
+        model = Autoencoder(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
+    with bar, _deterministic():
         losses = train(
             model,
             data.train,
@@ -166,9 +181,9 @@ def fit_fixed(
 
 
 def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> EntropixDetector:
-    torch.manual_seed(seed)
-    nested = NestedAutoencoder(DIMS, data.channels, data.train.shape[-1]).to(data.train.device)
-    with bar:
+    with _seeded(seed):
+        nested = NestedAutoencoder(DIMS, data.channels, data.train.shape[-1]).to(data.train.device)
+    with bar, _deterministic():
         losses = train(
             nested,
             data.train,
@@ -190,22 +205,28 @@ def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> Entrop
 
 
 def _finish(model: Autoencoder, data: Prepared, losses: list[float]) -> EntropixDetector:
-    codes = [_batched(model.encode, x) for x in (data.distinct, data.held_out)]
-    with torch.no_grad():
-        residual = ResidualModel.fit(data.held_out, _batched(model, data.held_out))
-        latent = LatentModel.fit(*codes)
+    residual = ResidualModel.fit(data.held_out, in_batches(model, data.held_out))
+    latent = LatentModel.fit(in_batches(model.encode, data.distinct), in_batches(model.encode, data.held_out))
     counts = {
         "n_images": data.n,
-        "n_merged": data.n_merged,
+        "n_distinct": data.n - data.n_merged,
         "n_train": len(data.train),
         "n_held_out": len(data.held_out),
     }
     return EntropixDetector(model, residual, latent, data.value_range, history_=losses, settings_=dict(counts))
 
 
-@torch.no_grad()
-def _batched(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    return torch.cat([function(batch) for batch in x.split(BATCH_SIZE)])
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """PyTorch's random numbers from `seed`, and the caller's as they were afterwards."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def _deterministic() -> AbstractContextManager[None]:
+    """cuDNN's algorithms may otherwise differ from run to run."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
 
 
 def default_epochs(n: int) -> int:
@@ -227,7 +248,10 @@ def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> di
     }
 
 
-def _check_arguments(latent_dim: int | str, epochs: int | None) -> None:
+def check_arguments(latent_dim: int | str, image_size: int, epochs: int | None) -> None:
+    """Raise ValueError for what would fail only after the images were read."""
+    if not (isinstance(image_size, int | np.integer) and image_size > 0 and image_size % STRIDE == 0):
+        raise ValueError(f"image_size={image_size!r}; expected a multiple of {STRIDE}")
     if latent_dim != "auto" and not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
         raise ValueError(f"latent_dim={latent_dim!r}; expected 'auto' or a whole number of at least 1")
     if epochs is not None and not (isinstance(epochs, int | np.integer) and epochs >= 1):

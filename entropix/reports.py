@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from entropix.data import ImageSet
-from entropix.detector import EntropixDetector
+from entropix.detector import EntropixDetector, resize_map
+from entropix.files import new_file, new_folder
 from entropix.metrics import detection_metrics
 
 COLUMNS = ("path", "label", "surprisal", "residual")
@@ -25,29 +26,19 @@ class Scored:
 
 def score(detector: EntropixDetector, images: ImageSet) -> Scored:
     """Scores of images, and how well they separate those of known label."""
-    terms = detector.explain(images)
+    terms = detector.explain(images, progress=True)
     metrics = {name: detection_metrics(images.labels, terms[name]) for name in ("surprisal", "residual")}
     return Scored(terms, {name: values for name, values in metrics.items() if values})
 
 
-def check_free(path: Path, overwrite: bool) -> None:
-    """Raise FileExistsError unless `path` may be written."""
-    taken = path.exists() and not (path.is_dir() and not any(path.iterdir()))
-    if taken and not overwrite:
-        raise FileExistsError(f"{path} exists; choose another path, or replace it with --overwrite")
-
-
 def write_scores(path: Path, images: ImageSet, terms: dict[str, np.ndarray]) -> None:
     """A CSV file with one row per image; the label is empty where unknown."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with new_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         scores = zip(terms["surprisal"].tolist(), terms["residual"].tolist(), strict=True)
         for name, label, (surprisal, residual) in zip(images.names, images.labels.tolist(), scores, strict=True):
             writer.writerow([name, "" if label < 0 else label, repr(surprisal), repr(residual)])
-    partial.replace(path)
 
 
 def write_heatmaps(folder: Path, detector: EntropixDetector, images: ImageSet) -> None:
@@ -55,10 +46,11 @@ def write_heatmaps(folder: Path, detector: EntropixDetector, images: ImageSet) -
     import matplotlib
     from PIL import Image
 
-    maps = detector.heatmap(images)
-    top = float(np.quantile(np.concatenate([one.ravel() for one in maps]), 0.999)) or 1.0
+    maps = detector.surprise_maps(images, progress=True)
+    top = float(np.quantile(maps, 0.999)) or 1.0
     colours = matplotlib.colormaps["inferno"]
-    for name, one in zip(images.names, maps, strict=True):
-        path = folder / f"{name.replace('#', '_')}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(colours(one / top, bytes=True)[..., :3]).save(path)
+    with new_folder(folder) as scratch:
+        for name, one, size in zip(images.names, maps, images.sizes.tolist(), strict=True):
+            path = scratch / f"{name.replace('#', '_')}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(colours(resize_map(one, size) / top, bytes=True)[..., :3]).save(path)

@@ -17,7 +17,7 @@ def split(images: Tensor, groups: Sequence[str], seed: int) -> tuple[np.ndarray,
     """Indices (ascending) of training images, of held-out images, and of the distinct ones among all.
 
     images: (n, c, s, s). Images of one group (patient, volume) and twins (copies and near-copies) form one
-    unit; units are drawn at random until a fifth of the images is held out. Training keeps its twins, as they
+    unit; units are drawn at random as long as they fit into a fifth of the images. Training keeps its twins, as they
     came; the held-out images are distinct.
     """
     with warnings.catch_warnings():
@@ -26,9 +26,14 @@ def split(images: Tensor, groups: Sequence[str], seed: int) -> tuple[np.ndarray,
     distinct = twins.keep.cpu().numpy()
     units = _units(twins.group.cpu().numpy(), groups)
     order = np.random.default_rng(seed).permutation(units.max() + 1)
-    size = np.bincount(units)[order]
-    first = max(1, int(np.searchsorted(np.cumsum(size), HELD_OUT * len(images), side="right")))
-    held_out = np.isin(units, order[:first])
+    size = np.bincount(units)
+    chosen: list[int] = []
+    room = HELD_OUT * len(images)
+    for unit in order:
+        if size[unit] <= room or not chosen:  # one that is too large is passed over, not the end
+            chosen.append(int(unit))
+            room -= size[unit]
+    held_out = np.isin(units, chosen)
     return np.flatnonzero(~held_out), np.intersect1d(np.flatnonzero(held_out), distinct), distinct
 
 

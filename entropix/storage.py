@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from entropix.device import resolve_device
 from entropix.estimators import Entropy
+from entropix.files import check_new_folder, new_folder
 from entropix.models import Autoencoder
 from entropix.scoring import LatentModel, ResidualModel
 
@@ -30,35 +30,22 @@ class ModelError(ValueError):
 
 
 def check_free(folder: Path, overwrite: bool) -> None:
-    """Raise FileExistsError unless a model may be written to `folder`."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file; expected a new folder for the model")
-    if not any(folder.iterdir()):
-        return
-    if not (folder / DESCRIPTION).exists():
-        raise FileExistsError(f"{folder} is not empty and holds no model; choose a new folder")
-    if not overwrite:
+    """Raise OSError unless a model may be written to `folder`: a new or empty one, or a model's if `overwrite`."""
+    if (folder / DESCRIPTION).exists() and not overwrite:
         raise FileExistsError(
             f"{folder} already holds a model; choose another folder, or replace it with overwrite=True (--overwrite)"
         )
+    check_new_folder(folder, replaceable=(TENSORS, DESCRIPTION))
 
 
 def save(detector: EntropixDetector, folder: Path, overwrite: bool) -> Path:
-    """Write to a folder beside the target, then rename: a killed run leaves the old model or none."""
+    """See `EntropixDetector.save`."""
     from safetensors.torch import save_file
 
     check_free(folder, overwrite)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        new = Path(scratch) / "new"
-        new.mkdir()
-        save_file(_tensors(detector), new / TENSORS)
-        (new / DESCRIPTION).write_text(json.dumps(_description(detector), indent=1), encoding="utf-8")
-        if folder.exists():
-            os.replace(folder, Path(scratch) / "old")
-        os.replace(new, folder)
+    with new_folder(folder) as scratch:
+        save_file(_tensors(detector), scratch / TENSORS)
+        (scratch / DESCRIPTION).write_text(json.dumps(_description(detector), indent=1), encoding="utf-8")
     return folder
 
 
@@ -69,15 +56,17 @@ def load(folder: Path, device: str) -> EntropixDetector:
 
     from entropix.detector import EntropixDetector
 
+    target = resolve_device(device)
     about = _read_description(folder)
     try:
-        tensors = load_file(folder / TENSORS, device=str(resolve_device(device)))
-        model = Autoencoder(**about["model"]).to(resolve_device(device))
+        tensors = load_file(folder / TENSORS)
+        model = Autoencoder(**about["model"])
         model.load_state_dict(_part(tensors, "model"))
+        tensors = {name: tensor.to(target) for name, tensor in tensors.items()}
         parts = {name: kind(**_part(tensors, name)) for name, kind in PARTS.items()}
         value_range = about["value_range"]
         return EntropixDetector(
-            model_=model.eval(),
+            model_=model.to(target).eval(),
             residual_model_=parts["residual"],
             latent_model_=parts["latent"],
             value_range_=None if value_range is None else (float(value_range[0]), float(value_range[1])),
@@ -87,7 +76,9 @@ def load(folder: Path, device: str) -> EntropixDetector:
             history_=about["history"],
             settings_=about["settings"],
         )
-    except (OSError, SafetensorError, KeyError, TypeError, IndexError, RuntimeError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ModelError(f"{folder} holds a damaged model ({error}); fit it again") from error
 
 

@@ -5,18 +5,30 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from entropix.batches import in_batches
 from entropix.console import Progress
-from entropix.data import DataError, ImageSet, read
+from entropix.data import DataError, ImageSet, MissingSplitError, read
 from entropix.detector import EntropixDetector
 from entropix.device import resolve_device
-from entropix.fitting import DIMS, default_epochs, fit_fixed, prepare, settings
+from entropix.files import check_new_folder, new_folder
+from entropix.fitting import (
+    DIMS,
+    Prepared,
+    check_arguments,
+    default_epochs,
+    fit_fixed,
+    prepare,
+    settings,
+    without_constant,
+)
 from entropix.metrics import detection_metrics
+from entropix.ops import reconstruction_error
 
 
 @dataclass(frozen=True)
@@ -72,15 +84,15 @@ class Sweep:
     def save(self, folder: str | Path) -> Path:
         """Write `sweep.csv` (rows) and `sweep.json` (table, rows, settings) to a new or empty folder."""
         folder = Path(folder)
-        check_sweep_folder(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        check_new_folder(folder)
         rows = [asdict(row) for row in self.rows]
-        with (folder / "sweep.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
         document = {"settings": self.settings, "table": self.table(), "rows": rows}
-        (folder / "sweep.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+        with new_folder(folder) as scratch:
+            with (scratch / "sweep.csv").open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+            (scratch / "sweep.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
         return folder
 
 
@@ -88,9 +100,9 @@ def sweep(
     train: Any,
     test: Any = None,
     labels: Sequence[int] | np.ndarray | None = None,
-    *,
     dims: Sequence[int] = DIMS,
     seeds: Sequence[int] = (0,),
+    *,
     image_size: int = 64,
     epochs: int | None = None,
     device: str = "auto",
@@ -116,39 +128,36 @@ def sweep(
     Raises:
         DataError: as for `fit`; and labels that don't fit the test images.
     """
+    dims, seeds = [int(d) for d in dims], [int(seed) for seed in seeds]
     if not dims or not seeds:
-        raise ValueError(f"dims={dims!r}, seeds={seeds!r}; expected at least one of each")
+        raise ValueError(f"dims={dims}, seeds={seeds}; expected at least one of each")
+    for d in dims:
+        check_arguments(d, image_size, epochs)
     target = resolve_device(device)
     options: dict[str, Any] = {
         "image_size": image_size,
         "skip_unreadable": skip_unreadable,
         "progress": progress,
     }
-    images = read(train, split="train", **options)
+    images = without_constant(read(train, split="train", **options), skip_unreadable)
     tests = _test_images(train, test, labels, options | {"channels": images.images.shape[1]})
     rows, detectors = [], {}
     for seed in seeds:
-        data = prepare(images, seed, target, skip_unreadable)
-        n_epochs = epochs or default_epochs(len(data.train))
+        data = prepare(images, seed, target)
+        n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
         for d in dims:
             bar = Progress(f"d = {d}, seed {seed}", n_epochs, enabled=progress)
             detector = fit_fixed(data, d, n_epochs, seed, bar, anneal=False)
             detector.settings_ |= settings(images, n_epochs, seed, target) | {"latent_dim": d}
             detectors[d, seed] = detector
-            rows.append(_row(detector, d, seed, images, tests))
+            rows.append(_row(detector, d, seed, data, tests))
             if on_row is not None:
                 on_row(rows[-1])
     return Sweep(rows, detectors, settings(images, n_epochs, seeds[0], target) | {"seeds": list(seeds)})
 
 
-def check_sweep_folder(folder: Path) -> None:
-    """Raise FileExistsError unless a sweep may be written to `folder`."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} exists and is not an empty folder; choose a new one")
-
-
-def _row(detector: EntropixDetector, d: int, seed: int, train: ImageSet, tests: ImageSet | None) -> SweepRow:
-    error_train = float(detector.anomaly_score(train, "residual").mean())
+def _row(detector: EntropixDetector, d: int, seed: int, data: Prepared, tests: ImageSet | None) -> SweepRow:
+    error_train = reconstruction_error(data.train, in_batches(detector.model_, data.train)).mean().item()
     if tests is None:
         return SweepRow(d, seed, None, None, error_train, None, None)
     errors = detector.anomaly_score(tests, "residual")
@@ -170,9 +179,13 @@ def _test_images(
 ) -> ImageSet | None:
     if test is None and labels is not None:
         raise DataError("labels without test images; give both")
-    tests = read(train if test is None else test, split="test", **options)
-    if test is None and not (tests.labels == 1).any():
-        return None  # a source without a test split of its own
+    if test is None:
+        try:
+            tests = read(train, split="test", **options)
+        except MissingSplitError:
+            return None
+        return tests if (tests.labels == 1).any() else None
+    tests = read(test, split="test", **options)
     if labels is None:
         return tests
     known = np.asarray(labels)
@@ -181,5 +194,4 @@ def _test_images(
             f"labels of shape {known.shape} with values {np.unique(known)[:5]}; expected {len(tests)} of 0 (normal) "
             "and 1 (abnormal)"
         )
-    tests.labels[:] = known
-    return tests
+    return replace(tests, labels=known.astype(np.int64))

@@ -70,7 +70,8 @@ def train(
             )
         if on_epoch is not None:
             on_epoch(epoch + 1, losses[-1])
-    model.eval()
+    # as a loaded model is, so that both compute the same to the last bit
+    model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     return losses
 
 
@@ -80,13 +81,13 @@ def squared_error(model: Autoencoder) -> Objective:
 
 
 class NestedError:
-    """Objective of the nested autoencoder: sum over prefixes d of ln(mean squared error of prefix d).
+    """Objective of the nested autoencoder: weighted sum over prefixes d of ln(mean squared error of prefix d).
 
-    A Gaussian residual of unknown variance costs (p / 2) ln(error) nats, so in this sum every prefix counts by
-    its relative error. The plain sum would be ruled by the shortest prefixes, whose errors are several times
-    larger, and leave the long ones behind. Each batch estimates the gradient: half of its images go through the
-    whole code, the others through prefixes drawn uniformly, and each squared error is divided by the running
-    mean of its prefix.
+    A Gaussian residual of unknown variance costs (p / 2) ln(error) nats, so every prefix counts by its relative
+    error. The plain sum would be ruled by the shortest prefixes, whose errors are several times larger, and leave
+    the long ones behind. Half of a batch goes through the whole code, which keeps it from lagging behind an
+    autoencoder of its own, the other half through prefixes drawn uniformly; each squared error is divided by the
+    running mean of its prefix. The value is the mean of ln(error) over prefixes.
     """
 
     MEMORY = 0.9  # of the running means, per batch
@@ -109,8 +110,9 @@ class NestedError:
         return (error / self.mean_error[drawn]).mean() - 1 + level
 
     def _update(self, drawn: Tensor, error: Tensor) -> None:
-        total = torch.zeros_like(self.mean_error).index_add_(0, drawn, error)
-        count = torch.bincount(drawn, minlength=len(self.dims))
+        # not index_add, whose order of summation, and so the result, varies on a GPU
+        members = nn.functional.one_hot(drawn, len(self.dims)).to(error.dtype)  # (n, dims)
+        total, count = error @ members, members.sum(0)
         current = total / count.clamp(min=1)
         blended = torch.where(self.mean_error > 0, self.MEMORY * self.mean_error + (1 - self.MEMORY) * current, current)
         # an error of exactly zero would divide by zero

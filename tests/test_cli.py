@@ -14,9 +14,11 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import entropix
+import entropix.demo
 from entropix.cli import main
 
 FAST = ["--image-size", "32", "--epochs", "2"]
@@ -97,6 +99,9 @@ def test_score_writes_a_row_per_file(model: Path, folder: Path, tmp_path: Path) 
         assert picture.size == (40, 40)
     refused = entropix_cli("score", model, folder, "--out", out, code=1)
     assert "--overwrite" in refused.stderr
+    assert "is a folder" in entropix_cli("score", model, folder, "--out", tmp_path, "--overwrite", code=1).stderr
+    entropix_cli("score", model, folder, "--out", out, "--overwrite")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["maps", "s.csv"]
 
 
 def test_score_of_unknown_labels(model: Path, folder: Path, tmp_path: Path) -> None:
@@ -136,7 +141,8 @@ def test_score_refuses_what_is_no_model(folder: Path, tmp_path: Path) -> None:
 def test_usage_errors_exit_with_2(tmp_path: Path) -> None:
     entropix_cli("fit", code=2)
     entropix_cli("unknown", code=2)
-    entropix_cli("fit", "x", "--out", tmp_path / "o", "--latent-dim", "many", code=2)
+    for wrong in ("many", "4,8", "0"):
+        entropix_cli("fit", "x", "--out", tmp_path / "o", "--latent-dim", wrong, code=2)
     entropix_cli("fit", "x", "--out", tmp_path / "o", "--epochs", "0", code=2)
 
 
@@ -157,6 +163,8 @@ def test_entropy_command(tmp_path: Path) -> None:
         assert document["entropy"]["value"] == pytest.approx(2 * 1.4189, abs=0.1)
         assert document["intrinsic_dimension"]["value"] == pytest.approx(2, abs=0.2)
     assert "nats" in entropix_cli("entropy", tmp_path / "x.npy").stdout
+    (tmp_path / "empty.npy").write_bytes(b"")
+    assert "empty.npy" in entropix_cli("entropy", tmp_path / "empty.npy", code=1).stderr
     (tmp_path / "bad.csv").write_text("a,b\n")
     assert "bad.csv" in entropix_cli("entropy", tmp_path / "bad.csv", code=1).stderr
 
@@ -177,4 +185,17 @@ def test_info_command() -> None:
     document = json.loads(entropix_cli("info", "--json").stdout)
     assert document["entropix"] == entropix.__version__
     assert document["native_built"] is True
-    assert document["native_cuda_usable"] or document["native_cuda_reason"]
+    assert document["native_cuda_usable"] == (torch.cuda.is_available() and document["native_cuda_built"])
+
+
+def test_demo_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short one: twice into the same folder, and never into somebody else's."""
+    for name, value in {"TRAIN": 120, "TEST": 20, "EPOCHS": 2, "SWEEP_DIMS": (1, 2)}.items():
+        monkeypatch.setattr(entropix.demo, name, value)
+    document = json.loads(entropix_cli("demo", "--out", tmp_path / "demo", "--json").stdout)
+    assert document["true_factors"] == 4
+    assert "chosen d" in entropix_cli("demo", "--out", tmp_path / "demo").stdout
+    assert {p.name for p in (tmp_path / "demo").iterdir()} == {"curve.png", "heatmaps.png", "demo.json"}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    assert "is not empty" in entropix_cli("demo", "--out", tmp_path / "mine", code=1).stderr

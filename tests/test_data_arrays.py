@@ -253,7 +253,7 @@ def test_other_types(wrong: Any) -> None:
         read(wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"image_size": 1}, {"image_size": 64.0}, {"split": "val"}, {"channels": 2}])
+@pytest.mark.parametrize("wrong", [{"image_size": 1}, {"image_size": 64.0}, {"split": "val"}, {"channels": 0}])
 def test_wrong_arguments(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(DataError, match=f"{name}=.*expected"):

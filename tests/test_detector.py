@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import entropix
 from entropix.data import DataError
 from entropix.fitting import FitWarning, default_epochs
+from entropix.metrics import detection_metrics
 from entropix.split import split
 from entropix.storage import ModelError
 
@@ -93,9 +95,16 @@ def test_same_seed_same_detector(detector: entropix.EntropixDetector, normal: np
     np.testing.assert_array_equal(again.anomaly_score(normal), detector.anomaly_score(normal))
 
 
+@pytest.mark.parametrize("latent_dim", ["auto", 3])
 def test_saved_and_loaded_in_a_new_process(
-    detector: entropix.EntropixDetector, test_images: np.ndarray, tmp_path: Path
+    latent_dim: int | str,
+    detector: entropix.EntropixDetector,
+    normal: np.ndarray,
+    test_images: np.ndarray,
+    tmp_path: Path,
 ) -> None:
+    if latent_dim != "auto":
+        detector = entropix.fit(normal, latent_dim=np.int64(latent_dim), epochs=np.int64(2), **SETTINGS)
     detector.save(tmp_path / "model")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model"]
     np.save(tmp_path / "x.npy", test_images)
@@ -121,10 +130,11 @@ def test_save_refuses_what_is_there(detector: entropix.EntropixDetector, tmp_pat
     detector.save(model, overwrite=True)
     other = tmp_path / "other"
     other.mkdir()
-    (other / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="holds no model"):
-        detector.save(other, overwrite=True)
-    assert (other / "notes.txt").read_text() == "mine"
+    for folder in (other, model):
+        (folder / "notes.txt").write_text("mine")
+        with pytest.raises(FileExistsError, match="is not empty"):
+            detector.save(folder, overwrite=True)
+        assert (folder / "notes.txt").read_text() == "mine"
 
 
 def test_load_refuses_what_is_no_model(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
@@ -152,8 +162,8 @@ def test_load_refuses_what_is_no_model(detector: entropix.EntropixDetector, tmp_
 
 def test_fit_writes_nothing_when_it_fails(normal: np.ndarray, tmp_path: Path) -> None:
     out = tmp_path / "model"
-    constant = normal.copy()
-    constant[3] = 0.5
+    constant = np.repeat(np.repeat(normal, 3, axis=2), 3, axis=3)  # shrunk again: rounding must not hide it
+    constant[3] = 0.3
     holed = normal.copy()
     holed[0, 0, 0, 0] = np.nan
     for data, message in (
@@ -171,7 +181,7 @@ def test_fit_writes_nothing_when_it_fails(normal: np.ndarray, tmp_path: Path) ->
         entropix.fit(normal, latent_dim="big")
     with pytest.raises(ValueError, match="epochs=0"):
         entropix.fit(normal, epochs=0)
-    with pytest.raises(ValueError, match="multiple of 16, got 40"):
+    with pytest.raises(ValueError, match="image_size=40; expected a multiple of 16"):
         entropix.fit(normal, image_size=40, epochs=1, progress=False)
 
 
@@ -180,6 +190,7 @@ def test_fit_goes_on_without_constant_images(normal: np.ndarray) -> None:
     constant[3] = 0.5
     detector = entropix.fit(constant, latent_dim=2, epochs=1, skip_unreadable=True, **SETTINGS)
     assert detector.settings_["n_images"] == 199
+    assert detector.settings_["unreadable"] == [["3", "all pixels have one value"]]
 
 
 def test_fixed_dimension_and_colour(normal: np.ndarray) -> None:
@@ -202,7 +213,7 @@ def test_twins_are_reported_and_stay_together(normal: np.ndarray) -> None:
     copies = np.concatenate([normal, normal[:30]])
     with pytest.warns(FitWarning, match="30 of 230 images are copies"):
         detector = entropix.fit(copies, latent_dim=2, epochs=1, **SETTINGS)
-    assert detector.settings_["n_merged"] == 30
+    assert detector.settings_["n_distinct"] == 200
     x = torch.from_numpy(copies)
     train, held_out, distinct = split(x, [str(i) for i in range(230)], seed=0)
     assert len(distinct) == 200
@@ -216,6 +227,39 @@ def test_groups_stay_together(normal: np.ndarray) -> None:
     train, held_out, _ = split(torch.from_numpy(normal), groups, seed=0)
     assert not {groups[i] for i in train} & {groups[i] for i in held_out}
     assert len(held_out) == 40
+
+
+def test_a_group_that_is_too_large_to_hold_out_is_passed_over() -> None:
+    groups = ["a"] * 74 + ["b"] * 74 + ["c"] * 74 + [f"d{i}" for i in range(60)]
+    images = torch.rand(len(groups), 1, 16, 16)
+    for seed in range(5):
+        _, held_out, _ = split(images, groups, seed)
+        assert len(held_out) == 56  # a fifth
+
+
+def test_two_channels(normal: np.ndarray) -> None:
+    pair = np.concatenate([normal, normal[::-1]], axis=1)
+    detector = entropix.fit(pair, latent_dim=2, epochs=1, **SETTINGS)
+    assert detector.anomaly_score(pair[:4]).shape == (4,)
+
+
+def test_random_numbers_of_the_caller_are_left_alone(normal: np.ndarray) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    entropix.fit(normal, latent_dim=1, epochs=1, **SETTINGS)
+    assert torch.rand(1) == expected
+
+
+@pytest.mark.gpu
+def test_on_a_gpu(normal: np.ndarray, tmp_path: Path) -> None:
+    """The same detector twice, and the same scores on both devices."""
+    first, again = (entropix.fit(normal, epochs=10, device="cuda", **SETTINGS) for _ in range(2))
+    assert first.device.type == "cuda"
+    np.testing.assert_array_equal(first.anomaly_score(normal), again.anomaly_score(normal))
+    first.save(tmp_path / "model")
+    on_cpu = entropix.load(tmp_path / "model", device="cpu")
+    np.testing.assert_allclose(on_cpu.anomaly_score(normal), first.anomaly_score(normal), rtol=1e-3)
 
 
 def test_default_epochs() -> None:
@@ -237,18 +281,24 @@ def test_sweep(normal: np.ndarray, test_images: np.ndarray, labels: np.ndarray, 
     assert best["auc"] == max(entry["auc"] for entry in table)
     taken = result.detector(4, seed=1)
     assert taken.latent_dim_ == 4
-    assert taken.anomaly_score(test_images, "residual").mean() > 0
+    known = detection_metrics(labels, taken.anomaly_score(test_images, "residual"))
+    assert known["auc"] == pytest.approx(result.rows[3].auc)
     with pytest.raises(KeyError, match="no training with d = 2"):
         result.detector(2)
     result.save(tmp_path / "sweep")
     assert len((tmp_path / "sweep" / "sweep.csv").read_text().splitlines()) == 5
-    with pytest.raises(FileExistsError, match="not an empty folder"):
+    with pytest.raises(FileExistsError, match="is not empty"):
         result.save(tmp_path / "sweep")
 
 
-def test_sweep_without_labels(normal: np.ndarray) -> None:
+def test_sweep_without_labels(normal: np.ndarray, tmp_path: Path) -> None:
     result = entropix.sweep(normal, dims=(2,), epochs=1, **SETTINGS)
     assert result.best() is None
     assert result.rows[0].auc is None
+    folder = tmp_path / "train" / "good"
+    folder.mkdir(parents=True)
+    for i, image in enumerate(normal[:100, 0]):
+        Image.fromarray((image * 255).astype(np.uint8)).save(folder / f"{i}.png")
+    assert entropix.sweep(str(tmp_path), dims=(2,), epochs=1, **SETTINGS).best() is None
     with pytest.raises(DataError, match="expected 10 of 0"):
         entropix.sweep(normal, normal[:10], [0, 1], dims=(2,), epochs=1, **SETTINGS)

@@ -19,8 +19,8 @@ def test_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(blocks) == 2
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
-    for name in ("scores", "maps", "scores_again", "distances"):
-        assert len(names[name]) in (100, 2000)  # type: ignore[arg-type]
+    shapes = {name: tuple(names[name].shape) for name in ("scores", "maps", "distances")}  # type: ignore[attr-defined]
+    assert shapes == {"scores": (100,), "maps": (100, 64, 64), "distances": (2000, 5)}
     assert (names["scores"] == names["scores_again"]).all()  # type: ignore[attr-defined]
 
 

@@ -37,17 +37,16 @@ def test_perturbations_change_every_image_somewhere() -> None:
     x = torch.rand(20, 1, 32, 32)
     found = list(perturbations(x, draws=2, seed=0))
     assert len(found) == 8
-    for family, changed in found:
+    for changed, strength in zip(found, (0.25, 0.5, 1.0, None) * 2, strict=True):
         assert changed.shape == x.shape
         difference = (changed - x).abs().flatten(1)
-        assert (difference.amax(1) > 0).all(), family
-        if family == "patch":
+        assert (difference.amax(1) > 0).all()
+        if strength is None:
             assert (difference == 0).any(1).all()  # only a square
         else:
-            strength = float(family.split()[1])
             assert difference.amax().item() == pytest.approx(strength * x.std().item(), rel=0.05)
     again = list(perturbations(x, draws=2, seed=0))
-    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(found, again, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(found, again, strict=True))
 
 
 class Through(NestedAutoencoder):
@@ -86,7 +85,7 @@ def test_codes_that_pass_all_the_right_or_nothing() -> None:
 
 def point(d: int, entropy: float, visibility: list[float]) -> CurvePoint:
     images = torch.tensor(visibility)
-    return CurvePoint(d, entropy, 0.0, 0.0, 0.0, images.mean().item(), 0.0, torch.zeros(1), images)
+    return CurvePoint(d, entropy, 0.0, 0.0, 0.0, images.mean().item(), 0.0, images)
 
 
 def test_choice() -> None:

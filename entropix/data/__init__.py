@@ -12,7 +12,7 @@ What cannot be read is never skipped in silence: `DataError` names the item and 
 `skip_unreadable=True` goes on and lists them in `ImageSet.unreadable`.
 """
 
-from entropix.data.imageset import DataError, ImageSet
+from entropix.data.imageset import DataError, ImageSet, MissingSplitError
 from entropix.data.reader import read
 
-__all__ = ["DataError", "ImageSet", "read"]
+__all__ = ["DataError", "ImageSet", "MissingSplitError", "read"]

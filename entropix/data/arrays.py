@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from entropix.data.imageset import DataError
+from entropix.data.imageset import DataError, MissingSplitError
 from entropix.data.prepare import Block, prepare
 from entropix.data.scale import real_values
 
@@ -127,7 +127,8 @@ def load_archive(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"{path}: not an archive of arrays that can be read ({reason})") from None
     expected = f"one array, images (and labels), or {split}_images (and {split}_labels)"
-    raise DataError(f"{path}: holds the arrays {', '.join(keys) or 'none'}; expected {expected}")
+    kind = MissingSplitError if any(key.endswith("_images") for key in keys) else DataError
+    raise kind(f"{path}: holds the arrays {', '.join(keys) or 'none'}; expected {expected}")
 
 
 def dataset_items(dataset: Sequence[Any]) -> Iterator[Any]:

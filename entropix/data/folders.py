@@ -16,7 +16,7 @@ import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from entropix.data.files import FileItem, is_image_file
-from entropix.data.imageset import DataError
+from entropix.data.imageset import DataError, MissingSplitError
 
 NORMAL_NAMES = frozenset({"good", "normal", "healthy"})
 SPLIT_NAMES = {"train": ("train", "training"), "test": ("test", "testing")}
@@ -84,7 +84,7 @@ def _split_folders(root: Path, splits: dict[str, Path | None], split: str) -> li
     folder = splits[split]
     if folder is None:
         other = "test" if split == "train" else "train"
-        raise DataError(
+        raise MissingSplitError(
             f"{root}: has a {other} folder but no {split} folder; to read all of one, pass that folder itself"
         )
     classes = {
@@ -114,8 +114,12 @@ def _medianomaly(root: Path, split: str) -> list[FileItem]:
     expected = 'expected {"train": {"0": [names]}, "test": {"0": [normal names], "1": [abnormal names]}}'
     try:
         content = json.loads(listing.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and split not in content:
+            raise MissingSplitError(f"{listing}: no {split!r} in it; {expected}")
         classes = content[split]
         entries = [(name, int(key)) for key in (["0"] if split == "train" else ["0", "1"]) for name in classes[key]]
+    except MissingSplitError:
+        raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{listing}: {type(error).__name__}: {error}; {expected}") from None
     items = []

@@ -13,6 +13,10 @@ class DataError(ValueError):
     """Data that cannot be used. The message says what came, what was expected and what to do."""
 
 
+class MissingSplitError(DataError):
+    """The source knows splits, and the one asked for is not among them."""
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """n images of c channels, resized to s x s pixels.
@@ -110,6 +114,7 @@ class ImageSet:
         return ((self.images.double() - low) / (high - low)).clamp_(0, 1).float()
 
     def constant(self) -> np.ndarray:
-        """Indices (m,) of images whose pixels all have one value."""
+        """Indices (m,) of images whose pixels all have one value, up to what resizing rounds."""
         flat = self.images.flatten(1)
-        return np.flatnonzero((flat.amax(1) == flat.amin(1)).numpy())
+        low, high = flat.amin(1), flat.amax(1)
+        return np.flatnonzero((high - low <= 1e-5 * torch.maximum(low.abs(), high.abs())).numpy())

@@ -58,8 +58,8 @@ def read(
         raise DataError(f"image_size={image_size!r}; expected a whole number of pixels, at least 2")
     if split not in ("train", "test"):
         raise DataError(f"split={split!r}; expected 'train' or 'test'")
-    if channels not in (None, 1, 3):
-        raise DataError(f"channels={channels!r}; expected 1 (grey), 3 (colour) or None")
+    if channels is not None and (not isinstance(channels, int) or channels < 1):
+        raise DataError(f"channels={channels!r}; expected 1 (grey), 3 (colour), the array's own number, or None")
     if isinstance(dataset, ImageSet):
         return _pass_through(dataset, image_size, split, channels)
     with warnings.catch_warnings():

@@ -1,7 +1,8 @@
 """How surprising an image is under the normal model: -ln p(z) - ln p(x | z), each term learnt on normal images.
 
 `residual` models what normal images leave over given their reconstruction, `latent` where their codes lie.
-Both are fitted on held-out normal images, which the autoencoder was not trained on.
+Both are set by held-out normal images, which the autoencoder was not trained on; the codes that the second
+compares with are those of the training images.
 """
 
 from entropix.scoring.latent import LatentModel

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from math import lgamma, log, pi
 
 import torch
 from torch import Tensor
 
 from entropix.estimators import EstimatorWarning, intrinsic_dimension
+from entropix.estimators.reference import log_unit_ball
 from entropix.ops import knn
 
 NEIGHBOURS = 5
@@ -67,6 +67,5 @@ class LatentModel:
         m = float(self.dimension)
         radius = knn(self.codes, NEIGHBOURS, query=(z - self.mean) @ self.whitening).distances[:, -1]
         tiny = torch.finfo(radius.dtype).tiny  # a code on top of k references
-        constant = m / 2 * log(pi) - lgamma(m / 2 + 1)
-        constant += float(digamma(len(self.codes) + 1) - digamma(NEIGHBOURS))
+        constant = log_unit_ball(m) + float(digamma(len(self.codes) + 1) - digamma(NEIGHBOURS))
         return m * radius.clamp(min=tiny).log() + constant

@@ -14,6 +14,9 @@ off and texture that no code holds, and it grows with the contrast of the image.
    octave's energy counts relative to its mean on normal images. Their mean, r, is 1 on normal images. It
    behaves like a chi-square of nu = 2 / var(r) degrees of freedom divided by nu (Satterthwaite 1946), whose
    Gaussian code length is nu r / 2 nats.
+
+Only this quadratic term counts. The others of a Gaussian's -ln p, the logarithms of the scales, say how much
+contrast and edges the reconstruction has, and not how well it fits.
 """
 
 from __future__ import annotations
@@ -27,8 +30,8 @@ from torch.nn import functional as F
 
 from entropix.ops import reconstruction_error
 
-FLOOR = 1e-3
-"""Least standard deviation of a reconstruction: a quarter of a grey level of 256, on [-1, 1] images."""
+LEAST_CONTRAST = 1e-3  # of a reconstruction: an eighth of a grey level of 256, on [-1, 1] images
+LEAST_SCALE = 1e-4  # of a residual: a tenth of that, so that a place without any residual divides by something
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class ResidualModel:
         """Blurred images, blurred reconstructions and weights scale^-2, per octave."""
         contrast, gradient = _contrast(x_hat), _gradient(x_hat)
         for sigma, place, (a, b) in zip(octaves(x.shape[-1]), self.place, self.coefficients.tolist(), strict=True):
-            scale = a * blur(gradient, sigma) + b * place * contrast + FLOOR / 10
+            scale = a * blur(gradient, sigma) + b * place * contrast + LEAST_SCALE
             yield blur(x, sigma), blur(x_hat, sigma), scale.square().reciprocal()
 
 
@@ -109,7 +112,7 @@ def blur(x: Tensor, sigma: float) -> Tensor:
 
 def _contrast(x_hat: Tensor) -> Tensor:
     """Standard deviation of each reconstruction, (n, 1, 1, 1): its gain."""
-    return x_hat.flatten(1).std(1).clamp(min=FLOOR).reshape(-1, 1, 1, 1)
+    return x_hat.flatten(1).std(1).clamp(min=LEAST_CONTRAST).reshape(-1, 1, 1, 1)
 
 
 def _gradient(x_hat: Tensor) -> Tensor:

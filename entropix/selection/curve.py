@@ -10,19 +10,19 @@ H(X_n) - H(X^_d) = m <ln rho_k(x) / rho_k(x^)>. The space is the signal subspace
 none of the abnormal. Both failures meet in the residual: normal content that the code misses is noise in it,
 foreign content that the code follows is signal lost from it. So foreign content is added to held-out normal
 images, and the visibility of d is the probability that the squared error of a changed image is above that of
-a normal one (the area under the ROC curve), averaged over the families. It lies between 0.5 and 1.
+a normal one (the area under the ROC curve), averaged over strengths, families and draws. At 0.5 nothing shows.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
-from entropix.estimators import Entropy, EstimatorWarning, entropy, intrinsic_dimension
+from entropix.batches import in_batches
+from entropix.estimators import Entropy, EstimatorWarning, entropy
 from entropix.estimators.kozachenko import kl_local, log_radii
 from entropix.models import NestedAutoencoder
 from entropix.ops import reconstruction_error
@@ -34,15 +34,13 @@ MOST_IMAGES = 2000  # for entropies: their standard error is then far below the 
 MOST_HELD_OUT = 500  # for visibilities
 DRAWS = 4  # of each perturbation
 
-BATCH_SIZE = 256
-
 
 @dataclass(frozen=True)
 class CurvePoint:
     """One candidate d. Entropies in nats, errors are mean squared errors of images on [-1, 1].
 
-    entropy_images and visibility_images hold the contribution of each image, for paired comparisons between
-    candidates: entropy is the mean of the one, visibility that of the other.
+    visibility_images (n,) are the contributions of the held-out images, whose mean is the visibility: for paired
+    comparisons between candidates.
     """
 
     latent_dim: int
@@ -52,12 +50,11 @@ class CurvePoint:
     error_held_out: float
     visibility: float
     visibility_stderr: float
-    entropy_images: Tensor
     visibility_images: Tensor
 
     def to_dict(self) -> dict[str, float]:
         """Numbers only."""
-        return {name: value for name, value in asdict(self).items() if not name.endswith("_images")}
+        return {name: value for name, value in asdict(self).items() if name != "visibility_images"}
 
 
 class Curve:
@@ -69,40 +66,41 @@ class Curve:
 
     def __init__(self, train: Tensor, held_out: Tensor, seed: int) -> None:
         self.train, self.held_out = train, held_out[:MOST_HELD_OUT]
-        self.foreign = [images for _, images in perturbations(self.held_out, DRAWS, seed)]
+        self.foreign = list(perturbations(self.held_out, DRAWS, seed))
         self.space = SignalSpace.of(train[:MOST_IMAGES])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimatorWarning)  # twins were merged and reported before
             x = self.space.project(train[:MOST_IMAGES])
             self.scale = x.norm(dim=1).median()  # typical distance from the mean
-            m = intrinsic_dimension(x, method="mle").value
-            self.entropy: Entropy = entropy(x, k=NEIGHBOURS, method="manifold", dimension=m)
+            self.entropy: Entropy = entropy(x, k=NEIGHBOURS, method="manifold")
 
     @torch.no_grad()
     def measure(self, model: NestedAutoencoder) -> list[CurvePoint]:
         """One point per candidate d of the model, ascending."""
-        codes = [_batched(model.encode, x) for x in (self.train, self.held_out, *self.foreign)]
+        codes = [in_batches(model.encode, x) for x in (self.train, self.held_out, *self.foreign)]
         return [self._point(model, codes, d) for d in model.dims]
 
     def _point(self, model: NestedAutoencoder, codes: list[Tensor], d: int) -> CurvePoint:
-        train_hat, normal_hat, *foreign_hat = (_batched(lambda z: model.decode_prefix(z, d), z) for z in codes)
+        train_hat, normal_hat, *foreign_hat = (in_batches(lambda z: model.decode_prefix(z, d), z) for z in codes)
         h = self._reconstruction_entropy(train_hat[:MOST_IMAGES])
         normal = reconstruction_error(self.held_out, normal_hat)
         ordered = normal.sort().values
-        above = torch.zeros_like(normal)
+        visible = torch.zeros_like(normal)
         for images, images_hat in zip(self.foreign, foreign_hat, strict=True):
             changed = reconstruction_error(images, images_hat)
-            above += torch.searchsorted(ordered, changed) / len(ordered) / len(self.foreign)
+            above = torch.searchsorted(ordered, changed) / len(normal)  # share of normal errors below
+            below = 1 - torch.searchsorted(changed.sort().values, normal) / len(normal)  # of changed errors above
+            # an image's part in the area, as one of the changed and as one of the normal (DeLong et al. 1988)
+            visible += (above + below - above.mean()) / len(self.foreign)
         return CurvePoint(
             latent_dim=d,
             entropy=h.mean().item(),
             entropy_stderr=(h.std() / len(h) ** 0.5).item(),
             error_train=reconstruction_error(self.train, train_hat).mean().item(),
             error_held_out=normal.mean().item(),
-            visibility=above.mean().item(),
-            visibility_stderr=(above.std() / len(above) ** 0.5).item(),
-            entropy_images=h,
-            visibility_images=above,
+            visibility=visible.mean().item(),
+            visibility_stderr=(visible.std() / len(visible) ** 0.5).item(),
+            visibility_images=visible,
         )
 
     def _reconstruction_entropy(self, x_hat: Tensor) -> Tensor:
@@ -115,7 +113,3 @@ class Curve:
         resolution = torch.finfo(x_hat.dtype).eps * self.scale
         radii = log_radii(x_hat.double(), NEIGHBOURS).kth.clamp(min=resolution.log().item())
         return kl_local(radii, NEIGHBOURS, self.entropy.dimension)
-
-
-def _batched(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    return torch.cat([function(batch) for batch in x.split(BATCH_SIZE)])

@@ -15,13 +15,13 @@ BUMP_STRENGTHS = (0.25, 0.5, 1.0)  # in standard deviations of the images
 PATCH_SIZE = (0.1, 0.5)  # side as a share of the width
 
 
-def perturbations(x: Tensor, draws: int, seed: int) -> Iterator[tuple[str, Tensor]]:
-    """(family, perturbed images) for `draws` independent draws of each family; x is (n, c, s, s)."""
+def perturbations(x: Tensor, draws: int, seed: int) -> Iterator[Tensor]:
+    """Changed images (n, c, s, s): `draws` times bumps of each strength and patches, on images x (n, c, s, s)."""
     generator = torch.Generator().manual_seed(seed)
     for _ in range(draws):
         for strength in BUMP_STRENGTHS:
-            yield f"bump {strength:g} sd", x + strength * x.std() * _bumps(x, generator)
-        yield "patch", _exchange(x, generator)
+            yield x + strength * x.std() * _bumps(x, generator)
+        yield _exchange(x, generator)
 
 
 def _bumps(x: Tensor, generator: torch.Generator) -> Tensor:

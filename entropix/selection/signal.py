@@ -29,8 +29,9 @@ class SignalSpace:
         _, singular, axes = torch.linalg.svd(flat - mean, full_matrices=False)
         beta = min(flat.shape) / max(flat.shape)
         omega = 0.56 * beta**3 - 0.95 * beta**2 + 1.82 * beta + 1.43
-        # the last singular value of centred data is zero and no part of the noise
-        rank = int((singular > omega * singular[:-1].median()).sum())
+        # n centred images span n - 1 dimensions; the zero beyond them is no part of the noise
+        noise = singular[: min(len(flat) - 1, flat.shape[1])]
+        rank = int((singular > omega * noise.median()).sum())
         return cls(axes[: max(rank, 1)].T, mean)
 
     def project(self, images: Tensor) -> Tensor:
