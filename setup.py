@@ -63,7 +63,8 @@ class NinjaBuild(build_ext):
         target = Path(self.get_ext_fullpath(ext.name)).resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         (folder / "build.ninja").write_text(self.rules(ext.sources, target, find_nvcc()))
-        subprocess.run([sys.executable, "-m", "ninja", "-C", str(folder)], check=True)
+        ninja = [found] if (found := shutil.which("ninja")) else [sys.executable, "-m", "ninja"]
+        subprocess.run([*ninja, "-C", str(folder)], check=True)
 
     def rules(self, sources: list[str], target: Path, nvcc: str | None) -> str:
         cxx = os.environ.get("CXX", "c++")
