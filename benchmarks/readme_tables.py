@@ -48,8 +48,8 @@ def neighbours() -> str:
         )
     lines += [
         "",
-        f"Geometric mean of the ratios: {document['ratio_geometric_mean']:.1f}. All {prefix['D']} prefixes of a code of "
-        f"{prefix['n']:,} points in one pass: {prefix['ratio']:.0f} times faster than the best rival run once per prefix.",
+        f"Geometric mean of the ratios: {document['ratio_geometric_mean']:.1f}. All {prefix['D']} prefixes of "
+        f"{prefix['n']:,} codes in one pass: {prefix['ratio']:.0f} times faster than the best rival once per prefix.",
     ]
     return "\n".join(lines)
 
