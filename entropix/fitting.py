@@ -99,7 +99,7 @@ def fit(
     detector = (
         _fit_nested(prepared, epochs, seed, bar)
         if latent_dim == "auto"
-        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, anneal=True)
+        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, one_cycle=True)
     )
     detector.settings_ |= settings(data, epochs, seed, target)
     detector.settings_["latent_dim"] = latent_dim if latent_dim == "auto" else int(latent_dim)
@@ -162,7 +162,7 @@ def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
 
 
 def fit_fixed(
-    data: Prepared, latent_dim: int, epochs: int, seed: int, bar: Progress, *, anneal: bool
+    data: Prepared, latent_dim: int, epochs: int, seed: int, bar: Progress, *, one_cycle: bool
 ) -> EntropixDetector:
     """The paper's autoencoder of one d, with the models of its residuals and codes."""
     with _seeded(seed):
@@ -174,7 +174,7 @@ def fit_fixed(
             squared_error(model),
             epochs=epochs,
             seed=seed,
-            anneal=anneal,
+            one_cycle=one_cycle,
             on_epoch=bar.epoch,
         )
     return _finish(model, data, losses)
@@ -190,7 +190,7 @@ def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> Entrop
             NestedError(nested),
             epochs=epochs,
             seed=seed,
-            anneal=True,
+            one_cycle=True,
             on_epoch=bar.epoch,
         )
         bar.message("choosing d")

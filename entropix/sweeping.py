@@ -147,7 +147,7 @@ def sweep(
         n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
         for d in dims:
             bar = Progress(f"d = {d}, seed {seed}", n_epochs, enabled=progress)
-            detector = fit_fixed(data, d, n_epochs, seed, bar, anneal=False)
+            detector = fit_fixed(data, d, n_epochs, seed, bar, one_cycle=False)
             detector.settings_ |= settings(images, n_epochs, seed, target) | {"latent_dim": d}
             detectors[d, seed] = detector
             rows.append(_row(detector, d, seed, data, tests))

@@ -77,7 +77,7 @@ def test_training_learns_and_repeats() -> None:
     for _ in range(2):
         torch.manual_seed(0)
         model = Autoencoder(1, image_size=32)
-        losses = train(model, x, squared_error(model), epochs=15, seed=3, anneal=True)
+        losses = train(model, x, squared_error(model), epochs=15, seed=3, one_cycle=True)
         assert not model.training
         assert losses[-1] < 0.3 * losses[0]
         results.append(losses)
