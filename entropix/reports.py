@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -51,6 +51,8 @@ def write_heatmaps(folder: Path, detector: EntropixDetector, images: ImageSet) -
     colours = matplotlib.colormaps["inferno"]
     with new_folder(folder) as scratch:
         for name, one, size in zip(images.names, maps, images.sizes.tolist(), strict=True):
-            path = scratch / f"{name.replace('#', '_')}.png"
+            # nothing of a name may lead out of the folder
+            parts = [part for part in PurePosixPath(name.replace("#", "_")).parts if part not in ("/", "..")]
+            path = scratch.joinpath(*parts[:-1], f"{parts[-1]}.png")
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(colours(resize_map(one, size) / top, bytes=True)[..., :3]).save(path)
