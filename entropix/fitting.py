@@ -47,7 +47,7 @@ class Prepared:
     held_out: Tensor  # (n_held_out, c, s, s), distinct, in random order
     value_range: tuple[float, float] | None
     n: int
-    n_merged: int
+    n_distinct: int
     channels: int
 
 
@@ -156,7 +156,7 @@ def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
         held_out=images[np.random.default_rng(seed).permutation(held_out)],
         value_range=value_range,
         n=len(images),
-        n_merged=n_merged,
+        n_distinct=len(distinct),
         channels=images.shape[1],
     )
 
@@ -169,13 +169,7 @@ def fit_fixed(
         model = Autoencoder(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
     with bar, _deterministic():
         losses = train(
-            model,
-            data.train,
-            squared_error(model),
-            epochs=epochs,
-            seed=seed,
-            one_cycle=one_cycle,
-            on_epoch=bar.epoch,
+            model, data.train, squared_error(model), epochs=epochs, seed=seed, one_cycle=one_cycle, on_epoch=bar.epoch
         )
     return _finish(model, data, losses)
 
@@ -185,13 +179,7 @@ def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> Entrop
         nested = NestedAutoencoder(DIMS, data.channels, data.train.shape[-1]).to(data.train.device)
     with bar, _deterministic():
         losses = train(
-            nested,
-            data.train,
-            NestedError(nested),
-            epochs=epochs,
-            seed=seed,
-            one_cycle=True,
-            on_epoch=bar.epoch,
+            nested, data.train, NestedError(nested), epochs=epochs, seed=seed, one_cycle=True, on_epoch=bar.epoch
         )
         bar.message("choosing d")
         curve = Curve(data.distinct, data.held_out, seed)
@@ -209,7 +197,7 @@ def _finish(model: Autoencoder, data: Prepared, losses: list[float]) -> Entropix
     latent = LatentModel.fit(in_batches(model.encode, data.distinct), in_batches(model.encode, data.held_out))
     counts = {
         "n_images": data.n,
-        "n_distinct": data.n - data.n_merged,
+        "n_distinct": data.n_distinct,
         "n_train": len(data.train),
         "n_held_out": len(data.held_out),
     }
