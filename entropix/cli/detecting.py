@@ -1,0 +1,166 @@
+"""Fit, score, sweep."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entropix.cli.application import (
+    Data,
+    Device,
+    Epochs,
+    Json,
+    Overwrite,
+    Size,
+    Skip,
+    app,
+    print_json,
+    print_left_out,
+    print_table,
+)
+
+
+@app.command()
+def fit(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    latent_dim: Annotated[str, typer.Option(help="auto, or a number.")] = "auto",
+    image_size: Size = 64,
+    epochs: Epochs = None,
+    seed: int = 0,
+    device: Device = "auto",
+    skip_unreadable: Skip = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Fit a detector to the normal images in DATA and choose its latent dimension."""
+    import entropix
+
+    detector = entropix.fit(
+        data,
+        latent_dim=parse_latent_dim(latent_dim),
+        image_size=image_size,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        out=out,
+        skip_unreadable=skip_unreadable,
+        overwrite=overwrite,
+    )
+    result = {
+        "model": str(out),
+        "latent_dim": detector.latent_dim_,
+        "reason": detector.reason_,
+        "entropy": None if detector.entropy_ is None else detector.entropy_.to_dict(),
+        "curve": detector.curve_,
+        "settings": detector.settings_,
+    }
+    print_left_out(detector.settings_["unreadable"])
+    if as_json:
+        print_json(result)
+        return
+    print(f"latent dimension {detector.latent_dim_}")
+    if detector.entropy_ is not None:
+        print(f"because {detector.reason_}")
+        print(f"H(X_n) = {detector.entropy_}")
+        print_table(detector.curve_, "Candidates")
+    print(f"model written to {out}")
+
+
+@app.command()
+def score(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="CSV file for the scores.")],
+    split: Annotated[str, typer.Option(help="train or test, where DATA has both.")] = "test",
+    heatmaps: Annotated[Path | None, typer.Option(help="Folder for a heat map (PNG) of every image.")] = None,
+    device: Device = "auto",
+    skip_unreadable: Skip = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Score the images in DATA; prints AUC and AP if DATA says which are abnormal."""
+    import entropix
+    from entropix import reports
+    from entropix.files import check_new_file, check_new_folder
+
+    check_new_file(out, overwrite)
+    if heatmaps is not None:
+        check_new_folder(heatmaps)
+    detector = entropix.load(model, device=device)
+    images = detector.read(data, split=split, skip_unreadable=skip_unreadable, progress=True)
+    result = reports.score(detector, images)
+    reports.write_scores(out, images, result.terms)
+    if heatmaps is not None:
+        reports.write_heatmaps(heatmaps, detector, images)
+    summary = {"model": str(model), "scores": str(out), "n": len(images), "metrics": result.metrics}
+    summary["unreadable"] = [list(entry) for entry in images.unreadable]
+    print_left_out(images.unreadable)
+    if as_json:
+        print_json(summary)
+        return
+    for name, values in result.metrics.items():
+        print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}")
+    print(f"{len(images)} scores written to {out}")
+
+
+@app.command()
+def sweep(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="New folder for the tables.")],
+    dims: Annotated[str, typer.Option(help="Candidates, separated by commas.")] = "1,2,4,8,16,32,64,128",
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
+    image_size: Size = 64,
+    epochs: Epochs = None,
+    device: Device = "auto",
+    skip_unreadable: Skip = False,
+    as_json: Json = False,
+) -> None:
+    """The paper's baseline: train once per latent dimension and seed, score on the labelled test images of DATA."""
+    import entropix
+    from entropix.files import check_new_folder
+    from entropix.sweeping import SweepRow
+
+    check_new_folder(out)
+
+    def report(row: SweepRow) -> None:
+        auc = "" if row.auc is None else f", AUC {row.auc:.3f}, AP {row.ap:.3f}"
+        print(
+            f"d = {row.latent_dim}, seed {row.seed}: training error {row.error_train:.4f}{auc}",
+            file=sys.stderr,
+        )
+
+    result = entropix.sweep(
+        data,
+        dims=parse_integers(dims, "--dims"),
+        seeds=parse_integers(seeds, "--seeds"),
+        image_size=image_size,
+        epochs=epochs,
+        device=device,
+        skip_unreadable=skip_unreadable,
+        on_row=report,
+    )
+    result.save(out)
+    if as_json:
+        print_json({"sweep": str(out), "table": result.table(), "best": result.best(), "settings": result.settings})
+        return
+    print_table(result.table(), "Fixed-d sweep")
+    print(f"tables written to {out}")
+
+
+def parse_latent_dim(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"--latent-dim {text!r}: expected auto or a whole number of at least 1")
+    return int(text)
+
+
+def parse_integers(text: str, option: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{option} {text!r}: expected whole numbers separated by commas") from None
