@@ -23,6 +23,7 @@ from entropix.detector import EntropixDetector
 from entropix.device import resolve_device
 from entropix.models import Autoencoder, NestedAutoencoder
 from entropix.models.autoencoder import STRIDE
+from entropix.models.vae import VariationalAutoencoder
 from entropix.scoring import LatentModel, ResidualModel
 from entropix.selection import Curve, choose
 from entropix.split import split
@@ -162,16 +163,23 @@ def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
 
 
 def fit_fixed(
-    data: Prepared, latent_dim: int, epochs: int, seed: int, bar: Progress, *, one_cycle: bool
+    data: Prepared,
+    latent_dim: int,
+    epochs: int,
+    seed: int,
+    bar: Progress,
+    *,
+    one_cycle: bool,
+    variational: bool = False,
 ) -> EntropixDetector:
-    """The paper's autoencoder of one d, with the models of its residuals and codes."""
+    """The paper's autoencoder of one d, or its variational one, with the models of its residuals and codes."""
+    kind = VariationalAutoencoder if variational else Autoencoder
     with _seeded(seed):
-        model = Autoencoder(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
+        model = kind(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
+    objective = model.negative_elbo if isinstance(model, VariationalAutoencoder) else squared_error(model)
     with bar, _deterministic():
-        losses = train(
-            model, data.train, squared_error(model), epochs=epochs, seed=seed, one_cycle=one_cycle, on_epoch=bar.epoch
-        )
-    return _finish(model, data, losses)
+        losses = train(model, data.train, objective, epochs=epochs, seed=seed, one_cycle=one_cycle, on_epoch=bar.epoch)
+    return _finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses)
 
 
 def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> EntropixDetector:
