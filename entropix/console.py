@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
 from typing import TypeVar
 
@@ -51,9 +51,11 @@ class Progress:
         self._bar.update(self._task, description=text, note="")
 
 
-def track(items: Sequence[T], description: str, enabled: bool) -> Iterator[T]:
-    """Pass `items` on, with a bar."""
-    with Progress(description, len(items), enabled) as bar:
+def track(items: Iterable[T], description: str, enabled: bool, total: int | None = None) -> Iterator[T]:
+    """Pass `items` on, with a bar; `total` is their number where they have no length."""
+    if total is None:
+        total = len(items) if isinstance(items, Sized) else 0
+    with Progress(description, total, enabled and total > 1) as bar:
         for done, item in enumerate(items):
             bar.step(done)
             yield item

@@ -15,6 +15,7 @@ import json
 import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from entropix.data import nifti
 from entropix.data.files import FileItem, is_image_file
 from entropix.data.imageset import DataError, MissingSplitError
 
@@ -51,7 +52,7 @@ def list_folder(root: Path, split: str) -> tuple[list[FileItem], str]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Image files below `folder`, sorted. Hidden files and folders and folders of masks are left out."""
+    """Image files below `folder`, sorted. Hidden files and folders are left out, and masks of images beside them."""
     found: list[Path] = []
     visited = set()
     for parent, children, names in os.walk(folder, followlinks=True):
@@ -60,9 +61,15 @@ def image_files(folder: Path) -> list[Path]:
         # a link to a folder above would go round for ever
         children[:] = [] if real in visited else sorted(set(children) - set(hidden))
         if real not in visited:
-            found += [Path(parent, name) for name in names if is_image_file(Path(parent, name))]
+            found += _without_masks([Path(parent, name) for name in names if is_image_file(Path(parent, name))])
         visited.add(real)
     return sorted(found, key=lambda path: path.as_posix())
+
+
+def _without_masks(paths: list[Path]) -> list[Path]:
+    """Files of one folder without NIfTI masks such as scan_seg.nii.gz; a folder of nothing but masks is kept."""
+    images = [path for path in paths if not nifti.is_mask(path)]
+    return images or paths
 
 
 def _name(path: Path, root: Path) -> str:

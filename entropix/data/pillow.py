@@ -36,18 +36,21 @@ def decode(path: Path) -> Decoded:
     with image:
         pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
         frames: list[np.ndarray] = []
-        scales = set()
+        scales, bits = set(), 0
         for page in range(pages):
             image.seek(page)
             limit = Image.MAX_IMAGE_PIXELS
             if limit is not None and image.width * image.height > limit:
                 raise DataError(f"{image.width} x {image.height} pixels, more than the {limit} that are allowed")
-            values, scale = real_values(pixels(ImageOps.exif_transpose(image)))
+            stored = pixels(ImageOps.exif_transpose(image))
+            bits = 1 if stored.dtype == bool else 8 * stored.dtype.itemsize
+            values, scale = real_values(stored)
             frames.append(values[None] if values.ndim == 2 else values.transpose(2, 0, 1))
             scales.add(scale)
     if len(scales) > 1:
         raise DataError("pages of different bit depth; save them as separate files")
-    return Decoded(frames, scales.pop(), list(range(pages)) if pages > 1 else None)
+    numbers = list(range(pages)) if pages > 1 else None
+    return Decoded(frames, scales.pop(), numbers, kind=str(image.format), bits=bits)
 
 
 def pixels(image: Image.Image) -> np.ndarray:
