@@ -1,13 +1,12 @@
-"""`entropix.fit`: images in, fitted detector out."""
+"""What a detector learns from images: split, train, choose d, model what is left over, calibrate."""
 
 from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,16 @@ import torch
 from torch import Tensor
 
 import entropix
-from entropix import storage
 from entropix.batches import in_batches
+from entropix.calibration import Calibration, HeldOut, calibrate
 from entropix.console import Progress
-from entropix.data import DataError, ImageSet, read
-from entropix.detector import EntropixDetector
-from entropix.device import resolve_device
-from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.data import DataError, ImageSet
+from entropix.data.vectors import Standard
+from entropix.estimators import Entropy
+from entropix.models import Autoencoder, DenseAutoencoder, NestedAutoencoder
 from entropix.models.autoencoder import STRIDE
 from entropix.models.vae import VariationalAutoencoder
-from entropix.scoring import LatentModel, ResidualModel
+from entropix.scoring import FeatureModel, LatentModel, ResidualModel
 from entropix.selection import Curve, choose
 from entropix.split import split
 from entropix.training import BATCH_SIZE as TRAINING_BATCH
@@ -46,67 +45,56 @@ class Prepared:
     train: Tensor  # (n_train, c, s, s), twins included
     distinct: Tensor  # (n_distinct, c, s, s): the distinct images of train, in random order
     held_out: Tensor  # (n_held_out, c, s, s), distinct, in random order
+    held_out_groups: list[str]  # patient, volume or name of each of them
     value_range: tuple[float, float] | None
     n: int
     n_distinct: int
     channels: int
 
 
-def fit(
-    dataset: Any,
-    *,
-    latent_dim: int | str = "auto",
-    image_size: int = 64,
-    epochs: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    out: str | Path | None = None,
-    progress: bool = True,
-    skip_unreadable: bool = False,
-    overwrite: bool = False,
-) -> EntropixDetector:
-    """Fit an anomaly detector to normal images; the size of its code is chosen from them too.
+@dataclass
+class Fitted:
+    """What is learnt from normal images or vectors; the attributes of a detector, each with a trailing underscore.
 
-    Args:
-        dataset: normal images: a folder, file, archive, array, tensor, list or torch `Dataset`
-            (`entropix.data.read` lists all). Images that are labelled abnormal are left out.
-        latent_dim: d, or "auto": train one nested autoencoder, measure every d of 1, 2, 4, ..., 128 and keep the
-            one where the code holds what normal images have in common and not more (`entropix.selection`).
-        image_size: images are resized to image_size x image_size pixels, a multiple of 16.
-        epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
-        seed: of the split, the initial weights and the order of the images. The same seed, data, device and
-            versions give the same detector.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        out: folder to save the detector to, checked before any work and written at the end.
-        progress: show a progress bar on standard error, if that is a terminal.
-        skip_unreadable: leave out files that cannot be read, and images of one constant value.
-        overwrite: let `out` be a folder that already holds a model.
-
-    Raises:
-        DataError: unreadable, constant or too few images; the message says what to do.
-        ValueError: an argument out of its range.
-        FileExistsError: `out` is in use.
+    value_range: of raw training images (`ImageSet.value_range`); standard: the scaling of vectors, None for images.
     """
-    check_arguments(latent_dim, image_size, epochs)
-    seed = int(seed)
-    target = resolve_device(device)
-    if out is not None:
-        storage.check_free(Path(out), overwrite)
-    data = read(dataset, image_size=image_size, skip_unreadable=skip_unreadable, progress=progress)
+
+    model: Autoencoder | DenseAutoencoder
+    residual_model: ResidualModel | FeatureModel
+    latent_model: LatentModel
+    calibration: Calibration
+    value_range: tuple[float, float] | None = None
+    standard: Standard | None = None
+    entropy: Entropy | None = None
+    reason: str = ""
+    curve: list[dict[str, float]] = field(default_factory=list)
+    history: list[float] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def fit_images(
+    data: ImageSet,
+    *,
+    latent_dim: int | str,
+    epochs: int | None,
+    seed: int,
+    device: torch.device,
+    progress: bool,
+    skip_unreadable: bool,
+) -> Fitted:
+    """Learn from normal images; the arguments are those of `entropix.fit`."""
     data = without_constant(data, skip_unreadable)
-    prepared = prepare(data, seed, target)
+    prepared = prepare(data, seed, device)
     epochs = default_epochs(len(prepared.train)) if epochs is None else int(epochs)
     bar = Progress("training", epochs, enabled=progress)
-    detector = (
+    fitted = (
         _fit_nested(prepared, epochs, seed, bar)
         if latent_dim == "auto"
         else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, one_cycle=True)
     )
-    detector.settings_ |= settings(data, epochs, seed, target)
-    detector.settings_["latent_dim"] = latent_dim if latent_dim == "auto" else int(latent_dim)
-    if out is not None:
-        detector.save(out, overwrite=overwrite)
-    return detector
+    fitted.settings |= settings(data, epochs, seed, device)
+    fitted.settings["latent_dim"] = latent_dim if latent_dim == "auto" else int(latent_dim)
+    return fitted
 
 
 def without_constant(data: ImageSet, skip: bool) -> ImageSet:
@@ -151,10 +139,12 @@ def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
             stacklevel=3,
         )
     images = images.to(device)
+    held_out = np.random.default_rng(seed).permutation(held_out)
     return Prepared(
         train=images[training],
         distinct=images[np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))],
-        held_out=images[np.random.default_rng(seed).permutation(held_out)],
+        held_out=images[held_out],
+        held_out_groups=[data.groups[i] for i in held_out],
         value_range=value_range,
         n=len(images),
         n_distinct=len(distinct),
@@ -171,10 +161,10 @@ def fit_fixed(
     *,
     one_cycle: bool,
     variational: bool = False,
-) -> EntropixDetector:
+) -> Fitted:
     """The paper's autoencoder of one d, or its variational one, with the models of its residuals and codes."""
     kind = VariationalAutoencoder if variational else Autoencoder
-    with _seeded(seed):
+    with seeded(seed):
         model = kind(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
     objective = model.negative_elbo if isinstance(model, VariationalAutoencoder) else squared_error(model)
     with bar, _deterministic():
@@ -182,8 +172,8 @@ def fit_fixed(
     return _finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses)
 
 
-def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> EntropixDetector:
-    with _seeded(seed):
+def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> Fitted:
+    with seeded(seed):
         nested = NestedAutoencoder(DIMS, data.channels, data.train.shape[-1]).to(data.train.device)
     with bar, _deterministic():
         losses = train(
@@ -193,27 +183,49 @@ def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> Entrop
         curve = Curve(data.distinct, data.held_out, seed)
         points = curve.measure(nested)
     choice = choose(points, curve.entropy)
-    detector = _finish(nested.truncate(choice.latent_dim), data, losses)
-    detector.entropy_ = curve.entropy
-    detector.curve_ = [point.to_dict() for point in points]
-    detector.reason_ = choice.reason
-    return detector
+    fitted = _finish(nested.truncate(choice.latent_dim), data, losses)
+    fitted.entropy = curve.entropy
+    fitted.curve = [point.to_dict() for point in points]
+    fitted.reason = choice.reason
+    return fitted
 
 
-def _finish(model: Autoencoder, data: Prepared, losses: list[float]) -> EntropixDetector:
-    residual = ResidualModel.fit(data.held_out, in_batches(model, data.held_out))
-    latent = LatentModel.fit(in_batches(model.encode, data.distinct), in_batches(model.encode, data.held_out))
-    counts = {
+def _finish(model: Autoencoder, data: Prepared, losses: list[float]) -> Fitted:
+    fitted = model_scores(
+        model, ResidualModel, train=data.distinct, held_out=data.held_out, groups=data.held_out_groups
+    )
+    fitted.value_range, fitted.history = data.value_range, losses
+    fitted.settings = {
         "n_images": data.n,
         "n_distinct": data.n_distinct,
         "n_train": len(data.train),
         "n_held_out": len(data.held_out),
     }
-    return EntropixDetector(model, residual, latent, data.value_range, history_=losses, settings_=dict(counts))
+    return fitted
+
+
+def model_scores(
+    model: Autoencoder | DenseAutoencoder,
+    residuals: type[ResidualModel] | type[FeatureModel],
+    *,
+    train: Tensor,
+    held_out: Tensor,
+    groups: Sequence[str],
+) -> Fitted:
+    """The models of residuals and codes of a trained autoencoder, and what held-out normal inputs score by them.
+
+    train: (N, ...) distinct training inputs; held_out: (n, ...), groups: of each of them.
+    """
+    codes = in_batches(model.encode, train)
+    z = in_batches(model.encode, held_out)
+    known = HeldOut(held_out, in_batches(model.decode, z), z, groups)
+    residual = residuals.fit(known.x, known.x_hat)
+    latent = LatentModel.fit(codes, known.z)
+    return Fitted(model, residual, latent, calibrate(known, codes, residual, latent))
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """PyTorch's random numbers from `seed`, and the caller's as they were afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -232,9 +244,13 @@ def default_epochs(n: int) -> int:
 
 def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
     """What it takes to repeat a fit."""
+    unreadable = [list(entry) for entry in data.unreadable]
+    return {"data": data.source, "unreadable": unreadable} | circumstances(epochs, seed, device)
+
+
+def circumstances(epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
+    """Settings and versions that a result depends on beside the data."""
     return {
-        "data": data.source,
-        "unreadable": [list(entry) for entry in data.unreadable],
         "epochs": epochs,
         "seed": seed,
         "device": str(device),
