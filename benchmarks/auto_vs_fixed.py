@@ -171,7 +171,9 @@ def draw(sets: list[dict[str, Any]], path: Path) -> None:
         ax.minorticks_off()
     for ax in axes.flat[len(sets) :]:
         ax.set_axis_off()
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
+    figure.legend(
+        *axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2 * columns, fontsize="small"
+    )
     figure.savefig(path, dpi=120)
 
 
