@@ -84,7 +84,7 @@ def score(
 ) -> None:
     """Score the images in DATA; prints AUC and AP if DATA says which are abnormal."""
     import entropix
-    from entropix import reports
+    from entropix import score_files
     from entropix.files import check_new_file, check_new_folder
 
     check_new_file(out, overwrite)
@@ -92,18 +92,28 @@ def score(
         check_new_folder(heatmaps)
     detector = entropix.load(model, device=device)
     images = detector.read(data, split=split, skip_unreadable=skip_unreadable, progress=True)
-    result = reports.score(detector, images)
-    reports.write_scores(out, images, result.terms)
+    result = score_files.score(detector, images)
+    score_files.write_scores(out, images, result)
     if heatmaps is not None:
-        reports.write_heatmaps(heatmaps, detector, images)
-    summary = {"model": str(model), "scores": str(out), "n": len(images), "metrics": result.metrics}
-    summary["unreadable"] = [list(entry) for entry in images.unreadable]
+        score_files.write_heatmaps(heatmaps, detector, images)
+    alpha = max(detector.alpha, detector.calibration_.least)  # as predict()
+    n_anomalous = int((result.p_values <= alpha).sum())
+    summary = {
+        "model": str(model),
+        "scores": str(out),
+        "n": len(images),
+        "alpha": alpha,
+        "n_anomalous": n_anomalous,
+        "metrics": result.metrics,
+        "unreadable": [list(entry) for entry in images.unreadable],
+    }
     print_left_out(images.unreadable)
     if as_json:
         print_json(summary)
         return
     for name, values in result.metrics.items():
         print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}")
+    print(f"{n_anomalous} of {len(images)} images are anomalous (p <= {alpha:.3g})")
     print(f"{len(images)} scores written to {out}")
 
 

@@ -13,14 +13,15 @@ from entropix.detector import EntropixDetector, resize_map
 from entropix.files import new_file, new_folder
 from entropix.metrics import detection_metrics
 
-COLUMNS = ("path", "label", "surprisal", "residual")
+COLUMNS = ("path", "label", "surprisal", "p_value", "residual")
 
 
 @dataclass(frozen=True)
 class Scored:
-    """terms: scores (n,) by name; metrics: AUC and AP by score, where labels are known."""
+    """terms: scores (n,) by name; p_values (n,): of the surprisal; metrics: AUC and AP where labels are known."""
 
     terms: dict[str, np.ndarray]
+    p_values: np.ndarray
     metrics: dict[str, dict[str, float]]
 
 
@@ -28,17 +29,18 @@ def score(detector: EntropixDetector, images: ImageSet) -> Scored:
     """Scores of images, and how well they separate those of known label."""
     terms = detector.explain(images, progress=True)
     metrics = {name: detection_metrics(images.labels, terms[name]) for name in ("surprisal", "residual")}
-    return Scored(terms, {name: values for name, values in metrics.items() if values})
+    p_values = detector.calibration_.p_value(terms["surprisal"])
+    return Scored(terms, p_values, {name: values for name, values in metrics.items() if values})
 
 
-def write_scores(path: Path, images: ImageSet, terms: dict[str, np.ndarray]) -> None:
+def write_scores(path: Path, images: ImageSet, scored: Scored) -> None:
     """A CSV file with one row per image; the label is empty where unknown."""
     with new_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        scores = zip(terms["surprisal"].tolist(), terms["residual"].tolist(), strict=True)
-        for name, label, (surprisal, residual) in zip(images.names, images.labels.tolist(), scores, strict=True):
-            writer.writerow([name, "" if label < 0 else label, repr(surprisal), repr(residual)])
+        rows = np.column_stack([scored.terms["surprisal"], scored.p_values, scored.terms["residual"]]).tolist()
+        for name, label, values in zip(images.names, images.labels.tolist(), rows, strict=True):
+            writer.writerow([name, "" if label < 0 else label, *map(repr, values)])
 
 
 def write_heatmaps(folder: Path, detector: EntropixDetector, images: ImageSet) -> None:
