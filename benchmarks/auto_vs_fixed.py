@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import auc_against_d
 from rivals import irmae, least_volume
 from rivals.dimension import at_least, elbow, nearest, pca_dimension, twonn_dimension
 from runs import Runs, environment, timed
 from tasks import Task, load
 
 from entropix.fitting import Prepared
-from entropix.plots import new_figure
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)
 FIXED = (8, 16)
@@ -50,7 +50,7 @@ def main() -> None:
             print(json.dumps({"data": task.name} | method))
     document = environment() | {"seeds": options.seeds, "sets": sets}
     options.out.write_text(json.dumps(document, indent=1) + "\n")
-    draw(sets, options.out.with_suffix(".png"))
+    auc_against_d(sets, options.out.with_suffix(".png"))
 
 
 def one_seed(task: Task, seed: int, runs: Runs) -> dict[str, Any]:
@@ -139,52 +139,6 @@ def _cost(runs: list[dict[str, Any]], fixed: list[list[dict[str, Any]]]) -> floa
     clock = "cpu_seconds" if all("cpu_seconds" in run for run in [*runs, *trainings]) else "seconds"
     return float(np.mean([run[clock] for run in runs]) / np.mean([row[clock] for row in trainings]))
 
-
-def draw(sets: list[dict[str, Any]], path: Path) -> None:
-    """AUC against d for every set: the sweep with both scores, and where the methods stand on it."""
-    columns = min(3, len(sets))
-    lines = -(-len(sets) // columns)
-    figure, axes = new_figure(4 * columns, 3.2 * lines + 0.6, lines, columns)
-    for ax, entry in zip(axes.flat, sets, strict=False):
-        rows = {method["method"]: method for method in entry["methods"]}
-        for name, label, colour in (
-            ("auc", "sweep, paper's score", "0.45"),
-            ("surprisal", "sweep, default score", "C0"),
-        ):
-            values = np.array(
-                [
-                    [row[name]["auc"] if name == "surprisal" else row[name] for row in run["fixed"]]
-                    for run in entry["runs"]
-                ]
-            )
-            ax.plot(DIMS, values.mean(0), ".-", color=colour, lw=1, label=label)
-            if len(values) > 1:
-                ax.fill_between(DIMS, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0)
-        for marker, (name, label) in zip("o^vsPX", MARKED.items(), strict=True):
-            ax.plot(np.mean(rows[name]["d"]), rows[name]["auc_residual"], marker, ms=6, mfc="none", label=label)
-        for colour, strategy in zip(("C3", "C1", "C2"), STRATEGIES, strict=False):
-            d = np.mean(rows[strategy]["d"])
-            ax.plot(d, rows[strategy]["auc_surprisal"], "*", ms=13, color=colour, label=f"fit ({strategy})")
-            ax.plot(d, rows[strategy]["auc_residual"], "*", ms=9, mfc="none", color=colour, label="its paper's score")
-        ax.set(title=entry["data"], xlabel="latent dimension d", ylabel="AUC", xscale="log", xticks=DIMS)
-        ax.xaxis.set_major_formatter("{x:.0f}")
-        ax.minorticks_off()
-    for ax in axes.flat[len(sets) :]:
-        ax.set_axis_off()
-    figure.legend(
-        *axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2 * columns, fontsize="small"
-    )
-    figure.savefig(path, dpi=120)
-
-
-MARKED = {
-    "oracle": "best by labels",
-    "elbow": "elbow of held-out error",
-    "pca": "PCA 95 %",
-    "twonn": "TwoNN",
-    "irmae": "IRMAE-WD",
-    "least-volume": "Least Volume",
-}
 
 if __name__ == "__main__":
     main()

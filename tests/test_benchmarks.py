@@ -6,6 +6,7 @@ from pathlib import Path
 
 import auto_vs_fixed
 import detection
+import detectors
 import numpy as np
 import pytest
 import torch
@@ -204,7 +205,7 @@ def test_auto_vs_fixed(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_detection(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detection, "DIMS", (2,))
+    monkeypatch.setattr(detectors, "DIMS", (2,))
     monkeypatch.setattr(detection, "load", lambda _: tiny)
     monkeypatch.setattr(detection, "SIZES", {"large": (0.1, 0.2)})
     arguments = argparse.Namespace(
