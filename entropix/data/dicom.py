@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ def decode(path: Path, select: Select, keep_ids: bool) -> Decoded:
     """
     import pydicom
 
-    dataset = pydicom.dcmread(path, force=True)
+    # from memory: a file would be asked for as many bytes as an element claims to have, and make room for them
+    dataset = pydicom.dcmread(BytesIO(path.read_bytes()), force=True)
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         kind = getattr(dataset.get("SOPClassUID"), "name", "unknown object")
         raise DataError(f"DICOM file without pixel data ({kind})")
@@ -95,6 +97,7 @@ def _check_header(dataset: Dataset) -> int:
         raise DataError("header claims {} rows, {} columns, {} frames, {} samples per pixel".format(*numbers))
     if math.prod(numbers) > MAX_VALUES:
         raise DataError(f"header claims {math.prod(numbers)} values, more than the {MAX_VALUES} that are read")
+    dataset.NumberOfFrames = frames  # which pydicom guesses where it is missing
     if dataset.get("PhotometricInterpretation") is None:
         dataset.PhotometricInterpretation = "RGB" if numbers[3] == 3 else "MONOCHROME2"
     return frames
@@ -113,7 +116,7 @@ def _pixels(dataset: Dataset) -> np.ndarray:
     if syntax.is_encapsulated:
         check_encapsulated(dataset)
     try:
-        return pixel_array(dataset)
+        return pixel_array(dataset, allow_excess_frames=False)
     except RuntimeError as error:
         if "missing dependencies" not in str(error):
             raise

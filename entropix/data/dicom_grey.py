@@ -58,6 +58,7 @@ def _frame_tags(dataset: Dataset, index: int) -> Dataset:
     from pydicom import Dataset
 
     tags = Dataset()
+    tags.file_meta = dataset.file_meta  # the byte order of lookup tables
     shared, own = (dataset.get(f"{kind}FunctionalGroupsSequence") or [] for kind in ("Shared", "PerFrame"))
     groups = [*shared[:1], *own[index : index + 1]]
     sources = [dataset, *(item for group in groups for name in FRAME_GROUPS for item in (group.get(name) or [])[:1])]

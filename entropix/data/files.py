@@ -58,24 +58,26 @@ def load(
     """Prepared images of one file, or its name and the reader's reason as unreadable; none if of another series."""
     try:
         decoded = decode(item.path, select, keep_ids)
+        numbers: Sequence[int | None] = decoded.numbers or [None] * len(decoded.frames)
+        return [
+            prepare(
+                frame[None].copy(),
+                decoded.scale,
+                image_size,
+                channels,
+                [item.name if number is None else f"{item.name}#{number}"],
+                [item.label],
+                [decoded.group or item.name],
+                [_origin(item, decoded, number)],
+            )
+            for frame, number in zip(decoded.frames, numbers, strict=True)
+        ]
     except dicom.OtherSeries:
         return []
-    except Exception as error:  # a damaged file makes its reader raise almost anything
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a damaged file makes its reader raise anything, a Rust decoder "panics" too
         return [Block(torch.empty(0), unreadable=[(item.name, _reason(error))])]
-    numbers: Sequence[int | None] = decoded.numbers or [None] * len(decoded.frames)
-    return [
-        prepare(
-            frame[None].copy(),
-            decoded.scale,
-            image_size,
-            channels,
-            [item.name if number is None else f"{item.name}#{number}"],
-            [item.label],
-            [decoded.group or item.name],
-            [_origin(item, decoded, number)],
-        )
-        for frame, number in zip(decoded.frames, numbers, strict=True)
-    ]
 
 
 def _origin(item: FileItem, decoded: Decoded, number: int | None) -> Origin:
@@ -90,7 +92,7 @@ def _origin(item: FileItem, decoded: Decoded, number: int | None) -> Origin:
     )
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """The error in one line."""
     text = " ".join(str(error).split()) or "no reason given"
     text = text if len(text) <= 300 else text[:300] + "..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ def decode(path: Path) -> Decoded:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        image = Image.open(path, formats=FORMATS)
+        # from memory: a file would be asked for as many bytes as a chunk claims to have, and make room for them
+        image = Image.open(BytesIO(path.read_bytes()), formats=FORMATS)
     except UnidentifiedImageError:
         raise DataError("not a PNG, JPEG, TIFF or BMP image, or a damaged one") from None
     with image:

@@ -165,7 +165,8 @@ def _read_files(
     if kept and (images := kept.load()):
         return replace(images, source=found.source)
     # decoders release the interpreter lock; results come in the order of the files
-    pool = Parallel(n_jobs=max(2, cpu_count()), prefer="threads", return_as="generator")
+    workers = min(len(found.items), max(2, cpu_count()))
+    pool = Parallel(n_jobs=workers, prefer="threads", return_as="generator")
     stream = pool(delayed(files.load)(item, image_size, channels, select, keep_ids) for item in found.items)
     blocks = [b for group in track(stream, "reading images", progress, len(found.items)) for b in group]
     images = assemble(blocks, channels=channels, source=found.source)
