@@ -177,7 +177,7 @@ def test_codestream_of_another_size(tmp_path: Path) -> None:
 
 
 def test_missing_decoder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Dataset) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("Unable to decompress because all plugins are missing dependencies")
 
     monkeypatch.setattr("pydicom.pixels.pixel_array", refuse)
