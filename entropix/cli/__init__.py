@@ -4,7 +4,7 @@
 commands each.
 """
 
-from entropix.cli import detecting, estimating, reporting, showing  # their commands, in the order of the help
+from entropix.cli import data, detecting, estimating, reporting, showing  # their commands, in the order of the help
 from entropix.cli.application import app, main
 
-__all__ = ["app", "detecting", "estimating", "main", "reporting", "showing"]
+__all__ = ["app", "data", "detecting", "estimating", "main", "reporting", "showing"]

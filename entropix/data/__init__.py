@@ -14,7 +14,8 @@ What cannot be read is never skipped in silence: `DataError` names the item and 
 is long enough for it, and no further than `scale.MAX_VALUES` values.
 """
 
-from entropix.data.imageset import DataError, ImageSet, MissingSplitError, Origin
+from entropix.data.errors import DataError, MissingSplitError
+from entropix.data.imageset import ImageSet, Origin
 from entropix.data.reader import read
 from entropix.data.select import Select
 

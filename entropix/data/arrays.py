@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from entropix.data.imageset import DataError, MissingSplitError, Origin
+from entropix.data.errors import DataError, MissingSplitError
+from entropix.data.imageset import Origin
 from entropix.data.prepare import Block, prepare
 from entropix.data.scale import real_values
 

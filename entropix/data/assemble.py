@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 import torch
 
-from entropix.data.imageset import DataError, ImageSet
+from entropix.data.errors import DataError
+from entropix.data.imageset import ImageSet
 from entropix.data.prepare import Block, with_channels
 from entropix.data.select import Select
 
@@ -76,7 +77,7 @@ def one_modality(images: ImageSet, select: Select) -> ImageSet:
         series = ", ".join(f"{name} ({count})" for name, count in names.most_common(10))
         raise DataError(
             f"{images.source}: images of several modalities: {found}. Choose a series by its description, number or "
-            f"UID with select=Select(series=...) (--series), * for all. Series: {series}"
+            f"UID with select=Select(series=...) (--select series=...), * for all. Series: {series}"
         )
     return images
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from entropix.data.imageset import DataError
+from entropix.data.errors import DataError
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -11,7 +11,7 @@ import numpy as np
 
 from entropix.data.codestream import check_encapsulated
 from entropix.data.dicom_grey import shown
-from entropix.data.imageset import DataError
+from entropix.data.errors import DataError
 from entropix.data.prepare import Decoded
 from entropix.data.privacy import pseudonym
 from entropix.data.scale import MAX_VALUES

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from entropix.data import dicom, nifti, pillow
-from entropix.data.imageset import DataError, Origin
+from entropix.data.errors import DataError
+from entropix.data.imageset import Origin
 from entropix.data.prepare import Block, Decoded, prepare
 from entropix.data.select import Select
 

@@ -16,8 +16,8 @@ import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from entropix.data import nifti
+from entropix.data.errors import DataError, MissingSplitError
 from entropix.data.files import FileItem, is_image_file
-from entropix.data.imageset import DataError, MissingSplitError
 
 NORMAL_NAMES = frozenset({"good", "normal", "healthy"})
 SPLIT_NAMES = {"train": ("train", "training"), "test": ("test", "testing")}

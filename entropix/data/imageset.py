@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-
-class DataError(ValueError):
-    """Data that cannot be used. The message says what came, what was expected and what to do."""
-
-
-class MissingSplitError(DataError):
-    """The source knows splits, and the one asked for is not among them."""
+from entropix.data.errors import DataError
+from entropix.data.select import Select
 
 
 @dataclass(frozen=True)
@@ -59,6 +54,7 @@ class ImageSet:
         unreadable: (name, reason) of what was left out.
         source: description for people.
         origins: file, volume and kind of each image.
+        select: what of the source was read.
     """
 
     images: torch.Tensor
@@ -71,6 +67,7 @@ class ImageSet:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     source: str = ""
     origins: list[Origin] = field(default_factory=list)
+    select: Select = field(default_factory=Select)
 
     def __post_init__(self) -> None:
         n = len(self.images)
@@ -96,16 +93,13 @@ class ImageSet:
         """The images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""
         chosen = np.asarray(indices)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
-        return ImageSet(
+        return replace(
+            self,
             images=self.images[torch.from_numpy(chosen)],
             names=[self.names[i] for i in chosen],
             labels=self.labels[chosen],
             groups=[self.groups[i] for i in chosen],
             sizes=self.sizes[chosen],
-            natural_scale=self.natural_scale,
-            inferred_scale=self.inferred_scale,
-            unreadable=self.unreadable,
-            source=self.source,
             origins=[self.origins[i] for i in chosen],
         )
 

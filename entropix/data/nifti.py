@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from entropix.data.imageset import DataError
+from entropix.data.errors import DataError
 from entropix.data.prepare import Decoded
 from entropix.data.scale import MAX_VALUES, robust_scale
 from entropix.data.select import AXES, Select

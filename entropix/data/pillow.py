@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from entropix.data.imageset import DataError
+from entropix.data.errors import DataError
 from entropix.data.prepare import Decoded
 from entropix.data.scale import real_values
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from entropix.data.imageset import DataError, Origin
+from entropix.data.errors import DataError
+from entropix.data.imageset import Origin
 
 # JPEG stores grey as colour with rounding noise: a mean channel spread up to this is still grey.
 GREY_SPREAD = 2 / 255

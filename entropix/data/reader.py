@@ -17,7 +17,8 @@ from entropix.console import track
 from entropix.data import arrays, files, folders
 from entropix.data.assemble import assemble, describe, one_modality
 from entropix.data.cache import WORTH_SECONDS, Cache, default_folder
-from entropix.data.imageset import DataError, ImageSet
+from entropix.data.errors import DataError
+from entropix.data.imageset import ImageSet
 from entropix.data.prepare import Block, with_channels
 from entropix.data.select import Select
 
@@ -86,7 +87,7 @@ def read(
         )
     if not len(images):
         raise DataError(f"{images.source}: no readable image. {describe(images.unreadable)}")
-    return one_modality(images, select)
+    return one_modality(replace(images, select=select), select)
 
 
 @dataclass(frozen=True)

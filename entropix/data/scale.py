@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from entropix.data.imageset import DataError
+from entropix.data.errors import DataError
 
 # 4 GiB as float32: far above any scan, far below what a damaged header may claim.
 MAX_VALUES = 2**30

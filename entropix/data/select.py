@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
-from entropix.data.imageset import DataError
+from entropix.data.errors import DataError
 
 AXES = ("sagittal", "coronal", "axial")  # planes across the x (left to right), y (back to front) and z (up) axis
 
@@ -34,9 +36,33 @@ class Select:
     def __post_init__(self) -> None:
         if self.axis not in AXES:
             raise DataError(f"axis={self.axis!r}; expected one of {', '.join(AXES)}")
-        pair = self.slices
+        pair = tuple(self.slices)  # a list, where it comes from a file
+        object.__setattr__(self, "slices", pair)
         if len(pair) != 2 or any(not isinstance(end, int | None) for end in pair):
             raise DataError(f"slices={pair!r}; expected (first, last + 1), whole numbers or None")
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> Select:
+        """From texts such as axis=coronal, slices=30:90, component=1 and series=T1*.
+
+        Raises:
+            DataError: something else.
+        """
+        values: dict[str, Any] = {}
+        try:
+            for text in texts:
+                name, _, value = text.partition("=")
+                if name == "slices":
+                    first, last = value.split(":")
+                    values[name] = (int(first) if first else None, int(last) if last else None)
+                elif name in ("axis", "series", "component"):
+                    values[name] = int(value) if name == "component" else value
+                else:
+                    raise ValueError
+        except ValueError:
+            expected = "axis=coronal, slices=30:90, component=1 or series=NAME"
+            raise DataError(f"--select {text!r}; expected {expected}, one for each --select") from None
+        return cls(**values)
 
     def wants_series(self, *names: str) -> bool:
         """Whether a series of these names (description, number, UID) is to be read."""
