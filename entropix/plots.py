@@ -46,7 +46,7 @@ def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
     for name, label, style in (("error_train", "training", "o-"), ("error_held_out", "held-out normal", "s--")):
         ax.plot(d, [point[name] for point in curve], style, label=label)
     ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
-    ax.set(xlabel="latent dimension d", ylabel="mean squared error", xscale="log", yscale="log", xticks=d)
+    ax.set(xlabel="latent dimension d", ylabel="mean squared error", xscale="log", xticks=d)
     ax.xaxis.set_major_formatter("{x:.0f}")
     ax.minorticks_off()
     ax.legend(fontsize="small")

@@ -37,7 +37,7 @@ def svg(draw: Callable[[Axes], None], description: str, salt: str) -> str:
 
     buffer = io.StringIO()
     with matplotlib.rc_context(STYLE | {"svg.hashsalt": salt}):
-        figure, axes = new_figure(5.2, 3.5)
+        figure, axes = new_figure(4.4, 3.1)
         draw(axes[0][0])
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -161,38 +161,34 @@ def _scored(detector: EntropixDetector, found: Scores) -> dict[str, Any]:
 
 
 def _pictures(detector: EntropixDetector, images: ImageSet, found: Scores) -> list[dict[str, Any]]:
-    """Two groups of images, the highest scores and typical ones, each with reconstruction, heat map and regions."""
+    """Two groups of images, the highest scores and typical ones."""
     order = np.argsort(-found.surprisal, kind="stable")
     middle = max(HIGHEST, (len(order) - TYPICAL) // 2)
     groups = {"Highest scores": order[:HIGHEST], "Typical scores": order[middle : middle + TYPICAL]}
+    return [
+        {"title": title, "images": _triples(detector, images, found, chosen)}
+        for title, chosen in groups.items()
+        if len(chosen)
+    ]
+
+
+def _triples(detector: EntropixDetector, images: ImageSet, found: Scores, chosen: np.ndarray) -> list[dict[str, Any]]:
+    """Each chosen image with its reconstruction, heat map and regions, at the model's resolution."""
+    shown = images.subset(chosen)
+    p = detector.calibration_.p_value(found.surprisal[chosen])
     level = detector.calibration_.threshold(max(detector.alpha, detector.calibration_.least), "peak")
-    p = detector.calibration_.p_value(found.surprisal)
-    result = []
-    for title, chosen in groups.items():
-        shown = images.subset(chosen)
-        heat = detector.surprise_maps(shown) if len(chosen) else np.empty((0, 1, 1))
-        pictures = (
-            zip(chosen, shown.scaled(detector.value_range_).numpy(), detector.reconstruct(shown), heat, strict=True)
-            if len(chosen)
-            else ()
-        )
-        result.append(
-            {
-                "title": title,
-                "images": [
-                    {
-                        "name": found.names[i],
-                        "label": int(found.labels[i]),
-                        "surprisal": found.surprisal[i],
-                        "p": p[i],
-                        "size": one.shape[-1],
-                        "image": grey_png(one),
-                        "reconstruction": grey_png(x_hat),
-                        "heat": heat_png(nats, 2 * level),
-                        "regions": find_regions(nats, level, nats.shape),
-                    }
-                    for i, one, x_hat, nats in pictures
-                ],
-            }
-        )
-    return result
+    pictures = (shown.scaled(detector.value_range_).numpy(), detector.reconstruct(shown), detector.surprise_maps(shown))
+    return [
+        {
+            "name": found.names[i],
+            "label": int(found.labels[i]),
+            "surprisal": found.surprisal[i],
+            "p": p_value,
+            "size": heat.shape[-1],
+            "image": grey_png(image),
+            "reconstruction": grey_png(reconstruction),
+            "heat": heat_png(heat, 2 * level),
+            "regions": find_regions(heat, level, heat.shape),
+        }
+        for i, p_value, image, reconstruction, heat in zip(chosen, p, *pictures, strict=True)
+    ]
