@@ -18,7 +18,7 @@ from entropix import storage
 from entropix.batches import BATCH_SIZE
 from entropix.calibration import check_alpha
 from entropix.console import track
-from entropix.data import ImageSet, read
+from entropix.data import ImageSet, Select, read
 from entropix.data.vectors import are_vectors, check_vectors
 from entropix.device import resolve_device
 from entropix.fitting import Fitted, FitWarning, check_arguments, fit_images
@@ -119,10 +119,11 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
         return self
 
     def read(self, images: Any, *, split: str = "test", **options: Any) -> ImageSet:
-        """Images as this detector takes them: its size and its number of channels (`entropix.data.read`)."""
+        """Images as this detector takes them: its size, channels and slices (`entropix.data.read` has the options)."""
         check_is_fitted(self)
         if self.standard_ is not None:
             raise ValueError("this detector was fitted to flat feature vectors; it takes arrays (n, p), not images")
+        options = {"select": Select(**self.settings_.get("select", {}))} | options
         return read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
 
     def anomaly_score(self, images: Any, score: str = "surprisal") -> np.ndarray:

@@ -6,7 +6,7 @@ import platform
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -245,7 +245,8 @@ def default_epochs(n: int) -> int:
 def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
     """What it takes to repeat a fit."""
     unreadable = [list(entry) for entry in data.unreadable]
-    return {"data": data.source, "unreadable": unreadable} | circumstances(epochs, seed, device)
+    read = {"data": data.source, "select": asdict(data.select), "unreadable": unreadable}
+    return read | circumstances(epochs, seed, device)
 
 
 def circumstances(epochs: int, seed: int, device: torch.device) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ from entropix.cli.application import (
     print_left_out,
     print_table,
 )
+from entropix.cli.data import KeepIds, NoCache, Selected
 
 
 @app.command()
@@ -32,6 +33,8 @@ def fit(
     epochs: Epochs = None,
     seed: int = 0,
     device: Device = "auto",
+    select: Selected = None,
+    no_cache: NoCache = False,
     skip_unreadable: Skip = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -40,7 +43,7 @@ def fit(
     import entropix
 
     detector = entropix.fit(
-        data,
+        selected(data, select, no_cache, image_size=image_size, skip_unreadable=skip_unreadable),
         latent_dim=parse_latent_dim(latent_dim),
         image_size=image_size,
         epochs=epochs,
@@ -76,7 +79,12 @@ def score(
     data: Data,
     out: Annotated[Path, typer.Option(help="CSV file for the scores.")],
     split: Annotated[str, typer.Option(help="train or test, where DATA has both.")] = "test",
-    heatmaps: Annotated[Path | None, typer.Option(help="Folder for a heat map (PNG) of every image.")] = None,
+    heatmaps: Annotated[
+        Path | None, typer.Option(help="Folder for heat maps: NIfTI of NIfTI, DICOM of DICOM, else PNG.")
+    ] = None,
+    select: Selected = None,
+    keep_ids: KeepIds = False,
+    no_cache: NoCache = False,
     device: Device = "auto",
     skip_unreadable: Skip = False,
     overwrite: Overwrite = False,
@@ -85,23 +93,33 @@ def score(
     """Score the images in DATA; prints AUC and AP if DATA says which are abnormal."""
     import entropix
     from entropix import score_files
+    from entropix.data import Select
     from entropix.files import check_new_file, check_new_folder
+    from entropix.heatmaps import write_heatmaps
+    from entropix.volumes import write_volume_scores
 
+    of_volumes = out.with_name(f"{out.stem}.volumes{out.suffix}")
     check_new_file(out, overwrite)
+    check_new_file(of_volumes, overwrite)
     if heatmaps is not None:
         check_new_folder(heatmaps)
     detector = entropix.load(model, device=device)
-    images = detector.read(data, split=split, skip_unreadable=skip_unreadable, progress=True)
+    options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
+    options |= {"skip_unreadable": skip_unreadable, "keep_ids": keep_ids, "cache": not no_cache}
+    images = detector.read(data, split=split, progress=True, **options)
     result = score_files.score(detector, images)
     score_files.write_scores(out, images, result)
+    n_volumes = write_volume_scores(of_volumes, images, result.terms)
     if heatmaps is not None:
-        score_files.write_heatmaps(heatmaps, detector, images)
+        write_heatmaps(heatmaps, detector, images, keep_ids)
     alpha = max(detector.alpha, detector.calibration_.least)  # as predict()
     n_anomalous = int((result.p_values <= alpha).sum())
     summary = {
         "model": str(model),
         "scores": str(out),
         "n": len(images),
+        "volumes": str(of_volumes) if n_volumes else None,
+        "n_volumes": n_volumes,
         "alpha": alpha,
         "n_anomalous": n_anomalous,
         "metrics": result.metrics,
@@ -115,6 +133,8 @@ def score(
         print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}")
     print(f"{n_anomalous} of {len(images)} images are anomalous (p <= {alpha:.3g})")
     print(f"{len(images)} scores written to {out}")
+    if n_volumes:
+        print(f"{n_volumes} scores of volumes written to {of_volumes}")
 
 
 @app.command()
@@ -161,6 +181,15 @@ def sweep(
         return
     print_table(result.table(), "Fixed-d sweep")
     print(f"tables written to {out}")
+
+
+def selected(data: str, select: list[str] | None, no_cache: bool, **options: Any) -> Any:
+    """DATA as it is, or read here if only part of it is wanted or nothing is to be kept."""
+    if not select and not no_cache:
+        return data
+    from entropix.data import Select, read
+
+    return read(data, select=Select.parse(select or ()), cache=not no_cache, progress=True, **options)
 
 
 def parse_latent_dim(text: str) -> int | str:

@@ -46,8 +46,8 @@ def shown(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
     else:
         rescaled = (apply_modality_lut(frame, one) for frame, one in zip(pixels, tags, strict=True))
         values = robust_scale(np.stack([frame.astype(np.float32) for frame in rescaled]), ignore=padding)
-    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
-        np.subtract(1, values, out=values)
+        if _inverted(dataset):
+            np.subtract(1, values, out=values)
     if padding is not None:
         values[padding] = 0
     return values
@@ -92,7 +92,13 @@ def _windowed(frame: np.ndarray, tags: Dataset) -> np.ndarray:
         low, high = 0.0, 2.0 ** int(tags.VOILUTSequence[0].LUTDescriptor[2]) - 1
     else:
         low, high = _full_range(tags)
-    return np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
+    # inverted in double precision: 255 - v as MONOCHROME1 is to give the very number that v gives
+    values = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
+    return (1 - values if _inverted(tags) else values).astype(np.float32)
+
+
+def _inverted(tags: Dataset) -> bool:
+    return tags.get("PhotometricInterpretation") == "MONOCHROME1"
 
 
 def _full_range(tags: Dataset) -> tuple[float, float]:
