@@ -148,7 +148,7 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
         "conditional" is the quadratic term of -ln p(x | z), "latent" what -ln p(z) exceeds that of every held-out
         normal code by, both in nats; "residual" is the mean squared error.
         """
-        parts = [self._terms(x) for x in track(self._batches(images), "scoring", progress)]
+        parts = [self._explain(x) for x in track(self._batches(images), "scoring", progress)]
         return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
 
     def p_value(self, images: Any, score: str = "surprisal") -> np.ndarray:
@@ -251,9 +251,12 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
         return x.split(BATCH_SIZE)
 
     @torch.inference_mode()
-    def _terms(self, x: Tensor) -> dict[str, Tensor]:
+    def _explain(self, x: Tensor) -> dict[str, Tensor]:
         z = self.model_.encode(x)
-        x_hat = self.model_.decode(z)
+        return self.terms(x, z, self.model_.decode(z))
+
+    def terms(self, x: Tensor, z: Tensor, x_hat: Tensor) -> dict[str, Tensor]:
+        """What `explain` returns, of inputs in the units of the model (images: on [-1, 1]), codes, reconstructions."""
         conditional = self.residual_model_.surprise(x, x_hat)
         latent = self.latent_model_.excess(z)
         return {

@@ -1,4 +1,4 @@
-"""The report."""
+"""A model for people and for other runtimes: report, export."""
 
 from __future__ import annotations
 
@@ -30,3 +30,17 @@ def report(
     detector = entropix.load(model, device=device)
     write_report(detector, out, model=model.name, data=data, scores=scores, overwrite=overwrite)
     print(f"report written to {out}")
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
+    out: Annotated[Path, typer.Option(help="File that ends in .onnx or .pt2.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """MODEL as one file for other runtimes: images in; scores, p-values, heat maps and reconstructions out."""
+    import entropix
+    from entropix.export import export as write
+
+    write(entropix.load(model, device="cpu"), out, overwrite=overwrite)
+    print(f"model written to {out}")
