@@ -70,8 +70,10 @@ class Inspection:
         ):
             if table:
                 lines.append(f"  {title}: {_some(f'{name} ({n:,})' for name, n in table.items())}")
-        low_high = "on [0, 1] by the files' own meaning" if self.value_range is None else "raw, {:g} to {:g}"
-        lines.append(f"  values: {low_high.format(*(self.value_range or ()))}")
+        if self.value_range is None:
+            lines.append("  values: on [0, 1]: 8-bit, windowed, or by the percentiles of each volume")
+        else:
+            lines.append("  values: raw, {:g} to {:g}".format(*self.value_range))
         for title, names in (("constant", self.constant), ("clipped", self.clipped)):
             if names:
                 lines.append(f"  {title}: {len(names):,} images: {_some(names)}")

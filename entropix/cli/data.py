@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,3 +46,26 @@ def inspect(
         print_json(result.to_dict())
     else:
         print(result)
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="rsna, vindr-cxr, brain-tumor or brats2021.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the data set as it is published.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for images and data.json.")],
+    seed: int = 0,
+    as_json: Json = False,
+) -> None:
+    """Bring a data set of the paper from its published form to a folder with the benchmark's split sizes."""
+    from entropix.preparing import RECIPES
+    from entropix.preparing import prepare as write
+
+    counts = write(name, source, out, seed=seed, progress=True)
+    published = vars(RECIPES[name].sizes)
+    if as_json:
+        print_json({"data": str(out), "images": counts, "published": published})
+        return
+    shown = ", ".join(f"{count:,} {part.replace('_', ' ')}" for part, count in counts.items())
+    print(f"{shown} images written to {out}")
+    if counts != published:
+        print("published: " + ", ".join(f"{count:,}" for count in published.values()))

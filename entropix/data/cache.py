@@ -117,7 +117,7 @@ class Cache:
         return key
 
     def _digest(self, states: Sequence[Any]) -> str:
-        listing = [(item.name, item.label, state) for item, state in zip(self.items, states, strict=True)]
+        listing = [(item.name, item.label, item.group, state) for item, state in zip(self.items, states, strict=True)]
         text = json.dumps([self._settings, listing])
         return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 

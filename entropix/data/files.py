@@ -19,11 +19,12 @@ EVERYTHING = Select()
 
 @dataclass(frozen=True)
 class FileItem:
-    """A file to read, its name in the set, and its label (0 normal, 1 abnormal, -1 unknown)."""
+    """A file to read, its name in the set, its label (0 normal, 1 abnormal, -1 unknown), and its patient if known."""
 
     path: Path
     name: str
     label: int = -1
+    group: str = ""
 
 
 def is_image_file(path: Path) -> bool:
@@ -68,7 +69,7 @@ def load(
                 channels,
                 [item.name if number is None else f"{item.name}#{number}"],
                 [item.label],
-                [decoded.group or item.name],
+                [item.group or decoded.group or item.name],
                 [_origin(item, decoded, number)],
             )
             for frame, number in zip(decoded.frames, numbers, strict=True)

@@ -2,7 +2,8 @@
 
 Layouts, in the order in which they are looked for:
 
-1. MedIAnomaly: `data.json` with `train.0`, `test.0` (normal) and `test.1` (abnormal), files in `images/`.
+1. MedIAnomaly: `data.json` with `train.0`, `test.0` (normal) and `test.1` (abnormal), files in `images/`; optional
+   `groups`, the patient of each file.
 2. Split folders: `train/good`, `test/good`, `test/<defect>`. `train` may hold images or patient folders
    directly: all of them are taken for normal. Names in any case; good, normal and healthy mean normal.
 3. Class folders: `normal/` beside others, which are abnormal.
@@ -125,9 +126,10 @@ def _medianomaly(root: Path, split: str) -> list[FileItem]:
             raise MissingSplitError(f"{listing}: no {split!r} in it; {expected}")
         classes = content[split]
         entries = [(name, int(key)) for key in (["0"] if split == "train" else ["0", "1"]) for name in classes[key]]
+        groups = {str(name): str(group) for name, group in content.get("groups", {}).items()}
     except MissingSplitError:
         raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{listing}: {type(error).__name__}: {error}; {expected}") from None
     items = []
     missing = []
@@ -141,7 +143,7 @@ def _medianomaly(root: Path, split: str) -> list[FileItem]:
         path = images / name
         if not path.is_file():
             missing.append(name)
-        items.append(FileItem(path, f"images/{name}", label))
+        items.append(FileItem(path, f"images/{name}", label, groups.get(name, "")))
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise DataError(f"{listing}: {len(missing)} of {len(entries)} files are not in {images}: {shown}")
