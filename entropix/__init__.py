@@ -28,6 +28,7 @@ from entropix.estimators import (
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
     from entropix.front import fit, load
+    from entropix.strategies import prune
     from entropix.sweeping import Sweep, sweep
 
 # Loaded when first used: they stand on scikit-learn, which takes longer to import than all of entropix.
@@ -36,6 +37,7 @@ _LAZY = {
     "Sweep": "sweeping",
     "fit": "front",
     "load": "front",
+    "prune": "strategies",
     "sweep": "sweeping",
 }
 
@@ -55,6 +57,7 @@ __all__ = [
     "models",
     "mutual_information",
     "ops",
+    "prune",
     "sweep",
     "total_correlation",
 ]

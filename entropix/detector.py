@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor
 from entropix import storage
 from entropix.batches import BATCH_SIZE
 from entropix.calibration import check_alpha
-from entropix.console import track
+from entropix.console import Epoch, track
 from entropix.data import ImageSet, Select, read
 from entropix.data.vectors import are_vectors, check_vectors
 from entropix.device import resolve_device
@@ -37,6 +37,7 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
 
     Args:
         latent_dim: d, or "auto".
+        strategy: how "auto" finds d for images: "select", "prune" or "constrain" (`entropix.strategies`).
         image_size: images are resized to this many pixels squared, a multiple of 16.
         epochs: passes over the training images; None: by their number.
         seed: the same seed, data, device and versions give the same detector.
@@ -59,6 +60,7 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
         self,
         latent_dim: int | str = "auto",
         *,
+        strategy: str = "select",
         image_size: int = 64,
         epochs: int | None = None,
         seed: int = 0,
@@ -66,6 +68,7 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
         device: str = "auto",
     ) -> None:
         self.latent_dim = latent_dim
+        self.strategy = strategy
         self.image_size = image_size
         self.epochs = epochs
         self.seed = seed
@@ -86,14 +89,22 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
         """Where the fitted detector computes."""
         return self.model_.to_code.weight.device
 
-    def fit(self, X: Any, y: Any = None, *, progress: bool = False, skip_unreadable: bool = False) -> EntropixDetector:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        progress: bool = False,
+        skip_unreadable: bool = False,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> EntropixDetector:
         """Learn from normal images or vectors X; y is ignored. See `entropix.fit` for the rest.
 
         Raises:
             DataError: unreadable, constant or too few images; the message says what to do.
             ValueError: a parameter out of its range, unsuitable vectors.
         """
-        check_arguments(self.latent_dim, self.image_size, self.epochs)
+        check_arguments(self.latent_dim, self.image_size, self.epochs, self.strategy)
         check_alpha(self.alpha)
         options: dict[str, Any] = {
             "latent_dim": self.latent_dim,
@@ -101,12 +112,13 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
             "seed": int(self.seed),
             "device": resolve_device(self.device),
             "progress": progress,
+            "on_epoch": on_epoch,
         }
         if are_vectors(X):
             fitted = fit_vectors(check_vectors(self, X, reset=True), **options)
         else:
             data = read(X, image_size=self.image_size, skip_unreadable=skip_unreadable, progress=progress)
-            fitted = fit_images(data, **options, skip_unreadable=skip_unreadable)
+            fitted = fit_images(data, **options, strategy=self.strategy, skip_unreadable=skip_unreadable)
         self._take(fitted)
         least = self.calibration_.least
         if self.alpha < least:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -16,18 +16,18 @@ from torch import Tensor
 import entropix
 from entropix.batches import in_batches
 from entropix.calibration import Calibration, HeldOut, calibrate
-from entropix.console import Progress
+from entropix.console import Epoch, Progress
 from entropix.data import DataError, ImageSet
 from entropix.data.vectors import Standard
 from entropix.estimators import Entropy
-from entropix.models import Autoencoder, DenseAutoencoder, NestedAutoencoder
+from entropix.models import Autoencoder, DenseAutoencoder
 from entropix.models.autoencoder import STRIDE
 from entropix.models.vae import VariationalAutoencoder
 from entropix.scoring import FeatureModel, LatentModel, ResidualModel
-from entropix.selection import Curve, choose
 from entropix.split import split
+from entropix.strategies import STRATEGIES
 from entropix.training import BATCH_SIZE as TRAINING_BATCH
-from entropix.training import NestedError, squared_error, train
+from entropix.training import Objective, relative_error, squared_error, train
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
 PRESENTATIONS = 250_000  # the paper's 250 epochs, for a thousand images
@@ -76,23 +76,27 @@ def fit_images(
     data: ImageSet,
     *,
     latent_dim: int | str,
+    strategy: str,
     epochs: int | None,
     seed: int,
     device: torch.device,
     progress: bool,
     skip_unreadable: bool,
+    on_epoch: Callable[[Epoch], None] | None,
 ) -> Fitted:
     """Learn from normal images; the arguments are those of `entropix.fit`."""
     data = without_constant(data, skip_unreadable)
     prepared = prepare(data, seed, device)
     epochs = default_epochs(len(prepared.train)) if epochs is None else int(epochs)
-    bar = Progress("training", epochs, enabled=progress)
+    bar = Progress("training", epochs, progress, on_epoch)
     fitted = (
-        _fit_nested(prepared, epochs, seed, bar)
+        _fit_auto(prepared, strategy, epochs, seed, bar)
         if latent_dim == "auto"
-        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, one_cycle=True)
+        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, paper=False)
     )
     fitted.settings |= settings(data, epochs, seed, device)
+    if latent_dim == "auto":
+        fitted.settings["strategy"] = strategy
     fitted.settings["latent_dim"] = latent_dim if latent_dim == "auto" else int(latent_dim)
     return fitted
 
@@ -159,34 +163,34 @@ def fit_fixed(
     seed: int,
     bar: Progress,
     *,
-    one_cycle: bool,
+    paper: bool,
     variational: bool = False,
 ) -> Fitted:
-    """The paper's autoencoder of one d, or its variational one, with the models of its residuals and codes."""
+    """The paper's autoencoder of one d, or its variational one, with the models of its residuals and codes.
+
+    paper: the paper's recipe (squared error, constant learning rate), otherwise that of `entropix.fit`.
+    """
     kind = VariationalAutoencoder if variational else Autoencoder
     with seeded(seed):
         model = kind(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
-    objective = model.negative_elbo if isinstance(model, VariationalAutoencoder) else squared_error(model)
+    if isinstance(model, VariationalAutoencoder):
+        objective: Objective = model.negative_elbo
+    else:
+        objective = squared_error(model) if paper else relative_error(model)
     with bar, _deterministic():
-        losses = train(model, data.train, objective, epochs=epochs, seed=seed, one_cycle=one_cycle, on_epoch=bar.epoch)
+        losses = train(model, data.train, objective, epochs=epochs, seed=seed, one_cycle=not paper, on_epoch=bar.epoch)
     return _finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses)
 
 
-def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> Fitted:
-    with seeded(seed):
-        nested = NestedAutoencoder(DIMS, data.channels, data.train.shape[-1]).to(data.train.device)
-    with bar, _deterministic():
-        losses = train(
-            nested, data.train, NestedError(nested), epochs=epochs, seed=seed, one_cycle=True, on_epoch=bar.epoch
+def _fit_auto(data: Prepared, strategy: str, epochs: int, seed: int, bar: Progress) -> Fitted:
+    with bar, seeded(seed), _deterministic():
+        adapted = STRATEGIES[strategy](
+            data.train, data.distinct, data.held_out, epochs=epochs, seed=seed, on_epoch=bar.epoch
         )
-        bar.message("choosing d")
-        curve = Curve(data.distinct, data.held_out, seed)
-        points = curve.measure(nested)
-    choice = choose(points, curve.entropy)
-    fitted = _finish(nested.truncate(choice.latent_dim), data, losses)
-    fitted.entropy = curve.entropy
-    fitted.curve = [point.to_dict() for point in points]
-    fitted.reason = choice.reason
+    fitted = _finish(adapted.model, data, adapted.history)
+    fitted.entropy = adapted.entropy
+    fitted.curve = [point.to_dict() for point in adapted.curve]
+    fitted.reason = adapted.reason
     return fitted
 
 
@@ -261,8 +265,10 @@ def circumstances(epochs: int, seed: int, device: torch.device) -> dict[str, Any
     }
 
 
-def check_arguments(latent_dim: int | str, image_size: int, epochs: int | None) -> None:
+def check_arguments(latent_dim: int | str, image_size: int, epochs: int | None, strategy: str = "select") -> None:
     """Raise ValueError for what would fail only after the images were read."""
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy={strategy!r}; expected one of {', '.join(STRATEGIES)}")
     if not (isinstance(image_size, int | np.integer) and image_size > 0 and image_size % STRIDE == 0):
         raise ValueError(f"image_size={image_size!r}; expected a multiple of {STRIDE}")
     if latent_dim != "auto" and not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from entropix import storage
+from entropix.console import Epoch
 from entropix.detector import EntropixDetector
 
 
@@ -13,6 +15,7 @@ def fit(
     dataset: Any,
     *,
     latent_dim: int | str = "auto",
+    strategy: str = "select",
     image_size: int = 64,
     epochs: int | None = None,
     seed: int = 0,
@@ -22,6 +25,7 @@ def fit(
     progress: bool = True,
     skip_unreadable: bool = False,
     overwrite: bool = False,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> EntropixDetector:
     """Fit an anomaly detector to normal images; the size of its code is chosen from them too.
 
@@ -31,8 +35,11 @@ def fit(
         dataset: normal images: a folder, file, archive, array, tensor, list or torch `Dataset`
             (`entropix.data.read` lists all). Images that are labelled abnormal are left out.
             Or flat feature vectors (n, p), n at least 20.
-        latent_dim: d, or "auto": train one nested autoencoder, measure every d of 1, 2, 4, ..., 128 and keep the
-            one where the code holds what normal images have in common and not more (`entropix.selection`).
+        latent_dim: d, or "auto": the one where the code holds what normal images have in common and not more
+            (`entropix.selection`).
+        strategy: how "auto" gets there: "select" trains one nested autoencoder, measures every candidate d from 1 to
+            128 and cuts the code at the chosen one; "prune" trains a wide code, turns it to its principal axes, cuts
+            and trains on; "constrain" makes the length of the code part of the training. Each is one training.
         image_size: images are resized to image_size x image_size pixels, a multiple of 16.
         epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
         seed: of the split, the initial weights and the order of the images. The same seed, data, device and
@@ -40,9 +47,10 @@ def fit(
         alpha: share of normal images that `predict` may call anomalous.
         device: "auto", "cpu", "cuda" or "cuda:N".
         out: folder to save the detector to, checked before any work and written at the end.
-        progress: show a progress bar on standard error, if that is a terminal.
+        progress: show a progress bar on standard error or, if that is no terminal, a line every quarter of a minute.
         skip_unreadable: leave out files that cannot be read, and images of one constant value.
         overwrite: let `out` be a folder that already holds a model.
+        on_epoch: called after every epoch, with its number, their number, the mean loss and the seconds so far.
 
     Raises:
         DataError: unreadable, constant or too few images; the message says what to do.
@@ -52,8 +60,8 @@ def fit(
     if out is not None:
         storage.check_free(Path(out), overwrite)
     detector = EntropixDetector(
-        latent_dim, image_size=image_size, epochs=epochs, seed=seed, alpha=alpha, device=device
-    ).fit(dataset, progress=progress, skip_unreadable=skip_unreadable)
+        latent_dim, strategy=strategy, image_size=image_size, epochs=epochs, seed=seed, alpha=alpha, device=device
+    ).fit(dataset, progress=progress, skip_unreadable=skip_unreadable, on_epoch=on_epoch)
     if out is not None:
         detector.save(out, overwrite=overwrite)
     return detector

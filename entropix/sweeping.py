@@ -155,7 +155,7 @@ def sweep(
         n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
         for d in dims:
             bar = Progress(f"d = {d}, seed {seed}", n_epochs, enabled=progress)
-            fitted = fit_fixed(data, d, n_epochs, seed, bar, one_cycle=False, variational=model == "vae")
+            fitted = fit_fixed(data, d, n_epochs, seed, bar, paper=True, variational=model == "vae")
             fitted.settings |= settings(images, n_epochs, seed, target) | {"latent_dim": d, "model": model}
             detector = EntropixDetector.of(
                 fitted, latent_dim=d, image_size=image_size, epochs=epochs, seed=seed, device=device

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +25,7 @@ from entropix.cli.application import (
     print_table,
 )
 from entropix.cli.data import KeepIds, NoCache, Selected
+from entropix.console import Epoch
 
 
 @app.command()
@@ -29,6 +33,7 @@ def fit(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     latent_dim: Annotated[str, typer.Option(help="auto, or a number.")] = "auto",
+    strategy: Annotated[str, typer.Option(help="How auto finds it: select, prune or constrain.")] = "select",
     image_size: Size = 64,
     epochs: Epochs = None,
     seed: int = 0,
@@ -37,14 +42,20 @@ def fit(
     no_cache: NoCache = False,
     skip_unreadable: Skip = False,
     overwrite: Overwrite = False,
+    log_json: Annotated[Path | None, typer.Option(help="File for a line of JSON per epoch, as it goes.")] = None,
     as_json: Json = False,
 ) -> None:
     """Fit a detector to the normal images in DATA and choose its latent dimension."""
     import entropix
+    from entropix.files import check_new_file
 
+    if log_json is not None:
+        check_new_file(log_json, overwrite)
+        log_json.unlink(missing_ok=True)
     detector = entropix.fit(
         selected(data, select, no_cache, image_size=image_size, skip_unreadable=skip_unreadable),
         latent_dim=parse_latent_dim(latent_dim),
+        strategy=strategy,
         image_size=image_size,
         epochs=epochs,
         seed=seed,
@@ -52,6 +63,7 @@ def fit(
         out=out,
         skip_unreadable=skip_unreadable,
         overwrite=overwrite,
+        on_epoch=None if log_json is None else partial(_append, log_json),
     )
     result = {
         "model": str(out),
@@ -190,6 +202,11 @@ def selected(data: str, select: list[str] | None, no_cache: bool, **options: Any
     from entropix.data import Select, read
 
     return read(data, select=Select.parse(select or ()), cache=not no_cache, progress=True, **options)
+
+
+def _append(path: Path, epoch: Epoch) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(epoch)) + "\n")
 
 
 def parse_latent_dim(text: str) -> int | str:
