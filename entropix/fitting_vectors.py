@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from entropix.console import Progress
+from entropix.console import Epoch, Progress
 from entropix.data.vectors import FEWEST, Standard
 from entropix.estimators import intrinsic_dimension
 from entropix.fitting import Fitted, circumstances, default_epochs, model_scores, seeded
@@ -26,6 +28,7 @@ def fit_vectors(
     seed: int,
     device: torch.device,
     progress: bool,
+    on_epoch: Callable[[Epoch], None] | None,
 ) -> Fitted:
     """Learn from normal vectors (n, p) float64; latent_dim "auto": their intrinsic dimension, below p.
 
@@ -48,7 +51,7 @@ def fit_vectors(
     epochs = default_epochs(len(training)) if epochs is None else int(epochs)
     with seeded(seed):
         model = DenseAutoencoder(int(latent_dim), rows.shape[1]).to(device)
-    with Progress("training", epochs, enabled=progress) as bar:
+    with Progress("training", epochs, progress, on_epoch) as bar:
         losses = train(
             model,
             rows[training].float(),
