@@ -24,10 +24,10 @@ from runs import Runs, environment, timed
 from tasks import Task, load
 
 from entropix.fitting import Prepared
+from entropix.strategies import STRATEGIES
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)
 FIXED = (8, 16)
-STRATEGIES = ("select",)
 SCORES = ("residual", "surprisal")
 
 

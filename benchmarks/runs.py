@@ -56,9 +56,9 @@ class Runs:
         """The automatic fit: its choice and its two scores."""
 
         def compute() -> dict[str, Any]:
-            # `select` is the only one so far and has no name of its own in `fit`
-            chosen = {} if strategy == "select" else {"strategy": strategy}
-            detector, cost = timed(lambda: entropix.fit(task.train, seed=seed, **chosen, **self._options(task)))
+            detector, cost = timed(
+                lambda: entropix.fit(task.train, strategy=strategy, seed=seed, **self._options(task))
+            )
             detector.save(self._model(task, strategy, seed), overwrite=True)
             scores = {
                 score: detection_metrics(task.test.labels, detector.anomaly_score(task.test, score))
