@@ -1,120 +1,143 @@
-"""The automatic d and the default score beside the paper's sweep over fixed d, which sees the labels.
+"""The automatic d and the default score beside the paper's sweep over fixed d, which sees the labels, and rivals.
 
-    python benchmarks/auto_vs_fixed.py --data FOLDER [FOLDER ...] [--epochs 250] [--seeds 0 1 2] [--out JSON]
+    python benchmarks/auto_vs_fixed.py --data FOLDER TASK ... [--epochs 250] [--seeds 0 1 2] [--out JSON]
 
-Every folder needs labelled test images (`data.json`, or test/good and test/<defect>). For each one: the d that
-`entropix.fit` chooses, AUC and AP of its two scores, the sweep's table with the paper's score, the regret (the sweep's
-best AUC, by labels, minus ours at the chosen d with the paper's score), and the cost of the fit in fixed-d trainings.
-Each finished training is kept in JSON.parts/, so a killed run continues where it was.
+Data are folders with labelled test images (`data.json`, or test/good and test/<defect>) and the tasks of `tasks.py`.
+Every method chooses d, most without labels. The automatic fits are judged by their own networks, the other methods by
+the sweep's network of their d (of the candidate nearest in ratio; TwoNN's is rounded up). Reported are AUC and AP of
+the paper's score and of the default one; the regret, which is the sweep's best AUC by labels minus that of the
+method, paper's score for both; and the cost in fixed-d trainings, the one at the chosen d included. Each finished
+training is kept in JSON's folder of `.parts`, so a killed run continues where it was; beside the JSON comes a figure.
 """
 
 import argparse
 import json
-import os
-import platform
-import shlex
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from figures import auc_against_d
+from rivals import irmae, least_volume
+from rivals.dimension import at_least, elbow, nearest, pca_dimension, twonn_dimension
+from runs import Runs, environment, timed
+from tasks import Task, load
 
-import entropix
-from entropix.data import ImageSet, read
-from entropix.metrics import detection_metrics
+from entropix.fitting import Prepared
+from entropix.strategies import STRATEGIES
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)
+FIXED = (8, 16)
+SCORES = ("residual", "surprisal")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=250)
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--epochs", type=int, help="default: as many as show 250,000 images")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/auto_vs_fixed.json"))
     options = parser.parse_args()
-    parts = options.out.with_suffix(".parts")
-    parts.mkdir(parents=True, exist_ok=True)
+    runs = Runs(options.out.with_suffix(".parts"), options.epochs, options.device)
     sets = []
-    for folder in options.data:
-        train, test = read(folder, split="train"), read(folder, split="test")
-        runs = [one_seed(folder.name, train, test, seed, options, parts) for seed in options.seeds]
-        sets.append({"data": folder.name, "n_train": len(train), "n_test": len(test)} | summarise(runs))
-        print(json.dumps(sets[-1]["summary"], indent=1))
-    document = {
-        "command": shlex.join(["python", "benchmarks/auto_vs_fixed.py", *sys.argv[1:]]),
-        "epochs": options.epochs,
-        "seeds": options.seeds,
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} threads",
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "versions": {"entropix": entropix.__version__, "torch": torch.__version__, "python": platform.python_version()},
-        "sets": sets,
-    }
+    for name in options.data:
+        task = load(name)
+        by_seed = [one_seed(task, seed, runs) for seed in options.seeds]
+        sets.append({"data": task.name, "n_train": len(task.train), "n_test": len(task.test)})
+        sets[-1] |= {"epochs": runs.epochs_of(task), "methods": compare(by_seed), "runs": by_seed}
+        for method in sets[-1]["methods"]:
+            print(json.dumps({"data": task.name} | method))
+    document = environment() | {"seeds": options.seeds, "sets": sets}
     options.out.write_text(json.dumps(document, indent=1) + "\n")
+    auc_against_d(sets, options.out.with_suffix(".png"))
 
 
-def one_seed(
-    name: str, train: ImageSet, test: ImageSet, seed: int, options: argparse.Namespace, parts: Path
-) -> dict[str, Any]:
-    """The automatic fit and every fixed d, each computed once."""
-    settings: dict[str, Any] = {"epochs": options.epochs, "device": options.device, "progress": False}
-
-    def automatic() -> dict[str, Any]:
-        started = time.perf_counter()
-        detector = entropix.fit(train, seed=seed, **settings)
-        seconds = time.perf_counter() - started
-        terms = detector.explain(test)
-        scores = {score: detection_metrics(test.labels, terms[score]) for score in ("surprisal", "residual")}
-        chosen = {"latent_dim": detector.latent_dim_, "reason": detector.reason_, "curve": detector.curve_}
-        return chosen | {"entropy": detector.entropy_.to_dict(), "seconds": seconds, **scores}
-
-    def fixed(d: int) -> dict[str, Any]:
-        started = time.perf_counter()
-        result = entropix.sweep(train, test, dims=(d,), seeds=(seed,), **settings)
-        seconds = time.perf_counter() - started
-        surprisal = detection_metrics(test.labels, result.detector(d, seed).anomaly_score(test))
-        return result.table()[0] | {"seconds": seconds, "surprisal": surprisal}
-
-    stem = f"{name}-{options.epochs}-{seed}"
-    auto = once(parts / f"{stem}-auto.json", automatic)
-    return {"seed": seed, "auto": auto, "fixed": [once(parts / f"{stem}-{d}.json", lambda d=d: fixed(d)) for d in DIMS]}
-
-
-def once(path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The result at `path`, computed and written if it is not there yet."""
-    if not path.exists():
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(compute()))
-        partial.replace(path)
-        print(f"done: {path.stem}", file=sys.stderr)
-    return json.loads(path.read_text())
-
-
-def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means over seeds; the oracle picks the d with the best mean AUC, by labels."""
-    aucs = np.array([[row["auc"] for row in run["fixed"]] for run in runs])  # (seeds, dims)
-    auto = [run["auto"] for run in runs]
-    best = int(aucs.mean(0).argmax())
-    residual = np.array([a["residual"]["auc"] for a in auto])
-    summary = {
-        "chosen_d": [a["latent_dim"] for a in auto],
-        "auc_surprisal": float(np.mean([a["surprisal"]["auc"] for a in auto])),
-        "ap_surprisal": float(np.mean([a["surprisal"]["ap"] for a in auto])),
-        "auc_residual": float(residual.mean()),
-        "oracle_d": DIMS[best],
-        "oracle_auc": float(aucs.mean(0)[best]),
-        "fixed_auc": dict(zip(map(str, DIMS), aucs.mean(0).tolist(), strict=True)),
-        "regret": float(aucs.mean(0)[best] - residual.mean()),
-        "cost": float(
-            np.mean([a["seconds"] for a in auto]) / np.mean([[f["seconds"] for f in run["fixed"]] for run in runs])
-        ),
+def one_seed(task: Task, seed: int, runs: Runs) -> dict[str, Any]:
+    """The sweep, the automatic fits and the choices of the rivals, each computed once."""
+    result = {
+        "seed": seed,
+        "fixed": [runs.fixed(task, d, seed) for d in DIMS],
+        "auto": {strategy: runs.automatic(task, strategy, seed) for strategy in STRATEGIES},
+        "rivals": {},
     }
-    return {"summary": summary, "runs": runs}
+    for name, choose in RIVALS.items():
+
+        def compute(choose: Callable[..., dict[str, Any]] = choose) -> dict[str, Any]:
+            choice, cost = timed(lambda: choose(runs.prepare(task, seed), runs.epochs_of(task), seed))
+            return choice | cost
+
+        result["rivals"][name] = runs.once(task, seed, name, compute)
+    return result
+
+
+def by_pca(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
+    return {"latent_dim": pca_dimension(data.train)}
+
+
+def by_twonn(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
+    return {"latent_dim": twonn_dimension(data.distinct)}
+
+
+def by_irmae(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
+    values = irmae.spectrum(irmae.train_irmae(data.train, epochs=epochs, seed=seed), data.train)
+    return {"latent_dim": irmae.rank(values), "spectrum": values.tolist()}
+
+
+def by_least_volume(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
+    model = least_volume.train_least_volume(data.train, epochs=epochs, seed=seed)
+    return {"latent_dim": least_volume.pruned_dimension(model, data.train)}
+
+
+RIVALS: dict[str, Callable[[Prepared, int, int], dict[str, Any]]] = {
+    "pca": by_pca,
+    "twonn": by_twonn,
+    "irmae": by_irmae,
+    "least-volume": by_least_volume,
+}
+
+
+def compare(by_seed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row per method, means over seeds; the oracle picks the d with the best mean AUC, by labels."""
+    fixed = [run["fixed"] for run in by_seed]
+    aucs = np.mean([[row["auc"] for row in rows] for rows in fixed], axis=0)
+    best = DIMS[int(aucs.argmax())]
+    n, sweep = len(by_seed), len(DIMS)
+    rows = {"oracle": _of_sweep(fixed, [best] * n, [best] * n, sweep)}
+    rows |= {f"fixed-{d}": _of_sweep(fixed, [d] * n, [d] * n, 1) for d in FIXED}
+    knees = [elbow(DIMS, [row["error_held_out"] for row in rows]) for rows in fixed]
+    rows["elbow"] = _of_sweep(fixed, knees, knees, sweep)
+    for name in RIVALS:
+        chosen = [run["rivals"][name] for run in by_seed]
+        ds = [choice["latent_dim"] for choice in chosen]
+        used = [at_least(d, DIMS) if name == "twonn" else nearest(d, DIMS) for d in ds]
+        rows[name] = _of_sweep(fixed, ds, used, 1 + _cost(chosen, fixed))
+    for strategy in STRATEGIES:
+        fits = [run["auto"][strategy] for run in by_seed]
+        ds = [fit["latent_dim"] for fit in fits]
+        rows[strategy] = _row(ds, [{score: fit[score] for score in SCORES} for fit in fits], _cost(fits, fixed))
+        # what the choice alone is worth: the sweep's network of that d
+        at_d = _of_sweep(fixed, ds, [nearest(d, DIMS) for d in ds], 0)
+        rows[strategy]["regret_of_choice"] = float(aucs.max() - at_d["auc_residual"])
+    return [{"method": name} | row | {"regret": float(aucs.max() - row["auc_residual"])} for name, row in rows.items()]
+
+
+def _of_sweep(fixed: list[list[dict[str, Any]]], chosen: list[float], used: list[int], cost: float) -> dict[str, Any]:
+    rows = [of_seed[DIMS.index(d)] for of_seed, d in zip(fixed, used, strict=True)]
+    scores = [{"residual": {"auc": row["auc"], "ap": row["ap"]}, "surprisal": row["surprisal"]} for row in rows]
+    return _row(chosen, scores, cost)
+
+
+def _row(chosen: list[float], scores: list[dict[str, dict[str, float]]], cost: float) -> dict[str, Any]:
+    means = {f"{m}_{score}": float(np.mean([s[score][m] for s in scores])) for score in SCORES for m in ("auc", "ap")}
+    return {"d": chosen, "cost": cost} | means
+
+
+def _cost(runs: list[dict[str, Any]], fixed: list[list[dict[str, Any]]]) -> float:
+    """Time of `runs` in fixed-d trainings: that of the processor, which other work on the machine does not change."""
+    trainings = [row for rows in fixed for row in rows]
+    clock = "cpu_seconds" if all("cpu_seconds" in run for run in [*runs, *trainings]) else "seconds"
+    return float(np.mean([run[clock] for run in runs]) / np.mean([row[clock] for row in trainings]))
 
 
 if __name__ == "__main__":

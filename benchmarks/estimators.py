@@ -4,14 +4,17 @@
     python benchmarks/estimators.py                  # hours on two cores; may be stopped and run again
     python benchmarks/estimators.py --table          # print what results/estimators.json holds
 
-infomeasure, ennemi and scikit-dimension are used where they can be imported (pip install them for this only). Each
-cell is written when it is done and skipped on the next run. Draws are seeded by family, d, n and number, so that all
-estimators see the same samples.
+infomeasure, ennemi and scikit-dimension are used where they can be imported (pip install them for this only), for
+n <= 2,000 and 3 to 5 draws; n = 10,000 in 32 and 64 dimensions has 3 draws. Each cell is written when it is done and
+skipped on the next run, which must be of the same estimators. Parts may be run at the same time into files of their
+own, which `--merge` joins. Draws are seeded by family, d, n and number, so that all estimators see the same samples.
+Time is taken on one thread, as the other libraries use no more, in turns, so that other work slows all alike.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -102,6 +105,23 @@ def entropy_cell(name: str, family: str, d: int, n: int, draws: int) -> dict[str
     return summary(values, truths, seconds, covered)
 
 
+def time_cell(n: int, d: int, turns: int) -> dict[str, Any]:
+    """Median wall and processor seconds of each estimator, all of them taken once in every turn."""
+    functions: dict[str, Callable[[Array], Any]] = {
+        f"entropix {method}": lambda x, m=method: estimators.entropy(x, method=m) for method in ("kl", "auto")
+    } | rivals()
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
+    for turn in range(turns + 1):
+        x = draw("normal", d, n, turn)[0]
+        for name, function in functions.items():
+            seconds[name].append(timed(function, x)[1])
+    cell: dict[str, Any] = {"turns": turns}
+    for name, taken in seconds.items():
+        wall, cpu = np.median(taken[1:], axis=0)  # the first turn loads what is needed
+        cell[name] = {"seconds": round(float(wall), 4), "cpu_seconds": round(float(cpu), 4)}
+    return cell
+
+
 def dimension_cell(name: str, family: str, m: int, n: int, draws: int) -> dict[str, Any]:
     make = {"linear_manifold": linear_manifold, "curved_manifold": curved_manifold}[family]
     values, seconds = [], []
@@ -158,7 +178,8 @@ def cells(options: argparse.Namespace) -> list[tuple[str, Callable[[], dict[str,
                 if family == "curved_manifold" and d == 64:
                     continue
                 for name in ("auto", "kl"):
-                    add("entropy", (name, family, d, n, draws), entropy_cell)
+                    few = n > 2_000 and d > 16
+                    add("entropy", (name, family, d, n, min(draws, 3) if few else draws), entropy_cell)
     for name in rivals():
         for family in options.families:
             for d in options.dimensions:
@@ -168,9 +189,7 @@ def cells(options: argparse.Namespace) -> list[tuple[str, Callable[[], dict[str,
         for family in options.families:
             if family in FULL_DIMENSION and d in options.dimensions:
                 add("coverage", ("auto", family, d, 2_000, options.coverage_draws), entropy_cell)
-    n = 2_000 if options.quick else 20_000
-    for name in ("kl", "auto", *rivals()):
-        add("time", (name, "normal", 16, n, 3), entropy_cell)
+    add("time", (2_000 if options.quick else 20_000, 16, 2 if options.quick else 5), time_cell)
     return todo
 
 
@@ -188,13 +207,46 @@ def environment(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, shared with other work",
         "threads": threads,
+        "estimators": source(),
         "command": "python " + " ".join(sys.argv),
     }
 
 
+def source() -> str:
+    """A fingerprint of the estimators' code."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(estimators.__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def load(path: Path) -> dict[str, Any]:
+    """What an earlier run left."""
+    if not path.exists():
+        return {"environment": {"estimators": source()}, "cells": {}}
+    results: dict[str, Any] = json.loads(path.read_text())
+    return results
+
+
+def merge(paths: list[Path], out: Path) -> None:
+    """Join files of parts into one."""
+    parts = [json.loads(path.read_text()) for path in paths]
+    found = {part["environment"]["estimators"] for part in parts}
+    if len(found) > 1:
+        raise SystemExit(f"{', '.join(map(str, paths))} are of different estimators ({', '.join(sorted(found))})")
+    commands = " && ".join(part["environment"]["command"] for part in parts)
+    cells = {key: cell for part in parts for key, cell in part["cells"].items()}
+    write(out, {"environment": parts[0]["environment"] | {"command": commands}, "cells": cells})
+
+
+def write(path: Path, results: dict[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
+
+
 def show(results: dict[str, Any]) -> None:
     for key, cell in results["cells"].items():
-        numbers = "  ".join(f"{name} {value:g}" for name, value in cell.items())
+        numbers = "  ".join(f"{name} {value}" for name, value in cell.items())
         print(f"{key:58s} {numbers}")
 
 
@@ -209,15 +261,20 @@ def main() -> None:
     parser.add_argument("--samples", nargs="+", type=int, default=SAMPLES)
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--coverage-draws", type=int, default=200)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--merge", nargs="+", type=Path, metavar="FILE", help="only join these files into --out")
     options = parser.parse_args()
     if options.quick:
         options.draws, options.coverage_draws = 2, 5
         options.samples, options.dimensions = (500,), (2, 16)
         options.out = options.out.with_name("estimators-quick.json")
-    results = json.loads(options.out.read_text()) if options.out.exists() else {"cells": {}}
-    if not options.table:
+    if options.merge:
+        merge(options.merge, options.out)
+    results = load(options.out)
+    if not (options.table or options.merge):
+        if results["environment"].get("estimators") != source():
+            raise SystemExit(f"{options.out} is of other estimators than these: move it away, or give --out")
         torch.set_num_threads(options.threads)
         results["environment"] = environment(options.threads)
         for key, work in cells(options):
@@ -226,8 +283,7 @@ def main() -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # manifold notes and other libraries' deprecations
                 results["cells"][key] = work()
-            options.out.parent.mkdir(exist_ok=True)
-            options.out.write_text(json.dumps(results, indent=1) + "\n")
+            write(options.out, results)
             print(key, results["cells"][key], file=sys.stderr, flush=True)
     show(results)
 

@@ -3,30 +3,92 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 
 
+METHODS = {
+    "oracle": "sweep of 8, best by labels",
+    "fixed-8": "d = 8",
+    "fixed-16": "d = 16",
+    "elbow": "elbow of the held-out error",
+    "pca": "PCA, 95 % of the variance",
+    "twonn": "TwoNN intrinsic dimension",
+    "irmae": "IRMAE-WD",
+    "least-volume": "Least Volume",
+    "select": "**entropix**",
+    "prune": "**entropix, prune**",
+    "constrain": "**entropix, constrain**",
+}
+DETECTORS = {
+    "default": "**entropix**",
+    "default-papers-score": "the same network, paper's score",
+    "labelled-sweep": "sweep of 8, best by labels, paper's score",
+    "vae": "VAE, d = 16",
+    "ae-u": "AE-U, d = 16",
+    "pca": "PCA reconstruction",
+    "isolation-forest": "isolation forest on PCA",
+    "one-class-svm": "one-class SVM on PCA",
+    "knn": "5 nearest images",
+}
+
+
 def auto_vs_fixed() -> str:
-    """Detection with the automatic d beside the labelled sweep."""
+    """AUC with every way to choose d, by set; regret and cost."""
     document = json.loads((ROOT / "benchmarks/results/auto_vs_fixed.json").read_text())
-    lines = [
-        f"AUC on real images, {document['epochs']} epochs, seed"
-        f"{'s' if len(document['seeds']) > 1 else ''} {', '.join(map(str, document['seeds']))}, "
-        f"{document['device']}; `{document['command']}`:",
-        "",
-        "| data | chosen d | default score | paper's score, same d | sweep's best by labels (paper's score) "
-        "| fixed d = 16 |",
-        "|---|---|---|---|---|---|",
-    ]
-    for entry in document["sets"]:
-        s = entry["summary"]
-        lines.append(
-            f"| {entry['data']} | {', '.join(map(str, s['chosen_d']))} | **{s['auc_surprisal']:.3f}** "
-            f"| {s['auc_residual']:.3f} | {s['oracle_auc']:.3f} (d = {s['oracle_d']}) "
-            f"| {s['fixed_auc']['16']:.3f} |"
-        )
-    return "\n".join(lines)
+    sets = document["sets"]
+    rows = {}
+    for name in METHODS:
+        entries = [row for one in sets for row in one["methods"] if row["method"] == name]
+        if not entries:
+            continue
+        cells = [f"{row['auc_residual']:.3f} ({_mean_d(row['d'])})" for row in entries]
+        regret = [100 * row["regret"] for row in entries]
+        cost = _mean([row["cost"] for row in entries])
+        rows[METHODS[name]] = [*cells, f"{_mean(regret):.1f}", f"{max(regret):.1f}", f"{cost:.1f}"]
+    default = [next(row for row in one["methods"] if row["method"] == "select") for one in sets]
+    gain = [100 * (row["regret"] - row["auc_surprisal"] + row["auc_residual"]) for row in default]
+    scores = [f"**{row['auc_surprisal']:.3f}**" for row in default]
+    rows["**entropix, default score**"] = [*scores, f"{_mean(gain):.1f}", f"{max(gain):.1f}", rows["**entropix**"][-1]]
+    head = ["choice of d", *(one["data"] for one in sets), "mean regret", "worst", "cost"]
+    title = "AUC of the paper's score (d), regret in AUC points, cost in fixed-d trainings; "
+    return "\n".join([_title(title, document), "", *_table(head, rows)])
+
+
+def detection() -> str:
+    """AUC by set and, for simulated lesions, pixel AP and best Dice, of the default fit beside other detectors."""
+    document = json.loads((ROOT / "benchmarks/results/detection.json").read_text())
+    rows = {}
+    for name, label in DETECTORS.items():
+        entries = [row for one in document["sets"] for row in one["methods"] if row["method"] == name]
+        rows[label] = [f"{row['auc']:.3f} / {row['ap']:.3f}" for row in entries]
+        place = [_mean([row[key] for row in entries]) for key in ("pixel_ap", "dice") if key in entries[0]]
+        rows[label].append(" / ".join(f"{value:.3f}" for value in place))
+    head = ["detector", *(one["data"] for one in document["sets"]), "lesions: pixel AP / best Dice"]
+    title = "AUC / AP on the labelled test images; simulated lesions on normal ones, mean over kinds, sizes and sets; "
+    return "\n".join([_title(title, document), "", *_table(head, rows)])
+
+
+def _title(text: str, document: dict[str, Any]) -> str:
+    epochs, seeds = sorted({one["epochs"] for one in document["sets"]}), document["seeds"]
+    return (
+        f"{text}{' to '.join(str(e) for e in dict.fromkeys((epochs[0], epochs[-1])))} epochs, seed"
+        f"{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}, {document['device']}; `{document['command']}`:"
+    )
+
+
+def _table(head: list[str], rows: dict[str, list[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *([label, *cells] for label, cells in rows.items())]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _mean_d(chosen: list[float]) -> str:
+    return f"{_mean(chosen):.3g}"
 
 
 def neighbours() -> str:
@@ -73,13 +135,15 @@ def entropies() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"real": auto_vs_fixed, "neighbours": neighbours, "entropies": entropies}
+TABLES = {"real": auto_vs_fixed, "detection": detection, "neighbours": neighbours, "entropies": entropies}
 
 
 def main() -> None:
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
     for name, make in TABLES.items():
+        if f"<!-- table: {name} -->" not in text:
+            continue
         block = f"<!-- table: {name} -->\n{make()}\n<!-- end -->"
         text = re.sub(rf"<!-- table: {name} -->.*?<!-- end -->", lambda _, b=block: b, text, flags=re.DOTALL)
     path.write_text(text, encoding="utf-8")

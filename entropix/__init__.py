@@ -13,8 +13,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"
 
+from typing import TYPE_CHECKING, Any
+
 from entropix import data, datasets, estimators, models, ops
-from entropix.detector import EntropixDetector, load
 from entropix.estimators import (
     conditional_mutual_information,
     entropy,
@@ -23,8 +24,22 @@ from entropix.estimators import (
     mutual_information,
     total_correlation,
 )
-from entropix.fitting import fit
-from entropix.sweeping import Sweep, sweep
+
+if TYPE_CHECKING:
+    from entropix.detector import EntropixDetector
+    from entropix.front import fit, load
+    from entropix.strategies import prune
+    from entropix.sweeping import Sweep, sweep
+
+# Loaded when first used: they stand on scikit-learn, which takes longer to import than all of entropix.
+_LAZY = {
+    "EntropixDetector": "detector",
+    "Sweep": "sweeping",
+    "fit": "front",
+    "load": "front",
+    "prune": "strategies",
+    "sweep": "sweeping",
+}
 
 __all__ = [
     "EntropixDetector",
@@ -42,6 +57,19 @@ __all__ = [
     "models",
     "mutual_information",
     "ops",
+    "prune",
     "sweep",
     "total_correlation",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'entropix' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"entropix.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

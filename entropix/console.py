@@ -1,8 +1,11 @@
-"""Progress on standard error: a bar on a terminal, silence elsewhere."""
+"""Progress on standard error: a bar on a terminal, now and then a line of a long training elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
 
@@ -12,11 +15,32 @@ from rich.console import Console
 T = TypeVar("T")
 
 
-class Progress:
-    """A bar over `total` steps; nothing is shown unless `enabled` and standard error is a terminal."""
+LINE_SECONDS = 15.0  # between lines where there is no terminal
 
-    def __init__(self, description: str, total: int, enabled: bool = True) -> None:
+
+@dataclass(frozen=True)
+class Epoch:
+    """`epoch` of `epochs` of a training are done, the last with mean loss `loss`, `seconds` after the start."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    seconds: float
+
+
+class Progress:
+    """A bar over `total` steps; nothing is shown unless `enabled`.
+
+    on_epoch: called after every epoch, whether or not anything is shown.
+    """
+
+    def __init__(
+        self, description: str, total: int, enabled: bool = True, on_epoch: Callable[[Epoch], None] | None = None
+    ) -> None:
         console = Console(stderr=True)
+        self._description, self._total, self._on_epoch = description, total, on_epoch
+        self._lines = enabled and not console.is_terminal
+        self._started = self._last_line = time.monotonic()
         self._bar = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
             rich.progress.BarColumn(),
@@ -41,6 +65,15 @@ class Progress:
     def epoch(self, done: int, loss: float) -> None:
         """`done` epochs are over, the last with mean loss `loss`."""
         self._bar.update(self._task, completed=done, note=f"loss {loss:.4g}")
+        now = time.monotonic()
+        seconds = now - self._started
+        if self._lines and now - self._last_line > LINE_SECONDS:
+            self._last_line = now
+            left = seconds / done * (self._total - done)
+            text = f"{self._description}: epoch {done} of {self._total}, loss {loss:.4g}, about {left:.0f} s left"
+            print(text, file=sys.stderr)
+        if self._on_epoch is not None:
+            self._on_epoch(Epoch(done, self._total, loss, seconds))
 
     def step(self, done: int) -> None:
         """`done` steps are over."""
@@ -51,9 +84,11 @@ class Progress:
         self._bar.update(self._task, description=text, note="")
 
 
-def track(items: Sequence[T], description: str, enabled: bool) -> Iterator[T]:
-    """Pass `items` on, with a bar."""
-    with Progress(description, len(items), enabled) as bar:
+def track(items: Iterable[T], description: str, enabled: bool, total: int | None = None) -> Iterator[T]:
+    """Pass `items` on, with a bar; `total` is their number where they have no length."""
+    if total is None:
+        total = len(items) if isinstance(items, Sized) else 0
+    with Progress(description, total, enabled and total > 1) as bar:
         for done, item in enumerate(items):
             bar.step(done)
             yield item

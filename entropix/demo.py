@@ -12,7 +12,7 @@ import numpy as np
 from entropix.datasets import Phantoms, phantoms
 from entropix.detector import EntropixDetector
 from entropix.files import check_new_folder, new_folder
-from entropix.fitting import fit
+from entropix.front import fit
 from entropix.metrics import detection_metrics
 from entropix.plots import new_figure, plot_curve, plot_heatmaps
 from entropix.sweeping import Sweep, sweep

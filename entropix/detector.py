@@ -1,31 +1,48 @@
-"""The fitted detector: a trained autoencoder, the models of what normal images leave over, and what was learnt."""
+"""`EntropixDetector`: fits, scores, says where, decides; an outlier detector of scikit-learn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from entropix import storage
 from entropix.batches import BATCH_SIZE
-from entropix.console import track
-from entropix.data import ImageSet, read
-from entropix.estimators import Entropy
-from entropix.models import Autoencoder
+from entropix.calibration import check_alpha
+from entropix.console import Epoch, track
+from entropix.data import ImageSet, Select, read
+from entropix.data.vectors import are_vectors, check_vectors
+from entropix.device import resolve_device
+from entropix.fitting import Fitted, FitWarning, check_arguments, fit_images
+from entropix.fitting_vectors import fit_vectors
 from entropix.ops import reconstruction_error
-from entropix.scoring import LatentModel, ResidualModel
+from entropix.regions import Region, find_regions
 
 SCORES = ("surprisal", "residual")
 
 
-@dataclass(repr=False)
-class EntropixDetector:
-    """What `entropix.fit` returns. Images are given as anything `entropix.data.read` takes.
+class EntropixDetector(OutlierMixin, BaseEstimator):
+    """An autoencoder of normal images with models of what they leave over; `entropix.fit` makes and fits one.
+
+    Images are given as anything `entropix.data.read` takes, flat feature vectors as (n, p) with n at least 20.
+    `anomaly_score` is high for anomalous images; scikit-learn's `score_samples` is its negative.
+
+    Args:
+        latent_dim: d, or "auto".
+        strategy: how "auto" finds d for images: "select", "prune" or "constrain" (`entropix.strategies`).
+        image_size: images are resized to this many pixels squared, a multiple of 16.
+        epochs: passes over the training images; None: by their number.
+        seed: the same seed, data, device and versions give the same detector.
+        alpha: share of normal images that `predict` may call anomalous.
+        device: "auto", "cpu", "cuda" or "cuda:N".
 
     Attributes:
         latent_dim_: d, the size of the code.
@@ -33,33 +50,92 @@ class EntropixDetector:
         entropy_: H(X_n) in nats: value, stderr, ci, dimension (intrinsic), n_distinct, ... None when d was given.
         curve_: what was measured at every candidate d, a list of dictionaries (`entropix.selection.CurvePoint`).
         history_: mean training loss of each epoch.
-        model_: the autoencoder, a plain `torch.nn.Module` on images on [-1, 1].
+        calibration_: what held-out normal images score (`entropix.calibration.Calibration`).
+        offset_: `predict` calls images with `score_samples` below it anomalous.
+        model_: the autoencoder, a plain `torch.nn.Module` on images on [-1, 1] (vectors: on `standard_` features).
         settings_: data, seed, epochs, versions: how to repeat the fit.
     """
 
-    model_: Autoencoder
-    residual_model_: ResidualModel
-    latent_model_: LatentModel
-    value_range_: tuple[float, float] | None
-    entropy_: Entropy | None = None
-    reason_: str = ""
-    curve_: list[dict[str, float]] = field(default_factory=list)
-    history_: list[float] = field(default_factory=list)
-    settings_: dict[str, Any] = field(default_factory=dict)
+    def __init__(
+        self,
+        latent_dim: int | str = "auto",
+        *,
+        strategy: str = "select",
+        image_size: int = 64,
+        epochs: int | None = None,
+        seed: int = 0,
+        alpha: float = 0.05,
+        device: str = "auto",
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.strategy = strategy
+        self.image_size = image_size
+        self.epochs = epochs
+        self.seed = seed
+        self.alpha = alpha
+        self.device = device
+
+    @classmethod
+    def of(cls, fitted: Fitted, **parameters: Any) -> EntropixDetector:
+        """A fitted detector; parameters: those of the constructor."""
+        return cls(**parameters)._take(fitted)
 
     @property
     def latent_dim_(self) -> int:
         return self.model_.latent_dim
 
     @property
-    def device(self) -> torch.device:
+    def device_(self) -> torch.device:
+        """Where the fitted detector computes."""
         return self.model_.to_code.weight.device
 
-    def __repr__(self) -> str:
-        return f"EntropixDetector(latent_dim_={self.latent_dim_}, entropy_={self.entropy_})"
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        progress: bool = False,
+        skip_unreadable: bool = False,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> EntropixDetector:
+        """Learn from normal images or vectors X; y is ignored. See `entropix.fit` for the rest.
+
+        Raises:
+            DataError: unreadable, constant or too few images; the message says what to do.
+            ValueError: a parameter out of its range, unsuitable vectors.
+        """
+        check_arguments(self.latent_dim, self.image_size, self.epochs, self.strategy)
+        check_alpha(self.alpha)
+        options: dict[str, Any] = {
+            "latent_dim": self.latent_dim,
+            "epochs": self.epochs,
+            "seed": int(self.seed),
+            "device": resolve_device(self.device),
+            "progress": progress,
+            "on_epoch": on_epoch,
+        }
+        if are_vectors(X):
+            fitted = fit_vectors(check_vectors(self, X, reset=True), **options)
+        else:
+            data = read(X, image_size=self.image_size, skip_unreadable=skip_unreadable, progress=progress)
+            fitted = fit_images(data, **options, strategy=self.strategy, skip_unreadable=skip_unreadable)
+        self._take(fitted)
+        least = self.calibration_.least
+        if self.alpha < least:
+            warnings.warn(
+                f"{len(self.calibration_)} held-out normal images tell false-positive rates from {least:.3g} on, not "
+                f"alpha={self.alpha}: predict() uses {least:.3g}; fit on more images, or choose a larger alpha",
+                FitWarning,
+                stacklevel=2,
+            )
+        return self
 
     def read(self, images: Any, *, split: str = "test", **options: Any) -> ImageSet:
-        """Images as this detector takes them: its size and its number of channels (`entropix.data.read`)."""
+        """Images as this detector takes them: its size, channels and slices (`entropix.data.read` has the options)."""
+        check_is_fitted(self)
+        if self.standard_ is not None:
+            raise ValueError("this detector was fitted to flat feature vectors; it takes arrays (n, p), not images")
+        options = {"select": Select(**self.settings_.get("select", {}))} | options
         return read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
 
     def anomaly_score(self, images: Any, score: str = "surprisal") -> np.ndarray:
@@ -76,8 +152,7 @@ class EntropixDetector:
         """
         if score not in SCORES:
             raise ValueError(f"score={score!r}; expected one of {', '.join(SCORES)}")
-        terms = self.explain(images)
-        return terms["residual"] if score == "residual" else terms["surprisal"]
+        return self.explain(images)[score]
 
     def explain(self, images: Any, progress: bool = False) -> dict[str, np.ndarray]:
         """The scores and the terms of the surprisal, each (n,): "surprisal" is the sum of "conditional" and "latent".
@@ -85,19 +160,65 @@ class EntropixDetector:
         "conditional" is the quadratic term of -ln p(x | z), "latent" what -ln p(z) exceeds that of every held-out
         normal code by, both in nats; "residual" is the mean squared error.
         """
-        parts = [self._terms(x) for x in track(self._batches(images), "scoring", progress)]
+        parts = [self._explain(x) for x in track(self._batches(images), "scoring", progress)]
         return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+
+    def p_value(self, images: Any, score: str = "surprisal") -> np.ndarray:
+        """Conformal p-values (n,): the share of normal images that score as high or higher (`entropix.calibration`).
+
+        At most alpha for a share alpha of normal images; the smallest is 1 / (number of held-out images + 1).
+        """
+        scores = self.anomaly_score(images, score)
+        return self.calibration_.p_value(scores, score)
+
+    def predict(self, X: Any, alpha: float | None = None) -> np.ndarray:
+        """+1 for normal images and -1 for anomalous ones, (n,); of normal images a share `alpha` is called anomalous.
+
+        alpha: None: that of the constructor.
+
+        Raises:
+            ValueError: an alpha that is below what the held-out images can tell.
+        """
+        check_is_fitted(self)
+        level = -self.offset_ if alpha is None else self.calibration_.threshold(alpha)
+        return np.where(self.anomaly_score(X) <= level, 1, -1)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """-anomaly_score(X): higher is more normal, as scikit-learn has it."""
+        return -self.anomaly_score(X).astype(np.float64)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """score_samples(X) - offset_: negative for images that `predict` calls anomalous."""
+        return self.score_samples(X) - self.offset_
 
     def heatmap(self, images: Any) -> np.ndarray | list[np.ndarray]:
         """Where the surprise of the residual is, in nats per pixel, in the geometry of the input.
 
         The sum over an image is its "conditional" term, if the input has the model's resolution; the latent term
         has no place in the image. Returns (n, h, w) float32, or a list of (h, w) if the images differ in size.
+        Of vectors (n, p): nats per feature, (n, p).
         """
+        check_is_fitted(self)
+        if self.standard_ is not None:
+            return self.surprise_maps(images)
         data = self.read(images)
         resized = [resize_map(m, size) for m, size in zip(self.surprise_maps(data), data.sizes.tolist(), strict=True)]
         same = len({one.shape for one in resized}) == 1
         return np.stack(resized) if same else resized
+
+    def regions(self, images: Any, alpha: float | None = None) -> list[list[Region]]:
+        """Region proposals of every image: connected parts of its heat map above a calibrated level.
+
+        The level is exceeded anywhere in a share `alpha` (None: that of the constructor) of normal images, so that
+        most of them have no region.
+
+        Raises:
+            ValueError: an alpha that is below what the held-out images can tell.
+        """
+        data = self.read(images)
+        level = self.calibration_.threshold(self.alpha if alpha is None else alpha, "peak")
+        maps = zip(self.surprise_maps(data), data.sizes.tolist(), strict=True)
+        return [find_regions(one, level, size) for one, size in maps]
 
     def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
         """`heatmap` at the model's resolution: (n, s, s) float32."""
@@ -110,10 +231,13 @@ class EntropixDetector:
             return torch.cat([self.model_.encode(x) for x in self._batches(images)]).cpu().numpy()
 
     def reconstruct(self, images: Any) -> np.ndarray:
-        """Reconstructions (n, c, s, s) float32 at the model's resolution, on the scale of [0, 1] (not clipped)."""
+        """Reconstructions (n, c, s, s) float32 at the model's resolution, on the scale of [0, 1] (not clipped).
+
+        Of vectors: (n, p) in their own units.
+        """
         with torch.inference_mode():
-            parts = [self.model_(x) for x in self._batches(images)]
-        return ((torch.cat(parts) + 1) / 2).cpu().numpy()
+            x_hat = torch.cat([self.model_(x) for x in self._batches(images)]).cpu()
+        return (self.standard_.undo(x_hat) if self.standard_ is not None else (x_hat + 1) / 2).numpy()
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the detector to `folder` (safetensors and JSON) and return the folder.
@@ -121,17 +245,30 @@ class EntropixDetector:
         Raises:
             FileExistsError: the folder exists and is not empty, unless it holds a model and `overwrite` is set.
         """
+        check_is_fitted(self)
         return storage.save(self, Path(folder), overwrite=overwrite)
 
+    def _take(self, fitted: Fitted) -> EntropixDetector:
+        for one in fields(fitted):
+            setattr(self, f"{one.name}_", getattr(fitted, one.name))
+        self.offset_ = -self.calibration_.threshold(max(self.alpha, self.calibration_.least))
+        return self
+
     def _batches(self, images: Any) -> tuple[Tensor, ...]:
-        """Images on [-1, 1] on the model's device, in batches."""
-        x = self.read(images).scaled(self.value_range_).to(self.device) * 2 - 1
+        """Inputs in the units of the model, on its device, in batches."""
+        check_is_fitted(self)
+        if self.standard_ is not None:
+            return self.standard_.apply(check_vectors(self, images, reset=False)).to(self.device_).split(BATCH_SIZE)
+        x = self.read(images).scaled(self.value_range_).to(self.device_) * 2 - 1
         return x.split(BATCH_SIZE)
 
     @torch.inference_mode()
-    def _terms(self, x: Tensor) -> dict[str, Tensor]:
+    def _explain(self, x: Tensor) -> dict[str, Tensor]:
         z = self.model_.encode(x)
-        x_hat = self.model_.decode(z)
+        return self.terms(x, z, self.model_.decode(z))
+
+    def terms(self, x: Tensor, z: Tensor, x_hat: Tensor) -> dict[str, Tensor]:
+        """What `explain` returns, of inputs in the units of the model (images: on [-1, 1]), codes, reconstructions."""
         conditional = self.residual_model_.surprise(x, x_hat)
         latent = self.latent_model_.excess(z)
         return {
@@ -150,12 +287,3 @@ def resize_map(one: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """A map (s, s) in another geometry (h, w), values unchanged."""
     tensor = torch.from_numpy(one)[None, None]
     return torch.nn.functional.interpolate(tensor, size=tuple(size), mode="bilinear")[0, 0].numpy()
-
-
-def load(folder: str | Path, device: str = "auto") -> EntropixDetector:
-    """The detector that `EntropixDetector.save` wrote to `folder`. Nothing in the folder is executed.
-
-    Raises:
-        ModelError: not a model folder, or one of another format version; the message says which file.
-    """
-    return storage.load(Path(folder), device)

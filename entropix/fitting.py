@@ -1,13 +1,12 @@
-"""`entropix.fit`: images in, fitted detector out."""
+"""What a detector learns from images: split, train, choose d, model what is left over, calibrate."""
 
 from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,20 @@ import torch
 from torch import Tensor
 
 import entropix
-from entropix import storage
 from entropix.batches import in_batches
-from entropix.console import Progress
-from entropix.data import DataError, ImageSet, read
-from entropix.detector import EntropixDetector
-from entropix.device import resolve_device
-from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.calibration import Calibration, HeldOut, calibrate
+from entropix.console import Epoch, Progress
+from entropix.data import DataError, ImageSet
+from entropix.data.vectors import Standard
+from entropix.estimators import Entropy
+from entropix.models import Autoencoder, DenseAutoencoder
 from entropix.models.autoencoder import STRIDE
-from entropix.scoring import LatentModel, ResidualModel
-from entropix.selection import Curve, choose
+from entropix.models.vae import VariationalAutoencoder
+from entropix.scoring import FeatureModel, LatentModel, ResidualModel
 from entropix.split import split
+from entropix.strategies import STRATEGIES
 from entropix.training import BATCH_SIZE as TRAINING_BATCH
-from entropix.training import NestedError, squared_error, train
+from entropix.training import Objective, relative_error, squared_error, train
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
 PRESENTATIONS = 250_000  # the paper's 250 epochs, for a thousand images
@@ -45,67 +45,60 @@ class Prepared:
     train: Tensor  # (n_train, c, s, s), twins included
     distinct: Tensor  # (n_distinct, c, s, s): the distinct images of train, in random order
     held_out: Tensor  # (n_held_out, c, s, s), distinct, in random order
+    held_out_groups: list[str]  # patient, volume or name of each of them
     value_range: tuple[float, float] | None
     n: int
     n_distinct: int
     channels: int
 
 
-def fit(
-    dataset: Any,
-    *,
-    latent_dim: int | str = "auto",
-    image_size: int = 64,
-    epochs: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    out: str | Path | None = None,
-    progress: bool = True,
-    skip_unreadable: bool = False,
-    overwrite: bool = False,
-) -> EntropixDetector:
-    """Fit an anomaly detector to normal images; the size of its code is chosen from them too.
+@dataclass
+class Fitted:
+    """What is learnt from normal images or vectors; the attributes of a detector, each with a trailing underscore.
 
-    Args:
-        dataset: normal images: a folder, file, archive, array, tensor, list or torch `Dataset`
-            (`entropix.data.read` lists all). Images that are labelled abnormal are left out.
-        latent_dim: d, or "auto": train one nested autoencoder, measure every d of 1, 2, 4, ..., 128 and keep the
-            one where the code holds what normal images have in common and not more (`entropix.selection`).
-        image_size: images are resized to image_size x image_size pixels, a multiple of 16.
-        epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
-        seed: of the split, the initial weights and the order of the images. The same seed, data, device and
-            versions give the same detector.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        out: folder to save the detector to, checked before any work and written at the end.
-        progress: show a progress bar on standard error, if that is a terminal.
-        skip_unreadable: leave out files that cannot be read, and images of one constant value.
-        overwrite: let `out` be a folder that already holds a model.
-
-    Raises:
-        DataError: unreadable, constant or too few images; the message says what to do.
-        ValueError: an argument out of its range.
-        FileExistsError: `out` is in use.
+    value_range: of raw training images (`ImageSet.value_range`); standard: the scaling of vectors, None for images.
     """
-    check_arguments(latent_dim, image_size, epochs)
-    seed = int(seed)
-    target = resolve_device(device)
-    if out is not None:
-        storage.check_free(Path(out), overwrite)
-    data = read(dataset, image_size=image_size, skip_unreadable=skip_unreadable, progress=progress)
+
+    model: Autoencoder | DenseAutoencoder
+    residual_model: ResidualModel | FeatureModel
+    latent_model: LatentModel
+    calibration: Calibration
+    value_range: tuple[float, float] | None = None
+    standard: Standard | None = None
+    entropy: Entropy | None = None
+    reason: str = ""
+    curve: list[dict[str, float]] = field(default_factory=list)
+    history: list[float] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def fit_images(
+    data: ImageSet,
+    *,
+    latent_dim: int | str,
+    strategy: str,
+    epochs: int | None,
+    seed: int,
+    device: torch.device,
+    progress: bool,
+    skip_unreadable: bool,
+    on_epoch: Callable[[Epoch], None] | None,
+) -> Fitted:
+    """Learn from normal images; the arguments are those of `entropix.fit`."""
     data = without_constant(data, skip_unreadable)
-    prepared = prepare(data, seed, target)
+    prepared = prepare(data, seed, device)
     epochs = default_epochs(len(prepared.train)) if epochs is None else int(epochs)
-    bar = Progress("training", epochs, enabled=progress)
-    detector = (
-        _fit_nested(prepared, epochs, seed, bar)
+    bar = Progress("training", epochs, progress, on_epoch)
+    fitted = (
+        _fit_auto(prepared, strategy, epochs, seed, bar)
         if latent_dim == "auto"
-        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, one_cycle=True)
+        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, paper=False)
     )
-    detector.settings_ |= settings(data, epochs, seed, target)
-    detector.settings_["latent_dim"] = latent_dim if latent_dim == "auto" else int(latent_dim)
-    if out is not None:
-        detector.save(out, overwrite=overwrite)
-    return detector
+    fitted.settings |= settings(data, epochs, seed, device)
+    if latent_dim == "auto":
+        fitted.settings["strategy"] = strategy
+    fitted.settings["latent_dim"] = latent_dim if latent_dim == "auto" else int(latent_dim)
+    return fitted
 
 
 def without_constant(data: ImageSet, skip: bool) -> ImageSet:
@@ -150,10 +143,12 @@ def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
             stacklevel=3,
         )
     images = images.to(device)
+    held_out = np.random.default_rng(seed).permutation(held_out)
     return Prepared(
         train=images[training],
         distinct=images[np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))],
-        held_out=images[np.random.default_rng(seed).permutation(held_out)],
+        held_out=images[held_out],
+        held_out_groups=[data.groups[i] for i in held_out],
         value_range=value_range,
         n=len(images),
         n_distinct=len(distinct),
@@ -162,50 +157,79 @@ def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
 
 
 def fit_fixed(
-    data: Prepared, latent_dim: int, epochs: int, seed: int, bar: Progress, *, one_cycle: bool
-) -> EntropixDetector:
-    """The paper's autoencoder of one d, with the models of its residuals and codes."""
-    with _seeded(seed):
-        model = Autoencoder(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
+    data: Prepared,
+    latent_dim: int,
+    epochs: int,
+    seed: int,
+    bar: Progress,
+    *,
+    paper: bool,
+    variational: bool = False,
+) -> Fitted:
+    """The paper's autoencoder of one d, or its variational one, with the models of its residuals and codes.
+
+    paper: the paper's recipe (squared error, constant learning rate), otherwise that of `entropix.fit`.
+    """
+    kind = VariationalAutoencoder if variational else Autoencoder
+    with seeded(seed):
+        model = kind(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
+    if isinstance(model, VariationalAutoencoder):
+        objective: Objective = model.negative_elbo
+    else:
+        objective = squared_error(model) if paper else relative_error(model)
     with bar, _deterministic():
-        losses = train(
-            model, data.train, squared_error(model), epochs=epochs, seed=seed, one_cycle=one_cycle, on_epoch=bar.epoch
+        losses = train(model, data.train, objective, epochs=epochs, seed=seed, one_cycle=not paper, on_epoch=bar.epoch)
+    return _finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses)
+
+
+def _fit_auto(data: Prepared, strategy: str, epochs: int, seed: int, bar: Progress) -> Fitted:
+    with bar, seeded(seed), _deterministic():
+        adapted = STRATEGIES[strategy](
+            data.train, data.distinct, data.held_out, epochs=epochs, seed=seed, on_epoch=bar.epoch
         )
-    return _finish(model, data, losses)
+    fitted = _finish(adapted.model, data, adapted.history)
+    fitted.entropy = adapted.entropy
+    fitted.curve = [point.to_dict() for point in adapted.curve]
+    fitted.reason = adapted.reason
+    return fitted
 
 
-def _fit_nested(data: Prepared, epochs: int, seed: int, bar: Progress) -> EntropixDetector:
-    with _seeded(seed):
-        nested = NestedAutoencoder(DIMS, data.channels, data.train.shape[-1]).to(data.train.device)
-    with bar, _deterministic():
-        losses = train(
-            nested, data.train, NestedError(nested), epochs=epochs, seed=seed, one_cycle=True, on_epoch=bar.epoch
-        )
-        bar.message("choosing d")
-        curve = Curve(data.distinct, data.held_out, seed)
-        points = curve.measure(nested)
-    choice = choose(points, curve.entropy)
-    detector = _finish(nested.truncate(choice.latent_dim), data, losses)
-    detector.entropy_ = curve.entropy
-    detector.curve_ = [point.to_dict() for point in points]
-    detector.reason_ = choice.reason
-    return detector
-
-
-def _finish(model: Autoencoder, data: Prepared, losses: list[float]) -> EntropixDetector:
-    residual = ResidualModel.fit(data.held_out, in_batches(model, data.held_out))
-    latent = LatentModel.fit(in_batches(model.encode, data.distinct), in_batches(model.encode, data.held_out))
-    counts = {
+def _finish(model: Autoencoder, data: Prepared, losses: list[float]) -> Fitted:
+    fitted = model_scores(
+        model, ResidualModel, train=data.distinct, held_out=data.held_out, groups=data.held_out_groups
+    )
+    fitted.value_range, fitted.history = data.value_range, losses
+    fitted.settings = {
         "n_images": data.n,
         "n_distinct": data.n_distinct,
         "n_train": len(data.train),
         "n_held_out": len(data.held_out),
     }
-    return EntropixDetector(model, residual, latent, data.value_range, history_=losses, settings_=dict(counts))
+    return fitted
+
+
+def model_scores(
+    model: Autoencoder | DenseAutoencoder,
+    residuals: type[ResidualModel] | type[FeatureModel],
+    *,
+    train: Tensor,
+    held_out: Tensor,
+    groups: Sequence[str],
+) -> Fitted:
+    """The models of residuals and codes of a trained autoencoder, and what held-out normal inputs score by them.
+
+    train: (N, ...) distinct training inputs; held_out: (n, ...), groups: of each of them.
+    """
+    codes = in_batches(model.encode, train)
+    z = in_batches(model.encode, held_out)
+    known = HeldOut(held_out, in_batches(model.decode, z), z, groups)
+    residual = residuals.fit(known.x, known.x_hat)
+    latent = LatentModel.fit(codes, known.z)
+    return Fitted(model, residual, latent, calibrate(known, codes, residual, latent))
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """PyTorch's random numbers from `seed`, and the caller's as they were afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -224,9 +248,14 @@ def default_epochs(n: int) -> int:
 
 def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
     """What it takes to repeat a fit."""
+    unreadable = [list(entry) for entry in data.unreadable]
+    read = {"data": data.source, "select": asdict(data.select), "unreadable": unreadable}
+    return read | circumstances(epochs, seed, device)
+
+
+def circumstances(epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
+    """Settings and versions that a result depends on beside the data."""
     return {
-        "data": data.source,
-        "unreadable": [list(entry) for entry in data.unreadable],
         "epochs": epochs,
         "seed": seed,
         "device": str(device),
@@ -236,8 +265,10 @@ def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> di
     }
 
 
-def check_arguments(latent_dim: int | str, image_size: int, epochs: int | None) -> None:
+def check_arguments(latent_dim: int | str, image_size: int, epochs: int | None, strategy: str = "select") -> None:
     """Raise ValueError for what would fail only after the images were read."""
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy={strategy!r}; expected one of {', '.join(STRATEGIES)}")
     if not (isinstance(image_size, int | np.integer) and image_size > 0 and image_size % STRIDE == 0):
         raise ValueError(f"image_size={image_size!r}; expected a multiple of {STRIDE}")
     if latent_dim != "auto" and not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):

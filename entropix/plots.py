@@ -24,7 +24,7 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
     ax.axhline(float(detector.entropy_), color="tab:blue", lw=1, ls="--", label="H(X_n), 95 % interval")
     h = [point["entropy"] for point in curve]
     ax.plot(d, h, "o-", color="tab:blue", label="H of the reconstructions")
-    ax.axvline(detector.latent_dim_, color="0.4", lw=1, label=f"chosen d = {detector.latent_dim_}")
+    ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
     ax.set(xlabel="latent dimension d", ylabel="entropy in nats", xscale="log", xticks=d)
     ax.xaxis.set_major_formatter("{x:.0f}")
     ax.minorticks_off()
@@ -35,6 +35,76 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
     right.set_ylabel("visibility (0.5: none)")
     handles = [*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
     ax.legend(handles=handles, loc="lower right", fontsize="small")
+
+
+def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
+    """Mean squared error against d of training and of held-out normal images (the paper's Figure 3); d is marked."""
+    curve = detector.curve_
+    if not curve:
+        raise ValueError("this detector has no curve: its latent dimension was given, not chosen")
+    d = [point["latent_dim"] for point in curve]
+    for name, label, style in (("error_train", "training", "o-"), ("error_held_out", "held-out normal", "s--")):
+        ax.plot(d, [point[name] for point in curve], style, label=label)
+    ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
+    ax.set(xlabel="latent dimension d", ylabel="mean squared error", xscale="log", xticks=d)
+    ax.xaxis.set_major_formatter("{x:.0f}")
+    ax.minorticks_off()
+    ax.legend(fontsize="small")
+
+
+def plot_history(detector: EntropixDetector, ax: Axes) -> None:
+    """Training loss against epochs."""
+    ax.plot(np.arange(1, len(detector.history_) + 1), detector.history_)
+    ax.set(xlabel="epoch", ylabel="training loss")
+
+
+def plot_scores(detector: EntropixDetector, ax: Axes, scores: np.ndarray, labels: np.ndarray) -> None:
+    """Histograms of held-out normal images and of scored ones (n,), and the level above which they are anomalous.
+
+    labels: (n,) 0 normal, 1 abnormal, -1 unknown.
+    """
+    known = detector.calibration_.surprisal.numpy()
+    groups = [("held-out normal", known)]
+    groups += [
+        (name, scores[labels == value])
+        for value, name in ((0, "normal"), (1, "abnormal"), (-1, "of unknown label"))
+        if (labels == value).any()
+    ]
+    shown = np.concatenate([values for _, values in groups])
+    low, high = np.quantile(shown, (0, 0.99))
+    bins = np.linspace(low, max(float(high), -1.1 * detector.offset_), 41)
+    for name, values in groups:
+        inside = values.clip(bins[0], bins[-1])  # what lies beyond is counted in the last bin
+        ax.hist(inside, bins.tolist(), density=True, histtype="stepfilled", alpha=0.4, label=f"{name} ({len(values)})")
+    ax.axvline(-detector.offset_, color="tab:red", lw=1, ls="--", label=f"calibrated, alpha = {detector.alpha:g}")
+    ax.set(xlabel="surprisal in nats", ylabel="density")
+    ax.legend(fontsize="small")
+
+
+def plot_roc(ax: Axes, scores: dict[str, np.ndarray], labels: np.ndarray) -> None:
+    """Receiver operating characteristics of scores by name, (n,) each; labels (n,) 0 or 1, others are left out."""
+    from sklearn.metrics import roc_auc_score, roc_curve
+
+    known = labels >= 0
+    for name, values in scores.items():
+        x, y, _ = roc_curve(labels[known], values[known])
+        ax.plot(x, y, label=f"{name}, area {roc_auc_score(labels[known], values[known]):.3f}")
+    ax.plot([0, 1], [0, 1], color="0.5", lw=1, ls=":")
+    ax.set(xlabel="false-positive rate", ylabel="true-positive rate")
+    ax.legend(fontsize="small", loc="lower right")
+
+
+def plot_precision_recall(ax: Axes, scores: dict[str, np.ndarray], labels: np.ndarray) -> None:
+    """Precision against recall of scores by name, (n,) each; labels (n,) 0 or 1, others are left out."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    known = labels >= 0
+    for name, values in scores.items():
+        y, x, _ = precision_recall_curve(labels[known], values[known])
+        ax.plot(x, y, label=f"{name}, AP {average_precision_score(labels[known], values[known]):.3f}")
+    ax.axhline(float((labels[known] == 1).mean()), color="0.5", lw=1, ls=":")
+    ax.set(xlabel="recall", ylabel="precision", ylim=(0, 1.02))
+    ax.legend(fontsize="small", loc="lower left")
 
 
 def plot_heatmaps(

@@ -7,22 +7,25 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from entropix.calibration import Calibration
+from entropix.data.vectors import Standard
 from entropix.device import resolve_device
 from entropix.estimators import Entropy
 from entropix.files import check_new_folder, new_folder
-from entropix.models import Autoencoder
-from entropix.scoring import LatentModel, ResidualModel
+from entropix.fitting import Fitted
+from entropix.models import Autoencoder, DenseAutoencoder
+from entropix.scoring import FeatureModel, LatentModel, ResidualModel
 
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
 
 FORMAT = "entropix-detector"
-VERSION = 1
+VERSION = 2
 TENSORS, DESCRIPTION = "model.safetensors", "detector.json"
-PARTS = {"residual": ResidualModel, "latent": LatentModel}
 
 
 class ModelError(ValueError):
@@ -60,22 +63,32 @@ def load(folder: Path, device: str) -> EntropixDetector:
     about = _read_description(folder)
     try:
         tensors = load_file(folder / TENSORS)
-        model = Autoencoder(**about["model"])
+        images = about["kind"] == "images"
+        model = Autoencoder(**about["model"]) if images else DenseAutoencoder(**about["model"]).double()
         model.load_state_dict(_part(tensors, "model"))
+        calibration = Calibration(**_part(tensors, "calibration"))
+        standard = None if images else Standard(**_part(tensors, "standard"))
         tensors = {name: tensor.to(target) for name, tensor in tensors.items()}
-        parts = {name: kind(**_part(tensors, name)) for name, kind in PARTS.items()}
         value_range = about["value_range"]
-        return EntropixDetector(
-            model_=model.to(target).eval(),
-            residual_model_=parts["residual"],
-            latent_model_=parts["latent"],
-            value_range_=None if value_range is None else (float(value_range[0]), float(value_range[1])),
-            entropy_=None if about["entropy"] is None else _entropy(about["entropy"]),
-            reason_=about["reason"],
-            curve_=about["curve"],
-            history_=about["history"],
-            settings_=about["settings"],
+        fitted = Fitted(
+            model=model.to(target).eval(),
+            residual_model=(ResidualModel if images else FeatureModel)(**_part(tensors, "residual_model")),
+            latent_model=LatentModel(**_part(tensors, "latent_model")),
+            calibration=calibration,
+            value_range=None if value_range is None else (float(value_range[0]), float(value_range[1])),
+            standard=standard,
+            entropy=None if about["entropy"] is None else _entropy(about["entropy"]),
+            reason=about["reason"],
+            curve=about["curve"],
+            history=about["history"],
+            settings=about["settings"],
         )
+        detector = EntropixDetector.of(fitted, **about["parameters"], device=device)
+        if not images:
+            detector.n_features_in_ = model.n_features
+        if about["feature_names"] is not None:
+            detector.feature_names_in_ = np.array(about["feature_names"], dtype=object)
+        return detector
     except torch.OutOfMemoryError:
         raise
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -84,9 +97,10 @@ def load(folder: Path, device: str) -> EntropixDetector:
 
 def _tensors(detector: EntropixDetector) -> dict[str, Tensor]:
     parts: dict[str, dict[str, Tensor]] = {"model": detector.model_.state_dict()}
-    for name in PARTS:
-        model = getattr(detector, f"{name}_model_")
-        parts[name] = {field.name: getattr(model, field.name) for field in fields(model)}
+    for name in ("residual_model", "latent_model", "calibration", "standard"):
+        part = getattr(detector, f"{name}_")
+        if part is not None:
+            parts[name] = {field.name: getattr(part, field.name) for field in fields(part)}
     return {
         f"{part}.{name}": tensor.detach().cpu().contiguous()
         for part, tensors in parts.items()
@@ -100,14 +114,17 @@ def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
 
 def _description(detector: EntropixDetector) -> dict[str, Any]:
     model = detector.model_
+    images = detector.standard_ is None
+    shape = ("latent_dim", "channels", "image_size") if images else ("latent_dim", "n_features")
+    parameters = {name: _plain(value) for name, value in detector.get_params().items() if name != "device"}
+    names = getattr(detector, "feature_names_in_", None)
     return {
         "format": FORMAT,
         "version": VERSION,
-        "model": {
-            "latent_dim": model.latent_dim,
-            "channels": model.channels,
-            "image_size": model.image_size,
-        },
+        "kind": "images" if images else "vectors",
+        "parameters": parameters,
+        "model": {name: getattr(model, name) for name in shape},
+        "feature_names": None if names is None else list(names),
         "value_range": detector.value_range_,
         "entropy": None if detector.entropy_ is None else detector.entropy_.to_dict(),
         "reason": detector.reason_,
@@ -115,6 +132,11 @@ def _description(detector: EntropixDetector) -> dict[str, Any]:
         "history": detector.history_,
         "settings": detector.settings_,
     }
+
+
+def _plain(value: Any) -> Any:
+    """A Python number for one of NumPy."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from entropix.batches import in_batches
 from entropix.console import Progress
@@ -30,6 +31,8 @@ from entropix.fitting import (
 from entropix.metrics import detection_metrics
 from entropix.ops import reconstruction_error
 
+MODELS = ("ae", "vae")
+
 
 @dataclass(frozen=True)
 class SweepRow:
@@ -40,6 +43,7 @@ class SweepRow:
     auc: float | None
     ap: float | None
     error_train: float
+    error_held_out: float
     error_test_normal: float | None
     error_test_abnormal: float | None
 
@@ -68,7 +72,7 @@ class Sweep:
         for d in dict.fromkeys(row.latent_dim for row in self.rows):
             of_d = [asdict(row) for row in self.rows if row.latent_dim == d]
             entry: dict[str, float] = {"latent_dim": d}
-            for name in ("auc", "ap", "error_train", "error_test_normal", "error_test_abnormal"):
+            for name in ("auc", "ap", "error_train", "error_held_out", "error_test_normal", "error_test_abnormal"):
                 values = [row[name] for row in of_d if row[name] is not None]
                 if values:
                     entry[name] = float(np.mean(values))
@@ -103,6 +107,7 @@ def sweep(
     dims: Sequence[int] = DIMS,
     seeds: Sequence[int] = (0,),
     *,
+    model: str = "ae",
     image_size: int = 64,
     epochs: int | None = None,
     device: str = "auto",
@@ -118,6 +123,7 @@ def sweep(
         labels: of the test images, 0 normal and 1 abnormal, where the source doesn't know them.
         dims: the candidates d.
         seeds: one training per d and seed.
+        model: "ae", or "vae" for the paper's variational baseline (Table 2).
         image_size, epochs, device, progress, skip_unreadable: as for `entropix.fit`. Each training sees the same
             four fifths of the images as `fit` with that seed, for as many epochs, with the paper's recipe
             (constant learning rate).
@@ -131,6 +137,8 @@ def sweep(
     dims, seeds = [int(d) for d in dims], [int(seed) for seed in seeds]
     if not dims or not seeds:
         raise ValueError(f"dims={dims}, seeds={seeds}; expected at least one of each")
+    if model not in MODELS:
+        raise ValueError(f"model={model!r}; expected one of {', '.join(MODELS)}")
     for d in dims:
         check_arguments(d, image_size, epochs)
     target = resolve_device(device)
@@ -147,19 +155,25 @@ def sweep(
         n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
         for d in dims:
             bar = Progress(f"d = {d}, seed {seed}", n_epochs, enabled=progress)
-            detector = fit_fixed(data, d, n_epochs, seed, bar, one_cycle=False)
-            detector.settings_ |= settings(images, n_epochs, seed, target) | {"latent_dim": d}
+            fitted = fit_fixed(data, d, n_epochs, seed, bar, paper=True, variational=model == "vae")
+            fitted.settings |= settings(images, n_epochs, seed, target) | {"latent_dim": d, "model": model}
+            detector = EntropixDetector.of(
+                fitted, latent_dim=d, image_size=image_size, epochs=epochs, seed=seed, device=device
+            )
             detectors[d, seed] = detector
             rows.append(_row(detector, d, seed, data, tests))
             if on_row is not None:
                 on_row(rows[-1])
-    return Sweep(rows, detectors, settings(images, n_epochs, seeds[0], target) | {"seeds": list(seeds)})
+    return Sweep(rows, detectors, settings(images, n_epochs, seeds[0], target) | {"seeds": seeds, "model": model})
 
 
 def _row(detector: EntropixDetector, d: int, seed: int, data: Prepared, tests: ImageSet | None) -> SweepRow:
-    error_train = reconstruction_error(data.train, in_batches(detector.model_, data.train)).mean().item()
+    def error(images: Tensor) -> float:
+        return reconstruction_error(images, in_batches(detector.model_, images)).mean().item()
+
+    train, held_out = error(data.train), error(data.held_out)
     if tests is None:
-        return SweepRow(d, seed, None, None, error_train, None, None)
+        return SweepRow(d, seed, None, None, train, held_out, None, None)
     errors = detector.anomaly_score(tests, "residual")
     metrics = detection_metrics(tests.labels, errors)
     normal, abnormal = (errors[tests.labels == label] for label in (0, 1))
@@ -168,7 +182,8 @@ def _row(detector: EntropixDetector, d: int, seed: int, data: Prepared, tests: I
         seed,
         metrics.get("auc"),
         metrics.get("ap"),
-        error_train,
+        train,
+        held_out,
         float(normal.mean()) if len(normal) else None,
         float(abnormal.mean()) if len(abnormal) else None,
     )

@@ -13,6 +13,13 @@ settings.register_profile("entropix", deadline=None, derandomize=True, max_examp
 settings.load_profile("entropix")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing is written to, or read from, the user's cache and data folders."""
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        os.environ[name] = str(tmp_path_factory.mktemp(name.lower()))
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)

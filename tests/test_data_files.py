@@ -287,7 +287,7 @@ def test_headers_that_claim_too_much(tmp_path: Path, grey: np.ndarray, monkeypat
 
 
 def test_other_volumes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"shape \(17, 21, 3, 20\); expected a 3-D volume"):
+    with pytest.raises(DataError, match=r"shape \(17, 21, 3, 20\); choose one of its 20 volumes with component="):
         read(Path(data_path) / "functional.nii")
     with pytest.raises(DataError, match="all 5 slices of the volume are empty"):
         read(save_nifti(tmp_path / "a.nii", np.full((8, 8, 5), 7, np.float32)))

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from entropix.datasets import KINDS, MAX_FACTORS, implant_lesions, phantoms
 from entropix.datasets.phantoms import FACTORS, render
@@ -116,6 +117,8 @@ def test_implanted_lesions(rng: np.random.Generator, kind: str, shape: tuple[int
     before = images.copy()
     changed, masks = implant_lesions(images, seed=3, kinds=[kind])
     assert np.array_equal(images, before)
+    of_tensor = implant_lesions(torch.from_numpy(images), seed=3, kinds=[kind])
+    assert all(np.array_equal(a, b) for a, b in zip(of_tensor, (changed, masks), strict=True))
     assert changed.shape == shape
     assert changed.dtype == np.float32
     assert masks.shape == (shape[0], *shape[2:])

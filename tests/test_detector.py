@@ -255,7 +255,7 @@ def test_random_numbers_of_the_caller_are_left_alone(normal: np.ndarray) -> None
 def test_on_a_gpu(normal: np.ndarray, tmp_path: Path) -> None:
     """The same detector twice, and the same scores on both devices."""
     first, again = (entropix.fit(normal, epochs=10, device="cuda", **SETTINGS) for _ in range(2))
-    assert first.device.type == "cuda"
+    assert first.device_.type == "cuda"
     np.testing.assert_array_equal(first.anomaly_score(normal), again.anomaly_score(normal))
     first.save(tmp_path / "model")
     on_cpu = entropix.load(tmp_path / "model", device="cpu")

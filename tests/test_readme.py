@@ -16,11 +16,11 @@ def test_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 4
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
-    shapes = {name: tuple(names[name].shape) for name in ("scores", "maps", "distances")}  # type: ignore[attr-defined]
-    assert shapes == {"scores": (100,), "maps": (100, 64, 64), "distances": (2000, 5)}
+    expected = {"scores": (100,), "maps": (100, 64, 64), "p": (100,), "labels": (100,), "distances": (2000, 5)}
+    assert {name: names[name].shape for name in expected} == expected  # type: ignore[attr-defined]
     assert (names["scores"] == names["scores_again"]).all()  # type: ignore[attr-defined]
 
 

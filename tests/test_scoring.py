@@ -38,7 +38,7 @@ def test_normal_images_cost_what_they_should() -> None:
     energies = model.energies(x, x_hat) / model.energy
     assert energies.mean(0).sub(1).abs().max().item() < 0.1
     # mean nu / 2, as half a chi-square of nu degrees of freedom
-    assert model.surprise(x, x_hat).mean().item() == pytest.approx(model.freedom.item() / 2, rel=0.1)
+    assert model.surprise(x, x_hat).mean().item() == pytest.approx(model.freedom.sum().item() / 2, rel=0.1)
 
 
 def test_gain_does_not_matter() -> None:

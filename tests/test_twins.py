@@ -45,6 +45,13 @@ def _count(x: np.ndarray) -> int:
     return find_twins(torch.from_numpy(x)).n_merged
 
 
+def test_zero_has_one_sign() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    x[:2] = [[0.0, 1.0], [-0.0, 1.0]]
+    with pytest.warns(EstimatorWarning, match="1 exact"):
+        assert merge_twins(x).n_merged == 1
+
+
 def test_half_the_rows_identical() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(500, 3))

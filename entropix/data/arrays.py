@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from entropix.data.imageset import DataError, MissingSplitError
+from entropix.data.errors import DataError, MissingSplitError
+from entropix.data.imageset import Origin
 from entropix.data.prepare import Block, prepare
 from entropix.data.scale import real_values
 
@@ -66,11 +67,14 @@ def from_array(
     chosen = np.flatnonzero(classes != 1) if split == "train" else np.arange(len(images))
     if not len(chosen):
         raise DataError(f"array of shape {values.shape} holds no images for split {split!r}")
+    origin = Origin(bits=8 * values.dtype.itemsize)
     for start in range(0, len(chosen), CHUNK):
         index = chosen[start : start + CHUNK]
         pixels, scale = real_values(images[index])
         names = [str(i) for i in index]
-        yield [prepare(pixels, scale, image_size, channels, names, classes[index].tolist(), names)]
+        yield [
+            prepare(pixels, scale, image_size, channels, names, classes[index].tolist(), names, [origin] * len(index))
+        ]
 
 
 def from_items(items: Iterable[Any], split: str, image_size: int, channels: int | None) -> Iterator[list[Block]]:
@@ -84,7 +88,7 @@ def from_items(items: Iterable[Any], split: str, image_size: int, channels: int 
         except DataError as error:
             raise DataError(f"item {i}: {error}") from None
         if split == "test" or label != 1:
-            yield [prepare(pixels[None], scale, image_size, channels, [name], [label], [name])]
+            yield [prepare(pixels[None], scale, image_size, channels, [name], [label], [name], [Origin()])]
 
 
 def binary_labels(labels: np.ndarray, n: int) -> np.ndarray:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import torch
 
-from entropix.data.imageset import DataError, ImageSet
+from entropix.data.errors import DataError
+from entropix.data.imageset import ImageSet
 from entropix.data.prepare import Block, with_channels
+from entropix.data.select import Select
+
+# Radiographs are CR or DX by the detector that took them: one kind of image.
+SAME_KIND = {"DICOM CR": "DICOM DX"}
 
 
 def assemble(blocks: list[Block], *, channels: int | None, source: str) -> ImageSet:
@@ -15,12 +22,12 @@ def assemble(blocks: list[Block], *, channels: int | None, source: str) -> Image
     The set is in colour if most of its images are: marks and tints on a few scans are not the subject.
 
     Raises:
-        DataError: no image, or images that have no common channels or no common scale.
+        DataError: images that have no common channels or no common scale.
     """
     unreadable = [entry for block in blocks for entry in block.unreadable]
     blocks = [block for block in blocks if block.names]
     if not blocks:
-        raise DataError(f"{source}: no readable image. {describe(unreadable)}")
+        return _nothing(unreadable, source)
     found = {block.images.shape[1] for block in blocks}
     if channels is None:
         count = sum(len(block.names) for block in blocks)
@@ -47,7 +54,32 @@ def assemble(blocks: list[Block], *, channels: int | None, source: str) -> Image
         inferred_scale=bool(raw) and unit,
         unreadable=unreadable,
         source=source,
+        origins=[origin for block in blocks for origin in block.origins],
     )
+
+
+def _nothing(unreadable: list[tuple[str, str]], source: str) -> ImageSet:
+    empty = np.zeros(0, dtype=np.int64)
+    images = torch.empty(0, 1, 2, 2)
+    return ImageSet(images, [], empty, [], empty.reshape(0, 2), True, unreadable=unreadable, source=source)
+
+
+def one_modality(images: ImageSet, select: Select) -> ImageSet:
+    """The images, unless they are DICOM files of modalities that no one model is for and no series was chosen.
+
+    Raises:
+        DataError: several modalities.
+    """
+    kinds = Counter(origin.kind for origin in images.origins if origin.kind.startswith("DICOM "))
+    if select.series is None and len({SAME_KIND.get(kind, kind) for kind in kinds}) > 1:
+        found = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        names = Counter(origin.series or "without a name" for origin in images.origins)
+        series = ", ".join(f"{name} ({count})" for name, count in names.most_common(10))
+        raise DataError(
+            f"{images.source}: images of several modalities: {found}. Choose a series by its description, number or "
+            f"UID with select=Select(series=...) (--select series=...), * for all. Series: {series}"
+        )
+    return images
 
 
 def describe(unreadable: list[tuple[str, str]], limit: int = 5) -> str:

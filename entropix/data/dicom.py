@@ -1,16 +1,21 @@
-"""DICOM through pydicom: what a viewer would show, on [0, 1]."""
+"""DICOM through pydicom: frames as a viewer would show them, on [0, 1], and what identifies them."""
 
 from __future__ import annotations
 
-import hashlib
+import math
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from entropix.data.imageset import DataError
+from entropix.data.codestream import check_encapsulated
+from entropix.data.dicom_grey import shown
+from entropix.data.errors import DataError
 from entropix.data.prepare import Decoded
-from entropix.data.scale import MAX_VALUES, robust_scale
+from entropix.data.privacy import pseudonym
+from entropix.data.scale import MAX_VALUES
+from entropix.data.select import Select
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -19,87 +24,109 @@ SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
+class OtherSeries(Exception):
+    """The file is of a series that is not to be read."""
+
+
 def is_dicom(path: Path) -> bool:
     """Whether the file has DICOM's preamble: "DICM" after 128 bytes (PS3.10, 7.1)."""
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"
 
 
-def decode(path: Path) -> Decoded:
+def decode(path: Path, select: Select, keep_ids: bool) -> Decoded:
     """Frames (c, h, w) on [0, 1]: rescaled, VOI LUT or window, MONOCHROME1 inverted, palette and YBR as RGB.
 
-    A grey image without window covers the range of its bits stored if these are 8 or fewer. More say little
-    (CT in 16 signed bits spans 3 % of them): it is scaled as a NIfTI volume, by the percentiles of the file.
+    `dicom_grey` says what becomes of grey values. With `keep_ids` patient and series appear as they are, else as
+    pseudonyms.
 
     Raises:
-        DataError: no pixel data, or lengths beyond reason. Others as pydicom and its plug-ins raise them.
+        DataError: no pixel data, a header that cannot be true, or a compression without decoder.
+        OtherSeries: not the series that `select` names.
+        Others as pydicom and its plug-ins raise them.
     """
     import pydicom
-    from pydicom.pixels import apply_color_lut, pixel_array
 
-    dataset = pydicom.dcmread(path, force=True)
+    # from memory: a file would be asked for as many bytes as an element claims to have, and make room for them
+    dataset = pydicom.dcmread(BytesIO(path.read_bytes()), force=True)
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         kind = getattr(dataset.get("SOPClassUID"), "name", "unknown object")
         raise DataError(f"DICOM file without pixel data ({kind})")
+    description, number, uid = (str(dataset.get(f"Series{k}") or "") for k in ("Description", "Number", "InstanceUID"))
+    if not select.wants_series(description, number, uid):
+        raise OtherSeries
+    frame_count = _check_header(dataset)
+    pixels = _pixels(dataset)
+    pixels = pixels if frame_count > 1 else pixels[None]  # (f, h, w) or (f, h, w, 3)
+    if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+        from pydicom.pixels import apply_color_lut
+
+        pixels = apply_color_lut(pixels, dataset)
+        frames = (pixels / np.float32(np.iinfo(pixels.dtype).max)).transpose(0, 3, 1, 2)
+    elif pixels.ndim == 4:
+        frames = (pixels / np.float32(2 ** int(dataset.BitsStored) - 1)).transpose(0, 3, 1, 2)
+    else:
+        frames = shown(pixels, dataset)[:, None]
+    patient = str(dataset.get("PatientID") or dataset.get("StudyInstanceUID") or "").strip()
+    position = _position(dataset)
+    slice_of = uid if frame_count == 1 and position is not None else ""
+    return Decoded(
+        list(frames.astype(np.float32, copy=False)),
+        "source",
+        list(range(frame_count)) if frame_count > 1 else None,
+        group=_identifier("patient", patient, keep_ids) or None,
+        volume=_identifier("series", slice_of, keep_ids),
+        position=position or 0.0,
+        kind=f"DICOM {dataset.get('Modality') or ''}".strip(),
+        series=description,
+        bits=int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 0),
+    )
+
+
+def _identifier(kind: str, value: str, keep_ids: bool) -> str:
+    return value if keep_ids or not value else pseudonym(kind, value)
+
+
+def _check_header(dataset: Dataset) -> int:
+    """The number of frames, if the header can be true of this much pixel data."""
     if dataset.get("Rows") is None or dataset.get("Columns") is None:
         raise DataError("DICOM file without image size (Rows and Columns)")
-    frame_count = int(dataset.get("NumberOfFrames") or 1)
-    samples = int(dataset.get("SamplesPerPixel") or 1)
-    count = int(dataset.Rows) * int(dataset.Columns) * frame_count * samples
-    if count > MAX_VALUES:
-        raise DataError(f"header claims {count} values, more than the {MAX_VALUES} that are read")
-    pixels = pixel_array(dataset)
-    if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, dataset)
-        values = pixels / np.float32(np.iinfo(pixels.dtype).max)
-    elif samples == 3:
-        values = pixels / np.float32(2 ** int(dataset.BitsStored) - 1)
-    else:
-        values = _grey_values(pixels, dataset)
-    frames = np.asarray(values, dtype=np.float32)
-    frames = frames if frame_count > 1 else frames[None]
-    frames = frames.transpose(0, 3, 1, 2) if frames.ndim == 4 else frames[:, None]
-    numbers = list(range(frame_count)) if frame_count > 1 else None
-    return Decoded(list(frames), "source", numbers, _patient(dataset))
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    numbers = (int(dataset.Rows), int(dataset.Columns), frames, int(dataset.get("SamplesPerPixel") or 1))
+    if min(numbers) < 1:
+        raise DataError("header claims {} rows, {} columns, {} frames, {} samples per pixel".format(*numbers))
+    if math.prod(numbers) > MAX_VALUES:
+        raise DataError(f"header claims {math.prod(numbers)} values, more than the {MAX_VALUES} that are read")
+    dataset.NumberOfFrames = frames  # which pydicom guesses where it is missing
+    if dataset.get("PhotometricInterpretation") is None:
+        dataset.PhotometricInterpretation = "RGB" if numbers[3] == 3 else "MONOCHROME2"
+    return frames
 
 
-def _grey_values(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Grey frames as shown, float32 on [0, 1], of the stored `pixels`."""
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+def _pixels(dataset: Dataset) -> np.ndarray:
+    """Stored values, decompressed, YBR converted to RGB."""
+    from pydicom.pixels import pixel_array
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    values = apply_modality_lut(pixels, dataset)
-    shown = apply_voi_lut(values, dataset)
-    voi = dataset.get("VOILUTSequence")
-    windowed = None not in (dataset.get("WindowCenter"), dataset.get("WindowWidth"))
-    if voi and voi[0].get("LUTData") is not None:
-        low, high = 0.0, 2.0 ** int(voi[0].LUTDescriptor[2]) - 1
-    elif windowed or (pixels.dtype.kind != "f" and int(dataset.BitsStored) <= 8):
-        low, high = _full_range(dataset)
-    else:
-        low, high = 0.0, 1.0
-        shown = robust_scale(values.astype(np.float32))
-    result = np.clip((shown.astype(np.float32) - low) / (high - low), 0, 1).astype(np.float32)
-    inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-    return 1 - result if inverted else result
-
-
-def _full_range(dataset: Dataset) -> tuple[float, float]:
-    """Lowest and highest value that the bits stored allow, after the modality LUT or rescale."""
-    bits = int(dataset.BitsStored)
-    if dataset.get("ModalityLUTSequence"):
-        return 0.0, 2.0 ** int(dataset.ModalityLUTSequence[0].LUTDescriptor[2]) - 1
-    signed = int(dataset.get("PixelRepresentation") or 0) == 1
-    low, high = (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if signed else (0.0, 2.0**bits - 1)
-    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
-    if slope is not None and intercept is not None:
-        low, high = low * float(slope) + float(intercept), high * float(slope) + float(intercept)
-    return low, high
+    # files without meta information (bare data sets, as old archives export them) are not compressed
+    if dataset.file_meta.get("TransferSyntaxUID") is None:
+        implicit, _ = dataset.original_encoding
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_encapsulated:
+        check_encapsulated(dataset)
+    try:
+        return pixel_array(dataset, allow_excess_frames=False)
+    except RuntimeError as error:
+        if "missing dependencies" not in str(error):
+            raise
+        raise DataError(f"{syntax.name}: no decoder for it is installed; pip install 'entropix[dicom]'") from None
 
 
-def _patient(dataset: Dataset) -> str | None:
-    """Hash of the patient (else of the study), so that no identifier leaves the file."""
-    for keyword in ("PatientID", "StudyInstanceUID"):
-        value = str(dataset.get(keyword) or "").strip()
-        if value:
-            return "patient-" + hashlib.sha256(value.encode()).hexdigest()[:16]
-    return None
+def _position(dataset: Dataset) -> float | None:
+    """Where the slice lies along the normal of its plane in mm; None if it lies nowhere, as a radiograph."""
+    try:
+        row, column = np.reshape(np.array(dataset.ImageOrientationPatient, dtype=float), (2, 3))
+        return float(np.cross(row, column) @ np.array(dataset.ImagePositionPatient, dtype=float))
+    except (AttributeError, TypeError, ValueError):
+        return None

@@ -2,7 +2,8 @@
 
 Layouts, in the order in which they are looked for:
 
-1. MedIAnomaly: `data.json` with `train.0`, `test.0` (normal) and `test.1` (abnormal), files in `images/`.
+1. MedIAnomaly: `data.json` with `train.0`, `test.0` (normal) and `test.1` (abnormal), files in `images/`; optional
+   `groups`, the patient of each file.
 2. Split folders: `train/good`, `test/good`, `test/<defect>`. `train` may hold images or patient folders
    directly: all of them are taken for normal. Names in any case; good, normal and healthy mean normal.
 3. Class folders: `normal/` beside others, which are abnormal.
@@ -15,8 +16,9 @@ import json
 import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from entropix.data import nifti
+from entropix.data.errors import DataError, MissingSplitError
 from entropix.data.files import FileItem, is_image_file
-from entropix.data.imageset import DataError, MissingSplitError
 
 NORMAL_NAMES = frozenset({"good", "normal", "healthy"})
 SPLIT_NAMES = {"train": ("train", "training"), "test": ("test", "testing")}
@@ -51,7 +53,7 @@ def list_folder(root: Path, split: str) -> tuple[list[FileItem], str]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Image files below `folder`, sorted. Hidden files and folders and folders of masks are left out."""
+    """Image files below `folder`, sorted. Hidden files and folders are left out, and masks of images beside them."""
     found: list[Path] = []
     visited = set()
     for parent, children, names in os.walk(folder, followlinks=True):
@@ -60,9 +62,15 @@ def image_files(folder: Path) -> list[Path]:
         # a link to a folder above would go round for ever
         children[:] = [] if real in visited else sorted(set(children) - set(hidden))
         if real not in visited:
-            found += [Path(parent, name) for name in names if is_image_file(Path(parent, name))]
+            found += _without_masks([Path(parent, name) for name in names if is_image_file(Path(parent, name))])
         visited.add(real)
     return sorted(found, key=lambda path: path.as_posix())
+
+
+def _without_masks(paths: list[Path]) -> list[Path]:
+    """Files of one folder without NIfTI masks such as scan_seg.nii.gz; a folder of nothing but masks is kept."""
+    images = [path for path in paths if not nifti.is_mask(path)]
+    return images or paths
 
 
 def _name(path: Path, root: Path) -> str:
@@ -118,9 +126,10 @@ def _medianomaly(root: Path, split: str) -> list[FileItem]:
             raise MissingSplitError(f"{listing}: no {split!r} in it; {expected}")
         classes = content[split]
         entries = [(name, int(key)) for key in (["0"] if split == "train" else ["0", "1"]) for name in classes[key]]
+        groups = {str(name): str(group) for name, group in content.get("groups", {}).items()}
     except MissingSplitError:
         raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{listing}: {type(error).__name__}: {error}; {expected}") from None
     items = []
     missing = []
@@ -134,7 +143,7 @@ def _medianomaly(root: Path, split: str) -> list[FileItem]:
         path = images / name
         if not path.is_file():
             missing.append(name)
-        items.append(FileItem(path, f"images/{name}", label))
+        items.append(FileItem(path, f"images/{name}", label, groups.get(name, "")))
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise DataError(f"{listing}: {len(missing)} of {len(entries)} files are not in {images}: {shown}")

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from entropix.data.errors import DataError
+from entropix.data.select import Select
 
-class DataError(ValueError):
-    """Data that cannot be used. The message says what came, what was expected and what to do."""
 
+@dataclass(frozen=True)
+class Origin:
+    """What is known of an image's source beside its pixels.
 
-class MissingSplitError(DataError):
-    """The source knows splits, and the one asked for is not among them."""
+    Attributes:
+        path: file that it was read from, None for an array.
+        frame: frame or slice within the file (a slice counts along the patient's axis, from right, back or feet),
+            None if the file is one image.
+        volume: the volume it is a slice of: the file's name, or a series (pseudonym); "" for an image on its own.
+        position: place within the volume, ascending.
+        kind: "png", "DICOM CT", "NIfTI", ...
+        series: what a DICOM file calls its series.
+        bits: bits of a stored value.
+    """
+
+    path: Path | None = None
+    frame: int | None = None
+    volume: str = ""
+    position: float = 0.0
+    kind: str = "array"
+    series: str = ""
+    bits: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +45,7 @@ class ImageSet:
         images: float32 (n, c, s, s).
         names: where each image came from: relative path, `scan.nii.gz#12` for a slice, index in an array.
         labels: int (n,): 0 normal, 1 abnormal, -1 unknown.
-        groups: patient (hashed) or volume of each image where known, else its own name; images of one group
+        groups: patient (a pseudonym) or volume of each image where known, else its own name; images of one group
             must not straddle a train/validation split.
         sizes: int (n, 2): height and width before resizing.
         natural_scale: True if values are on [0, 1] by the source's own meaning (8-bit, DICOM window, ...);
@@ -33,6 +53,8 @@ class ImageSet:
         inferred_scale: True if `natural_scale` rests only on float values that happen to lie on [0, 1].
         unreadable: (name, reason) of what was left out.
         source: description for people.
+        origins: file, volume and kind of each image.
+        select: what of the source was read.
     """
 
     images: torch.Tensor
@@ -44,13 +66,17 @@ class ImageSet:
     inferred_scale: bool = False
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     source: str = ""
+    origins: list[Origin] = field(default_factory=list)
+    select: Select = field(default_factory=Select)
 
     def __post_init__(self) -> None:
         n = len(self.images)
-        lengths = {name: len(getattr(self, name)) for name in ("names", "labels", "groups", "sizes")}
+        if not self.origins:
+            object.__setattr__(self, "origins", [Origin()] * n)
+        lengths = {name: len(getattr(self, name)) for name in ("names", "labels", "groups", "sizes", "origins")}
         if self.images.ndim != 4 or any(length != n for length in lengths.values()):
             raise ValueError(
-                f"images must be (n, c, s, s) with n names, labels, groups and sizes; "
+                f"images must be (n, c, s, s) with n names, labels, groups, sizes and origins; "
                 f"got {tuple(self.images.shape)} and {lengths}"
             )
 
@@ -67,16 +93,14 @@ class ImageSet:
         """The images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""
         chosen = np.asarray(indices)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
-        return ImageSet(
+        return replace(
+            self,
             images=self.images[torch.from_numpy(chosen)],
             names=[self.names[i] for i in chosen],
             labels=self.labels[chosen],
             groups=[self.groups[i] for i in chosen],
             sizes=self.sizes[chosen],
-            natural_scale=self.natural_scale,
-            inferred_scale=self.inferred_scale,
-            unreadable=self.unreadable,
-            source=self.source,
+            origins=[self.origins[i] for i in chosen],
         )
 
     def value_range(self) -> tuple[float, float] | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from entropix.data.imageset import DataError
+from entropix.data.errors import DataError
 from entropix.data.prepare import Decoded
 from entropix.data.scale import real_values
 
@@ -30,24 +31,28 @@ def decode(path: Path) -> Decoded:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        image = Image.open(path, formats=FORMATS)
+        # from memory: a file would be asked for as many bytes as a chunk claims to have, and make room for them
+        image = Image.open(BytesIO(path.read_bytes()), formats=FORMATS)
     except UnidentifiedImageError:
         raise DataError("not a PNG, JPEG, TIFF or BMP image, or a damaged one") from None
     with image:
         pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
         frames: list[np.ndarray] = []
-        scales = set()
+        scales, bits = set(), 0
         for page in range(pages):
             image.seek(page)
             limit = Image.MAX_IMAGE_PIXELS
             if limit is not None and image.width * image.height > limit:
                 raise DataError(f"{image.width} x {image.height} pixels, more than the {limit} that are allowed")
-            values, scale = real_values(pixels(ImageOps.exif_transpose(image)))
+            stored = pixels(ImageOps.exif_transpose(image))
+            bits = 1 if stored.dtype == bool else 8 * stored.dtype.itemsize
+            values, scale = real_values(stored)
             frames.append(values[None] if values.ndim == 2 else values.transpose(2, 0, 1))
             scales.add(scale)
     if len(scales) > 1:
         raise DataError("pages of different bit depth; save them as separate files")
-    return Decoded(frames, scales.pop(), list(range(pages)) if pages > 1 else None)
+    numbers = list(range(pages)) if pages > 1 else None
+    return Decoded(frames, scales.pop(), numbers, kind=str(image.format), bits=bits)
 
 
 def pixels(image: Image.Image) -> np.ndarray:

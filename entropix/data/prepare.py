@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from entropix.data.imageset import DataError
+from entropix.data.errors import DataError
+from entropix.data.imageset import Origin
 
 # JPEG stores grey as colour with rounding noise: a mean channel spread up to this is still grey.
 GREY_SPREAD = 2 / 255
@@ -27,12 +28,19 @@ class Decoded:
         scale: "source": on [0, 1] by the source's meaning; "integer" or "float": raw values.
         numbers: number of each frame within the file, or None for a file that is one image.
         group: patient where known.
+        volume, position: the volume that a file is one slice of, and its place there.
+        kind, series, bits: as in `Origin`.
     """
 
     frames: list[np.ndarray]
     scale: str
     numbers: list[int] | None = None
     group: str | None = None
+    volume: str = ""
+    position: float = 0.0
+    kind: str = ""
+    series: str = ""
+    bits: int = 8
 
 
 @dataclass
@@ -44,6 +52,7 @@ class Block:
     labels: list[int] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
     scale: str = "source"
     low: float = 0.0
     high: float = 0.0
@@ -79,6 +88,7 @@ def prepare(
     names: Sequence[str],
     labels: Sequence[int],
     groups: Sequence[str],
+    origins: Sequence[Origin],
 ) -> Block:
     """Check, resize, and reduce to grey where it is grey, b images float32 (b, c, h, w) of one shape."""
     height, width = pixels.shape[-2:]
@@ -107,6 +117,7 @@ def prepare(
         labels=[labels[i] for i in keep],
         groups=[groups[i] for i in keep],
         sizes=[(height, width)] * len(keep),
+        origins=[origins[i] for i in keep],
         scale=scale,
         low=low,
         high=high,

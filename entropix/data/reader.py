@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from entropix.console import track
 from entropix.data import arrays, files, folders
-from entropix.data.assemble import assemble, describe
-from entropix.data.imageset import DataError, ImageSet
+from entropix.data.assemble import assemble, describe, one_modality
+from entropix.data.cache import WORTH_SECONDS, Cache, default_folder
+from entropix.data.errors import DataError
+from entropix.data.imageset import ImageSet
 from entropix.data.prepare import Block, with_channels
-
-PROGRESS_AFTER_SECONDS = 1.0
+from entropix.data.select import Select
 
 
 def read(
@@ -27,7 +29,10 @@ def read(
     image_size: int = 64,
     split: str = "train",
     channels: int | None = None,
+    select: Select | None = None,
     skip_unreadable: bool = False,
+    keep_ids: bool = False,
+    cache: bool | str | Path = True,
     progress: bool = False,
 ) -> ImageSet:
     """Read images, resized to `image_size` x `image_size`, float32.
@@ -47,12 +52,16 @@ def read(
             A source without splits gives all its images for either.
         channels: 1 or 3 forces grey or colour, for example that of a fitted model. None: grey unless most
             of the images show real colour.
+        select: which slices of volumes and which series of DICOM folders.
         skip_unreadable: leave out what cannot be read and list it in `unreadable`.
-        progress: show a bar on standard error if reading takes long and that is a terminal.
+        keep_ids: name patients and series as their files do, not by pseudonyms.
+        cache: keep the images of files whose reading takes more than a second in the user's cache folder for the
+            next time; a folder: keep all there; False: keep nothing.
+        progress: show a bar on standard error, if that is a terminal.
 
     Raises:
         DataError: unknown path, nothing to read, an unreadable item (unless skipped), NaN or infinite values,
-            a wrong shape, dtype or label.
+            a wrong shape, dtype or label, DICOM files of several modalities.
     """
     if isinstance(image_size, bool) or not isinstance(image_size, int | np.integer) or image_size < 2:
         raise DataError(f"image_size={image_size!r}; expected a whole number of pixels, at least 2")
@@ -62,28 +71,49 @@ def read(
         raise DataError(f"channels={channels!r}; expected 1 (grey), 3 (colour), the array's own number, or None")
     if isinstance(dataset, ImageSet):
         return _pass_through(dataset, image_size, split, channels)
+    select = select or Select()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # readers warn about headers; what matters shows in the values
-        stream, total, source = _open(dataset, int(image_size), split, channels)
-        blocks = [block for group in _track(stream, total, progress) for block in group]
-    unreadable = [entry for block in blocks for entry in block.unreadable]
-    if unreadable and not skip_unreadable:
+        found = _open(dataset, int(image_size), split, channels)
+        if isinstance(found, Stream):
+            blocks = [b for group in track(found.blocks, "reading images", progress, found.total) for b in group]
+            images = assemble(blocks, channels=channels, source=found.source)
+        else:
+            images = _read_files(found, int(image_size), channels, select, keep_ids, cache, progress)
+    if images.unreadable and not skip_unreadable:
         raise DataError(
-            f"{source}: {len(unreadable)} unreadable: {describe(unreadable)}. "
+            f"{images.source}: {len(images.unreadable)} unreadable: {describe(images.unreadable)}. "
             "Repair or remove them, or leave them out with skip_unreadable=True (--skip-unreadable)"
         )
-    return assemble(blocks, channels=channels, source=source)
+    if not len(images):
+        raise DataError(f"{images.source}: no readable image. {describe(images.unreadable)}")
+    return one_modality(replace(images, select=select), select)
 
 
-def _open(
-    dataset: Any, image_size: int, split: str, channels: int | None
-) -> tuple[Iterable[list[Block]], int | None, str]:
-    """A stream of blocks, the number of its steps where known, and the source in words."""
+@dataclass(frozen=True)
+class Stream:
+    """Blocks of images that are in memory or made one by one, how many steps they take, and the source in words."""
+
+    blocks: Iterable[list[Block]]
+    total: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files to decode, and the source in words."""
+
+    items: list[files.FileItem]
+    source: str
+
+
+def _open(dataset: Any, image_size: int, split: str, channels: int | None) -> Stream | Files:
+    """What there is to read."""
     if isinstance(dataset, str | os.PathLike):
         return _open_path(Path(dataset), image_size, split, channels)
     if isinstance(dataset, np.ndarray | torch.Tensor):
         values = arrays.to_numpy(dataset)
-        return arrays.from_array(values, None, split, image_size, channels), None, f"array {values.shape}"
+        return Stream(arrays.from_array(values, None, split, image_size, channels), None, f"array {values.shape}")
     if isinstance(dataset, list | tuple):
         if not dataset:
             raise DataError("an empty list; expected arrays or paths")
@@ -91,27 +121,24 @@ def _open(
             paths = [_existing(Path(item)) for item in dataset]
             if folder := next((path for path in paths if path.is_dir()), None):
                 raise DataError(f"{folder} in a list of paths is a folder; expected files, or one folder alone")
-            items = [files.FileItem(path, path.as_posix()) for path in paths]
-            return _load_files(items, image_size, channels), len(items), f"list of {len(items)} files"
+            return Files([files.FileItem(path, path.as_posix()) for path in paths], f"list of {len(paths)} files")
         source = f"list of {len(dataset)} images"
-        return arrays.from_items(dataset, split, image_size, channels), len(dataset), source
+        return Stream(arrays.from_items(dataset, split, image_size, channels), len(dataset), source)
     if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and not isinstance(dataset, dict):
         items_of = arrays.dataset_items(dataset)
         source = f"{type(dataset).__name__} of {len(dataset)} items"
-        return arrays.from_items(items_of, split, image_size, channels), len(dataset), source
+        return Stream(arrays.from_items(items_of, split, image_size, channels), len(dataset), source)
     raise DataError(f"{type(dataset).__name__} as data; expected a path, array, tensor, list of these or torch Dataset")
 
 
-def _open_path(
-    path: Path, image_size: int, split: str, channels: int | None
-) -> tuple[Iterable[list[Block]], int | None, str]:
+def _open_path(path: Path, image_size: int, split: str, channels: int | None) -> Stream | Files:
     if _existing(path).is_dir():
         items, layout = folders.list_folder(path, split)
-        return _load_files(items, image_size, channels), len(items), f"{layout} {path}"
+        return Files(items, f"{layout} {path}")
     if path.suffix.lower() in (".npy", ".npz"):
         values, labels = arrays.load_archive(path, split)
-        return arrays.from_array(values, labels, split, image_size, channels), None, f"archive {path}"
-    return _load_files([files.FileItem(path, path.name)], image_size, channels), 1, f"file {path}"
+        return Stream(arrays.from_array(values, labels, split, image_size, channels), None, f"archive {path}")
+    return Files([files.FileItem(path, path.name)], f"file {path}")
 
 
 def _existing(path: Path) -> Path:
@@ -120,40 +147,33 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _load_files(items: list[files.FileItem], image_size: int, channels: int | None) -> Iterable[list[Block]]:
-    """Decode in threads (decoders release the interpreter lock), results in the order of `items`."""
-    if len(items) == 1:
-        return iter([files.load(items[0], image_size, channels)])
+def _read_files(
+    found: Files,
+    image_size: int,
+    channels: int | None,
+    select: Select,
+    keep_ids: bool,
+    cache: bool | str | Path,
+    progress: bool,
+) -> ImageSet:
+    """Images of files: those kept from the last time, or decoded."""
     from joblib import Parallel, cpu_count, delayed
 
-    pool = Parallel(n_jobs=max(2, cpu_count()), prefer="threads", return_as="generator")
-    return pool(delayed(files.load)(item, image_size, channels) for item in items)
-
-
-def _track(stream: Iterable[list[Block]], total: int | None, progress: bool) -> Iterator[list[Block]]:
-    """Pass the stream on, with a bar on standard error once it has taken a while."""
-    if not progress or total is None:
-        yield from stream
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield from stream
-        return
-    columns = ("reading images", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True)
-    task = bar.add_task("reading", total=total)
     started = time.monotonic()
-    try:
-        for group in stream:
-            yield group
-            bar.advance(task)
-            if not bar.live.is_started and time.monotonic() - started > PROGRESS_AFTER_SECONDS:
-                bar.start()
-    finally:
-        bar.stop()
+    folder = default_folder() if isinstance(cache, bool) else Path(cache)
+    settings = {"image_size": image_size, "channels": channels, "select": asdict(select), "keep_ids": keep_ids}
+    kept = None if cache is False else Cache(folder, found.items, settings)
+    if kept and (images := kept.load()):
+        return replace(images, source=found.source)
+    # decoders release the interpreter lock; results come in the order of the files
+    workers = min(len(found.items), max(2, cpu_count()))
+    pool = Parallel(n_jobs=workers, prefer="threads", return_as="generator")
+    stream = pool(delayed(files.load)(item, image_size, channels, select, keep_ids) for item in found.items)
+    blocks = [b for group in track(stream, "reading images", progress, len(found.items)) for b in group]
+    images = assemble(blocks, channels=channels, source=found.source)
+    if kept and (cache is not True or time.monotonic() - started > WORTH_SECONDS):
+        kept.store(images)
+    return images
 
 
 def _pass_through(images: ImageSet, image_size: int, split: str, channels: int | None) -> ImageSet:

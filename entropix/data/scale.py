@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from entropix.data.imageset import DataError
+from entropix.data.errors import DataError
 
 # 4 GiB as float32: far above any scan, far below what a damaged header may claim.
 MAX_VALUES = 2**30
@@ -27,20 +27,23 @@ def real_values(pixels: np.ndarray) -> tuple[np.ndarray, str]:
     return values, {"b": "source", "f": "float"}.get(kind, "integer")
 
 
-def robust_scale(values: np.ndarray) -> np.ndarray:
-    """Values float32 with their 0.5 and 99.5 percentiles mapped to 0 and 1, clipped; NaN and infinities stay.
+def robust_scale(values: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+    """Values float32 with their 0.5 and 99.5 percentiles mapped to 0 and 1, clipped; NaN and infinities become NaN.
 
-    Percentiles of at most a million values at even steps; of a volume that is nearly all background
-    (percentiles equal) the extremes; constant values become 0.
+    Percentiles of at most a million values at even steps, without those where `ignore` is set; of a volume that
+    is nearly all background (percentiles equal) the extremes; constant values become 0.
     """
-    flat = values.reshape(-1)
-    sample = flat[:: max(1, flat.size // 1_000_000)]
+    step = max(1, values.size // 1_000_000)
+    sample = values.reshape(-1)[::step]
+    if ignore is not None:
+        sample = sample[~ignore.reshape(-1)[::step]]
     sample = sample[np.isfinite(sample)]
     if not sample.size:
         return values
     low, high = (float(value) for value in np.percentile(sample, PERCENTILES))
     if not high > low:
         low, high = float(sample.min()), float(sample.max())
-    span = high - low if high > low else 1.0
-    scaled = np.clip((values - low) / span, 0, 1)
-    return np.where(np.isfinite(values), scaled, np.nan).astype(np.float32)
+    scaled = (values - np.float32(low)) / np.float32(high - low if high > low else 1.0)
+    # in place, and without touching NaN: volumes are large
+    scaled[~np.isfinite(scaled)] = np.nan
+    return np.clip(scaled, 0, 1, out=scaled)

@@ -39,7 +39,7 @@ def implant_lesions(
     Raises:
         ValueError: another shape, values outside [0, 1], an unknown kind, sizes or contrasts out of order.
     """
-    values = np.array(images, dtype=np.float32)
+    values = np.array(np.asarray(images), dtype=np.float32)  # by way of asarray: a tensor refuses to be told to copy
     if values.ndim != 4:
         raise ValueError(f"images of shape {values.shape}; expected (n, c, h, w)")
     if values.size and not (values.min() >= 0 and values.max() <= 1):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
 from entropix.estimators.kozachenko import log_radii
-from entropix.estimators.results import Information
+from entropix.estimators.results import Information, averaged
 from entropix.estimators.twins import find_twins
 
 
@@ -42,7 +42,7 @@ def kl_divergence(x: Any, y: Any, k: int = 5, *, base: float | None = None, loca
 def _one(x: Tensor, y: Tensor, samples: Samples, k: int, base: float | None, local: bool) -> Information:
     from entropix.ops import knn
 
-    n, d = x.shape
+    d = x.shape[1]
     twins, others = find_twins(x), find_twins(y)
     quantised = any(found.spread is not None for found in (twins, others))
     x, y = (
@@ -60,19 +60,9 @@ def _one(x: Tensor, y: Tensor, samples: Samples, k: int, base: float | None, loc
         )
     across = (x.double() - y.double()[found.indices[:, -1]]).norm(dim=-1).log()
     points = d * (across - within) + log(len(y) / (len(x) - 1))
-    unit = 1.0 if base is None else log(base)
-    value = points.mean() / unit
-    centre, stderr = float(value.detach()), float(points.detach().std()) / len(x) ** 0.5 / abs(unit)
     return Information(
-        value=value.to(x.dtype) if value.requires_grad else centre,
-        stderr=stderr,
-        ci=(centre - 1.96 * stderr, centre + 1.96 * stderr),
+        **averaged(points, twins.group, samples, base, local),
         k=k,
-        n=n,
-        n_distinct=len(x),
-        n_merged=twins.n_merged,
         method="wang",
-        base=base,
         warnings=tuple(dict.fromkeys(twins.warnings + others.warnings)),
-        local=samples.give_back(points[twins.group] / unit) if local else None,
     )

@@ -12,7 +12,6 @@ far too low (16 + 16 normal, n = 5,000: 0.7 instead of 2.3 nats), and a warning 
 
 from __future__ import annotations
 
-from math import log
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
 from entropix.estimators.kozachenko import averaging_noise
 from entropix.estimators.ksg import controlled, frenzel_pompe, ksg1, ksg2, mixed
-from entropix.estimators.results import Information
+from entropix.estimators.results import Information, averaged
 from entropix.estimators.twins import find_twins
 
 MANY_DIMENSIONS = 10
@@ -136,20 +135,9 @@ def _one(
             f"{joint.shape[1]} joint dimensions are too many for nearest neighbours to see all dependence: the "
             "value is likely too low; reduce the dimension first",
         )
-    points = estimator(scaled, k)
-    unit = 1.0 if base is None else log(base)
-    value = float(points.mean()) / unit
-    stderr = ((float(points.var()) + averaging_noise(k)) / len(points)) ** 0.5 / abs(unit)
     return Information(
-        value=value,
-        stderr=stderr,
-        ci=(value - 1.96 * stderr, value + 1.96 * stderr),
+        **averaged(estimator(scaled, k), group, samples, base, local, noise=averaging_noise(k)),
         k=k,
-        n=n,
-        n_distinct=len(joint),
-        n_merged=n - len(joint),
         method=method,
-        base=base,
         warnings=notes,
-        local=samples.give_back(points[group] / unit) if local else None,
     )

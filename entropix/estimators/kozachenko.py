@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from entropix.estimators.neighbours import nearest
 from entropix.estimators.reference import log_unit_ball
 from entropix.ops import Neighbours, knn
 
@@ -35,7 +36,7 @@ def log_radii(
     if known is not None and metric == "euclidean" and known.distances.shape[1] >= most:
         neighbours = Neighbours(known.distances[:, :most], known.indices[:, :most])
     else:
-        neighbours = knn(x.detach(), most, metric=metric)
+        neighbours = nearest(x, most) if metric == "euclidean" else knn(x.detach(), most, metric=metric)
     values = neighbours.distances.double().log()
     kth = values[:, k - 1]
     if x.requires_grad:

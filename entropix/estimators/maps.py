@@ -50,35 +50,14 @@ def inverse_root(covariance: Array) -> Array:
 def whiten(x: Array) -> FittedMap:
     """Scale, then remove linear correlation."""
     d = x.shape[1]
-    return linear(x, "whitened", d * (d - 1) // 2, _whitening(x))
+    return linear(x, "whitened", d * (d - 1) // 2, whitening(x))
 
 
-def _whitening(x: Array) -> Array:
+def whitening(x: Array) -> Array:
+    """Matrix (d, d) that takes linear correlation out of x and gives its columns unit variance."""
     d, sd = x.shape[1], x.std(0)
     result: Array = inverse_root(np.cov((x / sd).T, bias=True).reshape(d, d)) / sd[:, None]
     return result
-
-
-def unmix(x: Array) -> FittedMap:
-    """Whiten, then rotate to the most independent directions: symmetric FastICA (Hyvarinen 1999, contrast
-    log cosh).
-
-    Finds the sources when x is a linear mixture of independent ones of which at most one is normal.
-    """
-    d = x.shape[1]
-    matrix = _whitening(x)
-    z = (x - x.mean(0)) @ matrix
-    rotation = np.eye(d)
-    for _ in range(200):
-        projected = np.tanh(z @ rotation)
-        step = z.T @ projected / len(z) - rotation * (1 - projected**2).mean(0)
-        u, _, v = np.linalg.svd(step)
-        turned = u @ v
-        moved = 1 - np.abs((turned * rotation).sum(0)).min()
-        rotation = turned
-        if moved < 1e-6:
-            break
-    return linear(x, "unmixed", d * (d - 1), matrix @ rotation)
 
 
 def radial(x: Array) -> FittedMap:

@@ -9,26 +9,33 @@ Array = NDArray[np.float64]
 
 
 def column_entropies(y: Array, k: int) -> Array:
-    """Kozachenko-Leonenko contributions (n, d) of each column of y (n, d) alone: column means are entropies.
-
-    Sorting replaces the search: the k nearest neighbours of a value are k of its 2 k neighbours in order.
-    """
+    """Kozachenko-Leonenko contributions (n, d) of each column of y (n, d) alone: column means are entropies."""
     from scipy.special import digamma
 
     n = len(y)
-    order = y.argsort(axis=0, kind="stable")
-    values = np.take_along_axis(y, order, axis=0)
-    radii = np.full_like(values, np.inf)
+    radii = np.empty(y.shape)
+    for j in range(y.shape[1]):
+        radii[:, j] = _distances_on_a_line(np.ascontiguousarray(y[:, j]), k)
+    return np.log(2 * np.maximum(radii, np.finfo(np.float64).tiny)) + (digamma(n) - digamma(k))
+
+
+def _distances_on_a_line(y: Array, k: int) -> Array:
+    """Distance (n,) of each value of y (n,) to its k-th neighbour.
+
+    Sorting replaces the search: the k nearest neighbours of a value are k of its 2 k neighbours in order.
+    """
+    n = len(y)
+    order = y.argsort()
+    values = y[order]
+    radii = np.full(n, np.inf)
     for below in range(k + 1):  # the k neighbours: `below` of them smaller, the others larger
         inside = slice(below, n - k + below)
-        window = np.maximum(
-            values[inside] - values[: n - k], values[k:] - values[inside]
-        )  # values[k:] starts where the window of the first inside point ends
+        # values[k:] starts where the window of the first inside point ends
+        window = np.maximum(values[inside] - values[: n - k], values[k:] - values[inside])
         np.minimum(radii[inside], window, out=radii[inside])
-    contributions = np.empty_like(radii)
-    tiny = np.finfo(np.float64).tiny
-    np.put_along_axis(contributions, order, np.log(2 * np.maximum(radii, tiny)), axis=0)
-    return contributions + (digamma(n) - digamma(k))
+    distances = np.empty(n)
+    distances[order] = radii
+    return distances
 
 
 def normal_scores(y: Array) -> Array:

@@ -26,7 +26,7 @@ def mixture(x: Array, components: int, covariance: str) -> FittedMap:
     y = start.apply(x)[0]
     d = y.shape[1]
     starts = 4 if covariance == "diag" else 1  # cheap ones are run often enough to miss few clusters
-    model = GaussianMixture(components, covariance_type=covariance, random_state=0, tol=1e-4, n_init=starts)
+    model = GaussianMixture(components, covariance_type=covariance, random_state=0, n_init=starts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not converged: still a valid map, only a looser one
         model.fit(y)
@@ -53,7 +53,7 @@ def mixture(x: Array, components: int, covariance: str) -> FittedMap:
 
 def _rosenblatt(standard: Array, log_weights: Array, log_scales: Array) -> Applied:
     """z (n, d) and ln |det dz/dy| (n,) from each component's whitened coordinates (components, n, d)."""
-    from scipy.special import log_ndtr, logsumexp, ndtri_exp
+    from scipy.special import log_ndtr, ndtri_exp
 
     _, n, d = standard.shape
     posterior = np.repeat(log_weights[:, None], n, axis=1)  # (c, n), given the coordinates so far
@@ -61,11 +61,16 @@ def _rosenblatt(standard: Array, log_weights: Array, log_scales: Array) -> Appli
     volume = np.zeros(n)
     for j in range(d):
         t = standard[:, :, j]
-        weight = posterior - logsumexp(posterior, axis=0)
-        below = logsumexp(weight + log_ndtr(t), axis=0)
-        above = logsumexp(weight + log_ndtr(-t), axis=0)
+        weight = posterior - _log_sum(posterior)
+        below = _log_sum(weight + log_ndtr(t))
+        above = _log_sum(weight + log_ndtr(-t))
         z[:, j] = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
         density = -0.5 * t**2 - log_scales[:, j, None]
-        volume += logsumexp(weight + density, axis=0) + 0.5 * z[:, j] ** 2  # conditional density over normal
+        volume += _log_sum(weight + density) + 0.5 * z[:, j] ** 2  # conditional density over normal
         posterior = posterior + density
     return z, volume
+
+
+def _log_sum(terms: Array) -> Array:
+    """ln of the sum of exp(terms) over the components, the first axis; SciPy's takes several times as long."""
+    return np.asarray(np.logaddexp.reduce(terms, axis=0))

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from math import log
 from typing import Any
+
+from torch import Tensor
+
+from entropix.estimators._inputs import Samples
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,38 @@ class IntrinsicDimension(Estimate):
     raw: float = 0.0
     corrected: bool = True
     scan: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+
+def averaged(
+    points: Tensor,
+    group: Tensor,
+    samples: Samples,
+    base: float | None,
+    local: bool,
+    *,
+    noise: float = 0.0,
+    model_stderr: float = 0.0,
+) -> dict[str, Any]:
+    """The fields of an estimate that is the mean of contributions (n_distinct,) in nats of the distinct rows.
+
+    group: (n,) distinct row of each row. noise: n_distinct times the variance of the mean that the spread of the
+    contributions does not show. model_stderr: what an estimated parameter adds.
+    """
+    unit = 1.0 if base is None else log(base)
+    value = points.mean() / unit
+    centre = float(value.detach())
+    variance = (float(points.detach().var()) + noise) / len(points) + model_stderr**2
+    stderr = variance**0.5 / abs(unit)
+    return {
+        "value": value.to(samples.x.dtype) if value.requires_grad else centre,
+        "stderr": stderr,
+        "ci": (centre - 1.96 * stderr, centre + 1.96 * stderr),
+        "n": len(group),
+        "n_distinct": len(points),
+        "n_merged": len(group) - len(points),
+        "base": base,
+        "local": samples.give_back(points[group] / unit) if local else None,
+    }
 
 
 def _unit(base: float | None) -> str:

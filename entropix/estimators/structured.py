@@ -13,13 +13,13 @@ estimate right for any T; in many, neighbours are blind and it is as good as the
 
     independent   scaling only                              sources are the coordinates themselves
     whitened      linear, symmetric                         elliptical normal; no more than correlation
-    unmixed       linear, independent component analysis    linear mixtures of independent sources
     radial        elliptical contours, any radius           multivariate t, and what scatters like it
     clusters      conditional distributions of a mixture    clusters, each about normal
+    unmixed       linear, independent component analysis    linear mixtures of independent sources
 
-The map is chosen by the upper bound on halves of the sample that it was not fitted on; a map further down
-the list must win by two standard errors. Parameters fitted on the sample itself lower the bound by about
-(number) / 2n (Akaike 1974), which is added back.
+The map is chosen by the upper bound on halves of the sample that it was not fitted on: it must be below that of
+scaling by two standard errors, and below those of maps with fewer parameters, which come first, by one. Parameters
+fitted on the sample itself lower the bound by about (number) / 2n (Akaike 1974), which is added back.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ import numpy as np
 import torch
 
 from entropix.estimators.kozachenko import kl_local, log_radii
-from entropix.estimators.maps import FittedMap, radial, scale, unmix, whiten
+from entropix.estimators.maps import FittedMap, radial, scale, whiten
 from entropix.estimators.marginals import Array, column_entropies, normal_scores
 from entropix.estimators.mixture import mixture
 from entropix.estimators.reference import normal_bias
+from entropix.estimators.unmixing import unmix
 
 SELECTION_ROWS = 4000
 """Rows used to choose the map: its standard errors are then small beside those of 16 and more dimensions."""
@@ -97,34 +98,41 @@ def total_correlation_local(z: Array, k: int) -> Array:
 
 
 def choose_map(x: Array, k: int) -> Fit:
-    """The kind of map whose upper bound is lowest on rows it was not fitted on."""
+    """The kind of map with the lowest upper bound on rows it was not fitted on, give or take a standard error."""
     rows = np.random.default_rng(0).permutation(len(x))[:SELECTION_ROWS]
     halves = x[rows[::2]], x[rows[1::2]]
+
+    def held_out(fit: Fit, half: int) -> Array:
+        seen = halves[half]
+        return upper_bound(fit(halves[1 - half]), seen, min(k, len(seen) - 1))[0]
+
     best: Fit = scale
-    best_bound = _held_out(best, halves, k)
+    lowest = scaled = [held_out(scale, half) for half in (0, 1)]
     for candidates in _candidates(len(halves[0])):
         for last_chance, candidate in candidates:
-            bound = _held_out(candidate, halves, k)
-            gain = best_bound - bound
-            if gain.mean() > 2 * gain.std() / np.sqrt(len(gain)):
-                best, best_bound = candidate, bound
-            elif last_chance:
+            bounds = [held_out(candidate, 0)]
+            if _lead(bounds, lowest[:1]) > -2:  # most are clearly above on the first half already
+                bounds.append(held_out(candidate, 1))
+                if _lead(bounds, lowest) > 1 and _lead(bounds, scaled) > 2:
+                    best, lowest = candidate, bounds
+                    continue
+            if last_chance:
                 break
     return best
 
 
+def _lead(bounds: list[Array], others: list[Array]) -> float:
+    """By how many standard errors the mean contribution to the one bound is below that to the other."""
+    gain = np.concatenate(others) - np.concatenate(bounds)
+    return float(gain.mean() / max(gain.std(), np.finfo(np.float64).tiny) * np.sqrt(len(gain)))
+
+
 def _candidates(n: int) -> Iterator[Iterator[tuple[bool, Fit]]]:
     """Kinds of map for n rows, each with variants in order; True: more of the kind is tried only if this one wins."""
-    for fit in (whiten, unmix, radial):
-        yield iter(((True, fit),))
+    yield iter(((True, whiten),))
+    yield iter(((True, radial),))
     for covariance in ("diag", "tied"):
         # two components may not do for four clusters, so four are tried in any case
         sizes = (c for c in (2, 4, 8) if 10 * c <= n)
         yield ((c > 2, partial(mixture, components=c, covariance=covariance)) for c in sizes)
-
-
-def _held_out(fit: Fit, halves: tuple[Array, Array], k: int) -> Array:
-    """Contributions to the upper bound of each half under the map fitted on the other."""
-    first, second = halves
-    k = min(k, len(second) - 1)
-    return np.concatenate((upper_bound(fit(second), first, k)[0], upper_bound(fit(first), second, k)[0]))
+    yield iter(((True, unmix),))

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from entropix.estimators._inputs import as_samples, tell
+from entropix.estimators.neighbours import nearest
 from entropix.ops import Neighbours
 
 FALSE_MERGES = 0.01
@@ -78,7 +79,7 @@ def find_twins(x: Tensor) -> Twins:
     keep, group = _equal_rows(x)
     if 2 < len(keep) < n and (step := lattice_step(x[keep])) is not None:
         spread = spread_over_cells(x, step)
-        copies = _near_groups(_nearest(spread))
+        copies, _ = _near_groups(spread)
         if int(copies.max()) + 1 > len(keep):
             # some equal rows are as far apart as chance lets them be: resolution, not copies
             keep, group = _first_of(copies)
@@ -90,8 +91,9 @@ def find_twins(x: Tensor) -> Twins:
             spread = None
     neighbours = None
     if spread is None and len(keep) > 2:
-        neighbours = _nearest(x[keep])
-        outer, inner = _first_of(_near_groups(neighbours))
+        distinct = x if len(keep) == n else x[keep]
+        labels, neighbours = _near_groups(distinct)
+        outer, inner = _first_of(labels)
         keep, group = keep[outer], inner[group]
     n_merged = n - len(keep)
     n_exact = int((x == x[keep[group]]).all(-1).sum()) - len(keep)
@@ -137,6 +139,15 @@ def lattice_step(x: Tensor) -> Tensor | None:
 
 def _equal_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     """First index of each distinct row, ascending, and the (n,) position of each row in it."""
+    n, d = x.shape
+    # Equal rows have equal sums of their bits times random odd numbers, modulo 2^64: sorting those is quick, and rules
+    # out equal rows for certain. Adding 0 makes -0 and 0 the same bits.
+    bits = (x + 0.0).view(torch.int64 if x.dtype == torch.float64 else torch.int32).long()
+    odd = torch.randint(2**62, (d,), generator=torch.Generator().manual_seed(0)) * 2 + 1
+    sums = (bits * odd.to(x.device)).sum(1).sort().values
+    if not bool((sums[1:] == sums[:-1]).any()):
+        own = torch.arange(n, device=x.device)
+        return own, own
     _, labels = torch.unique(x, dim=0, return_inverse=True)
     return _first_of(labels)
 
@@ -153,37 +164,37 @@ def _first_of(labels: Tensor) -> tuple[Tensor, Tensor]:
     return first[order], rank[labels]
 
 
-def _nearest(x: Tensor) -> Neighbours:
-    from entropix.ops import knn
+def _near_groups(x: Tensor) -> tuple[Tensor, Neighbours]:
+    """Group label (n,) of each row of x (n, d), by the test at the top of the module, and the neighbours it saw."""
+    n = len(x)
+    neighbours = nearest(x, min(SCALE_NEIGHBOURS, n - 1))
+    near = _near(neighbours)
+    rows = torch.arange(n, device=x.device)[:, None].expand_as(near)[near]
+    return _components(n, rows, neighbours.indices[near]), neighbours
 
-    return knn(x, min(SCALE_NEIGHBOURS, len(x) - 1))
 
-
-def _near_groups(neighbours: Neighbours) -> Tensor:
-    """Group label (n,) of each row: near twins, by the test described at the top of the module."""
+def _near(neighbours: Neighbours) -> Tensor:
+    """(n, K) whether a neighbour is a twin."""
     from scipy.special import digamma
 
     distances, indices = neighbours.distances.double(), neighbours.indices
     n, k = indices.shape
-    own = torch.arange(n, device=indices.device)
+    none = torch.zeros_like(indices, dtype=torch.bool)
     if k < 4:  # nothing to compare a distance with
-        return own
-    outer = distances[:, -1:]
+        return none
     half = k // 2
-    spread = (outer[:, 0] / distances[:, half - 1]).log()
+    outer = distances[:, -1]
+    spread = (outer / distances[:, half - 1]).log()
     spread = spread[torch.isfinite(spread) & (spread > 0)]
     if len(spread) == 0:
-        return own
+        return none
     # ln(r_K / r_j) has mean (psi(K) - psi(j)) / m; the median is close to it and ignores groups of copies
     m = float(digamma(k) - digamma(half)) / float(spread.median())
     # 1 - (1 - t^m)^(K-1) = p, solved for t
     p = FALSE_MERGES / n
-    close = math.log(-math.expm1(math.log1p(-p) / (k - 1))) / m
-    scale = outer[:, 0].log()
-    limit = close + torch.minimum(scale[:, None], scale[indices])
-    near = distances.log() < limit
-    rows = own[:, None].expand_as(indices)[near]
-    return _components(n, rows, indices[near])
+    limit = outer * math.exp(math.log(-math.expm1(math.log1p(-p) / (k - 1))) / m)
+    near = distances < limit[:, None]
+    return near & (distances < limit[indices]) if bool(near.any()) else near
 
 
 def _components(n: int, rows: Tensor, columns: Tensor) -> Tensor:

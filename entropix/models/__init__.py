@@ -1,5 +1,7 @@
 """Autoencoders as plain `nn.Module`s; they know nothing of data sets, training or scores."""
 
 from entropix.models.autoencoder import Autoencoder, NestedAutoencoder
+from entropix.models.dense import DenseAutoencoder
+from entropix.models.vae import VariationalAutoencoder
 
-__all__ = ["Autoencoder", "NestedAutoencoder"]
+__all__ = ["Autoencoder", "DenseAutoencoder", "NestedAutoencoder", "VariationalAutoencoder"]

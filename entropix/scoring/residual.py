@@ -6,14 +6,15 @@ off and texture that no code holds, and it grows with the contrast of the image.
 1. Expectation. At every pixel a scale is predicted from the reconstruction alone,
    a |gradient of x^| + b place sd(x^): edges, and the usual residual at this place in units of the image's
    contrast. Both terms are proportional to the contrast (gain), so the ratio residual / scale is free of it.
-   a, b >= 0 by least squares on |residual| of held-out normal images.
+   a, b >= 0 by least squares on |residual| of held-out normal images. The place map is known from few of them:
+   it is drawn to its mean as if a hundred more had been seen, each with the average residual everywhere.
 2. Resolution. Both sides are blurred to octaves sigma = 1, 2, 4, ... pixels, each with a scale of its own.
    What normal images leave over is mostly fine; a lesion of any size stands out at the octave that matches it
    (a matched filter).
-3. Units. Which size to look for is unknown, and an unknown scale is spread evenly over the octaves: every
-   octave's energy counts relative to its mean on normal images. Their mean, r, is 1 on normal images. It
-   behaves like a chi-square of nu = 2 / var(r) degrees of freedom divided by nu (Satterthwaite 1946), whose
-   Gaussian code length is nu r / 2 nats.
+3. Units. Which size to look for is unknown, so every octave counts, by its own code length: the energy r of an
+   octave relative to its mean on normal images behaves like a chi-square of nu = 2 / var(r) degrees of freedom
+   divided by nu (Satterthwaite 1946), whose Gaussian code length is nu r / 2 nats. An octave in which normal images
+   differ much from each other has few degrees of freedom and little say.
 
 Only this quadratic term counts. The others of a Gaussian's -ln p, the logarithms of the scales, say how much
 contrast and edges the reconstruction has, and not how well it fits.
@@ -31,6 +32,7 @@ from torch.nn import functional as F
 from entropix.ops import reconstruction_error
 
 LEAST_CONTRAST = 1e-3  # of a reconstruction: an eighth of a grey level of 256, on [-1, 1] images
+AVERAGE_IMAGES = 100  # that the place map is shrunk by
 LEAST_SCALE = 1e-4  # of a residual: a tenth of that, so that a place without any residual divides by something
 
 
@@ -39,10 +41,10 @@ class ResidualModel:
     """Fitted by `ResidualModel.fit`.
 
     Attributes:
-        place: (octaves, c, s, s) root mean square of residual / sd(x^) on normal images, per octave.
+        place: (octaves, c, s, s) root mean square of residual / sd(x^) on normal images, per octave, shrunk.
         coefficients: (octaves, 2) a and b.
         energy: (octaves,) mean energy of normal images.
-        freedom: (1,) nu, effective degrees of freedom.
+        freedom: (octaves,) nu, effective degrees of freedom.
     """
 
     place: Tensor
@@ -59,16 +61,16 @@ class ResidualModel:
         places, coefficients = [], []
         for sigma in sigmas:
             residual = blur(x - x_hat, sigma)
-            place = (residual / contrast).square().mean(0).sqrt()
+            square = (residual / contrast).square().mean(0)
+            place = ((len(x) * square + AVERAGE_IMAGES * square.mean()) / (len(x) + AVERAGE_IMAGES)).sqrt()
             edges = blur(gradient, sigma)
             coefficients.append(_least_squares(edges, place * contrast, residual.abs()))
             places.append(place)
-        model = cls(torch.stack(places), torch.stack(coefficients), x.new_ones(len(sigmas)), x.new_ones(1))
-        energies = model.energies(x, x_hat)
+        one = x.new_ones(len(sigmas))
+        energies = cls(torch.stack(places), torch.stack(coefficients), one, one).energies(x, x_hat)
         energy = energies.mean(0).clamp(min=torch.finfo(x.dtype).tiny)
-        ratio = (energies / energy).mean(1)
-        freedom = 2 / ratio.var().clamp(min=1e-6)  # a bound for residuals without any spread
-        return cls(model.place, model.coefficients, energy, freedom.reshape(1))
+        freedom = 2 / (energies / energy).var(0).clamp(min=1e-6)  # a bound for residuals without any spread
+        return cls(torch.stack(places), torch.stack(coefficients), energy, freedom)
 
     def energies(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Mean of (residual / scale)^2 per octave: (n, octaves)."""
@@ -76,11 +78,11 @@ class ResidualModel:
 
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats (n,) of images and reconstructions (n, c, s, s) on [-1, 1]."""
-        return self.freedom / 2 * (self.energies(x, x_hat) / self.energy).mean(1)
+        return (self.energies(x, x_hat) / self.energy) @ self.freedom / 2
 
     def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats per pixel (n, s, s): their sum over an image is its `surprise`."""
-        nats = self.freedom / (2 * x[0].numel() * len(self.energy)) / self.energy
+        nats = self.freedom / (2 * x[0].numel()) / self.energy
         total = torch.zeros_like(x)
         for share, octave in zip(nats, self._octaves(x, x_hat), strict=True):
             total += share * reconstruction_error(*octave, map=True)[1]

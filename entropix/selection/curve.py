@@ -16,7 +16,9 @@ a normal one (the area under the ROC curve), averaged over strengths, families a
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -24,7 +26,6 @@ from torch import Tensor
 from entropix.batches import in_batches
 from entropix.estimators import Entropy, EstimatorWarning, entropy
 from entropix.estimators.kozachenko import kl_local, log_radii
-from entropix.models import NestedAutoencoder
 from entropix.ops import reconstruction_error
 from entropix.selection.perturbations import perturbations
 from entropix.selection.signal import SignalSpace
@@ -57,6 +58,17 @@ class CurvePoint:
         return {name: value for name, value in asdict(self).items() if name != "visibility_images"}
 
 
+class Prefixes(Protocol):
+    """An autoencoder every prefix of whose code can be decoded, such as a nested one."""
+
+    @property
+    def dims(self) -> Sequence[int]: ...
+
+    def encode(self, x: Tensor) -> Tensor: ...
+
+    def decode_prefix(self, z: Tensor, d: int) -> Tensor: ...
+
+
 class Curve:
     """Measures candidates on distinct training images and held-out normal images, (n, c, s, s) on [-1, 1].
 
@@ -75,14 +87,14 @@ class Curve:
             self.entropy: Entropy = entropy(x, k=NEIGHBOURS, method="manifold")
 
     @torch.no_grad()
-    def measure(self, model: NestedAutoencoder) -> list[CurvePoint]:
-        """One point per candidate d of the model, ascending."""
+    def measure(self, model: Prefixes, dims: Sequence[int] | None = None) -> list[CurvePoint]:
+        """One point per candidate d, in their order: `dims`, or those of the model."""
         codes = [in_batches(model.encode, x) for x in (self.train, self.held_out, *self.foreign)]
-        return [self._point(model, codes, d) for d in model.dims]
+        return [self._point(model, codes, d) for d in dims or model.dims]
 
-    def _point(self, model: NestedAutoencoder, codes: list[Tensor], d: int) -> CurvePoint:
+    def _point(self, model: Prefixes, codes: list[Tensor], d: int) -> CurvePoint:
         train_hat, normal_hat, *foreign_hat = (in_batches(lambda z: model.decode_prefix(z, d), z) for z in codes)
-        h = self._reconstruction_entropy(train_hat[:MOST_IMAGES])
+        h = self.reconstruction_entropy(train_hat[:MOST_IMAGES])
         normal = reconstruction_error(self.held_out, normal_hat)
         ordered = normal.sort().values
         visible = torch.zeros_like(normal)
@@ -103,8 +115,8 @@ class Curve:
             visibility_images=visible,
         )
 
-    def _reconstruction_entropy(self, x_hat: Tensor) -> Tensor:
-        """Contribution of every reconstruction, (n,), to their entropy at the m of the normal images.
+    def reconstruction_entropy(self, x_hat: Tensor) -> Tensor:
+        """Contribution of every reconstruction, (n,), to their entropy at the m of the normal images; differentiable.
 
         `kl_local` and not `entropy`: a short code may put two images on one reconstruction, which is what the
         comparison is to see, not a twin to be merged. Distances below the resolution of float32 count as that.

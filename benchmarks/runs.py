@@ -1,0 +1,115 @@
+"""Trainings that the benchmarks share. Each is kept on disk once it is done, so that a killed run continues."""
+
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tasks import Task
+
+import entropix
+from entropix.device import resolve_device
+from entropix.fitting import Prepared, default_epochs, prepare
+from entropix.metrics import detection_metrics
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Where results are kept (`parts`: a JSON file each, and the detectors), and how to train.
+
+    epochs: None: as many as show 250,000 images, which is the paper's 250 for a thousand of them.
+    """
+
+    parts: Path
+    epochs: int | None
+    device: str
+
+    def epochs_of(self, task: Task) -> int:
+        return self.epochs or default_epochs(len(task.train))
+
+    def prepare(self, task: Task, seed: int) -> Prepared:
+        """The training images and the held-out ones that every training of this seed has."""
+        return prepare(task.train, seed, resolve_device(self.device))
+
+    def fixed(self, task: Task, d: int, seed: int) -> dict[str, Any]:
+        """The sweep's training of one d: the paper's score and the default one."""
+
+        def compute() -> dict[str, Any]:
+            result, cost = timed(
+                lambda: entropix.sweep(task.train, task.test, dims=(d,), seeds=(seed,), **self._options(task))
+            )
+            detector = result.detector(d, seed)
+            detector.save(self._model(task, d, seed), overwrite=True)
+            surprisal = detection_metrics(task.test.labels, detector.anomaly_score(task.test))
+            return result.table()[0] | cost | {"surprisal": surprisal}
+
+        return self.once(task, seed, str(d), compute)
+
+    def automatic(self, task: Task, strategy: str, seed: int) -> dict[str, Any]:
+        """The automatic fit: its choice and its two scores."""
+
+        def compute() -> dict[str, Any]:
+            detector, cost = timed(
+                lambda: entropix.fit(task.train, strategy=strategy, seed=seed, **self._options(task))
+            )
+            detector.save(self._model(task, strategy, seed), overwrite=True)
+            scores = {
+                score: detection_metrics(task.test.labels, detector.anomaly_score(task.test, score))
+                for score in ("surprisal", "residual")
+            }
+            assert detector.entropy_ is not None
+            about = {"latent_dim": detector.latent_dim_, "reason": detector.reason_, "curve": detector.curve_}
+            return about | {"entropy": detector.entropy_.to_dict()} | cost | scores
+
+        return self.once(task, seed, strategy, compute)
+
+    def detector(self, task: Task, run: int | str, seed: int) -> entropix.EntropixDetector:
+        """The detector of a training that was done: run is its d, or its strategy."""
+        return entropix.load(self._model(task, run, seed), device=self.device)
+
+    def once(self, task: Task, seed: int, run: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The result of a run, computed and written if it is not there yet."""
+        path = self.parts / f"{self._stem(task, seed)}-{run}.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".partial")
+            partial.write_text(json.dumps(compute()))
+            partial.replace(path)
+            print(f"done: {path.stem}", file=sys.stderr)
+        return json.loads(path.read_text())
+
+    def _stem(self, task: Task, seed: int) -> str:
+        return f"{task.name}-{self.epochs_of(task)}-{seed}"
+
+    def _model(self, task: Task, run: int | str, seed: int) -> Path:
+        return self.parts / f"model-{self._stem(task, seed)}-{run}"
+
+    def _options(self, task: Task) -> dict[str, Any]:
+        options = {"epochs": self.epochs_of(task), "image_size": task.image_size}
+        return options | {"device": self.device, "progress": False}
+
+
+def timed(compute: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+    """The value, and what it took. The time of the processor is that of all threads, whatever else was running."""
+    wall, processor = time.perf_counter(), time.process_time()
+    value = compute()
+    return value, {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - processor}
+
+
+def environment() -> dict[str, Any]:
+    """Command, machine and versions."""
+    script, *arguments = sys.argv
+    return {
+        "command": shlex.join(["python", f"benchmarks/{Path(script).name}", *arguments]),
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"{torch.get_num_threads()} threads",
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "versions": {"entropix": entropix.__version__, "torch": torch.__version__, "python": platform.python_version()},
+    }

@@ -1,0 +1,51 @@
+"""Patients and series as pseudonyms: one identifier, one pseudonym, and no way back without the salt.
+
+A plain hash of an identifier can be undone by hashing every possible number. This one is keyed with 16 random
+bytes, drawn once per user and kept in the user's data folder, so that pseudonyms stay the same from run to run
+on one machine and mean nothing on another. Delete the file to cut all ties to earlier results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+SALT_BYTES = 16
+
+
+def pseudonym(kind: str, identifier: str) -> str:
+    """`kind-` and 16 hexadecimal digits, for an identifier such as a patient's number."""
+    keyed = hashlib.blake2b(f"{kind}:{identifier}".encode(), key=_salt(), digest_size=8)
+    return f"{kind}-{keyed.hexdigest()}"
+
+
+def salt_file() -> Path:
+    """Where the salt is kept."""
+    from platformdirs import user_data_path
+
+    return user_data_path("entropix", appauthor=False) / "salt"
+
+
+@cache
+def _salt() -> bytes:
+    """The user's salt, drawn if there is none; where nothing can be written, one for this process."""
+    path = salt_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # a new file appears whole, by its link, so that a process that starts beside this one reads all of it
+            partial = path.with_name(f".salt-{secrets.token_hex(8)}")
+            partial.touch(mode=0o600)
+            partial.write_bytes(secrets.token_bytes(SALT_BYTES))
+            os.link(partial, path)
+        except FileExistsError:
+            pass
+        finally:
+            partial.unlink(missing_ok=True)
+        salt = path.read_bytes()
+    except OSError:
+        salt = b""
+    return salt if len(salt) == SALT_BYTES else secrets.token_bytes(SALT_BYTES)

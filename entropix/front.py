@@ -1,0 +1,76 @@
+"""The front door: `entropix.fit` and `entropix.load`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from entropix import storage
+from entropix.console import Epoch
+from entropix.detector import EntropixDetector
+
+
+def fit(
+    dataset: Any,
+    *,
+    latent_dim: int | str = "auto",
+    strategy: str = "select",
+    image_size: int = 64,
+    epochs: int | None = None,
+    seed: int = 0,
+    alpha: float = 0.05,
+    device: str = "auto",
+    out: str | Path | None = None,
+    progress: bool = True,
+    skip_unreadable: bool = False,
+    overwrite: bool = False,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> EntropixDetector:
+    """Fit an anomaly detector to normal images; the size of its code is chosen from them too.
+
+    Equivalent to `EntropixDetector(latent_dim, ...).fit(dataset)`, and `.save(out)`.
+
+    Args:
+        dataset: normal images: a folder, file, archive, array, tensor, list or torch `Dataset`
+            (`entropix.data.read` lists all). Images that are labelled abnormal are left out.
+            Or flat feature vectors (n, p), n at least 20.
+        latent_dim: d, or "auto": the one where the code holds what normal images have in common and not more
+            (`entropix.selection`).
+        strategy: how "auto" gets there: "select" trains one nested autoencoder, measures every candidate d from 1 to
+            128 and cuts the code at the chosen one; "prune" trains a wide code, turns it to its principal axes, cuts
+            and trains on; "constrain" makes the length of the code part of the training. Each is one training.
+        image_size: images are resized to image_size x image_size pixels, a multiple of 16.
+        epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
+        seed: of the split, the initial weights and the order of the images. The same seed, data, device and
+            versions give the same detector.
+        alpha: share of normal images that `predict` may call anomalous.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        out: folder to save the detector to, checked before any work and written at the end.
+        progress: show a progress bar on standard error or, if that is no terminal, a line every quarter of a minute.
+        skip_unreadable: leave out files that cannot be read, and images of one constant value.
+        overwrite: let `out` be a folder that already holds a model.
+        on_epoch: called after every epoch, with its number, their number, the mean loss and the seconds so far.
+
+    Raises:
+        DataError: unreadable, constant or too few images; the message says what to do.
+        ValueError: an argument out of its range.
+        FileExistsError: `out` is in use.
+    """
+    if out is not None:
+        storage.check_free(Path(out), overwrite)
+    detector = EntropixDetector(
+        latent_dim, strategy=strategy, image_size=image_size, epochs=epochs, seed=seed, alpha=alpha, device=device
+    ).fit(dataset, progress=progress, skip_unreadable=skip_unreadable, on_epoch=on_epoch)
+    if out is not None:
+        detector.save(out, overwrite=overwrite)
+    return detector
+
+
+def load(folder: str | Path, device: str = "auto") -> EntropixDetector:
+    """The detector that `EntropixDetector.save` wrote to `folder`. Nothing in the folder is executed.
+
+    Raises:
+        ModelError: not a model folder, or one of another format version; the message says which file.
+    """
+    return storage.load(Path(folder), device)

@@ -1,0 +1,38 @@
+"""The conditional model of the residual for flat feature vectors: every feature in units of its usual residual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+LEAST_SCALE = 1e-6  # of a residual, features being of unit variance
+
+
+@dataclass(frozen=True)
+class FeatureModel:
+    """Fitted by `FeatureModel.fit`; as `ResidualModel` with features for pixels, and nothing to blur.
+
+    Attributes:
+        scale: (p,) root mean square of the residual of each feature on held-out normal vectors.
+        freedom: (1,) nu, effective degrees of freedom, at most p.
+    """
+
+    scale: Tensor
+    freedom: Tensor
+
+    @classmethod
+    def fit(cls, x: Tensor, x_hat: Tensor) -> FeatureModel:
+        """From held-out normal vectors and their reconstructions, both (n, p)."""
+        scale = (x - x_hat).square().mean(0).sqrt().clamp(min=LEAST_SCALE)
+        ratio = ((x - x_hat) / scale).square().mean(1)
+        freedom = (2 / ratio.var(correction=0)).clamp(max=x.shape[1])
+        return cls(scale, freedom.reshape(1))
+
+    def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """Nats (n,) of vectors and reconstructions (n, p)."""
+        return self.surprise_map(x, x_hat).sum(1)
+
+    def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """Nats per feature (n, p): their sum over a vector is its `surprise`."""
+        return self.freedom / (2 * x.shape[1]) * ((x - x_hat) / self.scale).square()

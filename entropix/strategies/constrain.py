@@ -1,0 +1,99 @@
+"""Constrain: the length of the code is a variable of the training, driven to where its entropy is matched.
+
+minimise d subject to H(X^_d) >= H(X^_wide) - 1 nat: the shortest code within one nat of what the widest can carry
+of normal images (Proposition 2 of Cai et al., MICCAI 2024, first condition; one nat as in `choose`). d is a real
+number: each image passes a code of floor(d) or ceil(d) latents, at random and d on average, so the entropy at d
+lies on the line between those of its two whole neighbours. Every ten batches the entropies of the
+reconstructions are measured and a secant step moves d towards the constraint. No weight between loss and entropy
+has to be set: the autoencoder is trained by its errors only, half of every batch through the whole code, half
+through the present one; the last fifth of the epochs goes to the length that was reached.
+
+A soft mask, differentiated through the nearest neighbours, did not constrain: the encoder scales latents up
+against it (4 true factors came through "2.4" latents).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from entropix.batches import in_batches
+from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.selection import Curve
+from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch
+from entropix.training import RunningMeans, train
+
+TOLERANCE = 1.0  # nats
+MEASURED = 256  # images for a step of the controller
+EVERY = 10  # batches between two steps
+LARGEST_STEP = 0.1  # share of d: the autoencoder has to follow
+SETTLED = 0.8  # share of the training after which the length stays
+
+
+class Length:
+    """The controlled length d of the code, and the objective of the training that goes with it."""
+
+    def __init__(self, model: NestedAutoencoder, curve: Curve, batches: int) -> None:
+        self.model, self.curve, self.settles = model, curve, round(SETTLED * batches)
+        self.d = math.sqrt(model.latent_dim)  # half way, in octaves
+        self.done = 0
+        self.errors = RunningMeans()  # of the present code and of the whole one
+
+    @property
+    def whole(self) -> int:
+        """The shortest code that meets the constraint."""
+        return math.ceil(self.d - 1e-6)
+
+    def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        self.done += 1
+        settled = self.done > self.settles
+        if not settled and self.done % EVERY == 0:
+            self.step(generator)
+        length = (self.d + torch.rand(len(batch), generator=generator)).floor().to(batch.device)
+        wide = torch.arange(len(batch), device=batch.device) < (0 if settled else len(batch) // 2)
+        length[wide] = self.model.latent_dim
+        if settled:
+            length[:] = self.whole
+        error = (self.model.decode_prefix(self.model.encode(batch), length) - batch).square().flatten(1).mean(1)
+        # relative errors: the short code must not rule the long one
+        if settled:
+            return self.errors.relative(error.mean().repeat(2))
+        return self.errors.relative(torch.stack([error[~wide].mean(), error[wide].mean()]))
+
+    @torch.no_grad()
+    def step(self, generator: torch.Generator) -> None:
+        """One secant step of d towards the constraint."""
+        chosen = torch.randperm(len(self.curve.train), generator=generator)[:MEASURED]
+        self.model.eval()
+        z = in_batches(self.model.encode, self.curve.train[chosen.to(self.curve.train.device)])
+        below = min(math.floor(self.d), self.model.latent_dim - 1)
+        low, high, limit = (
+            self.curve.reconstruction_entropy(self.model.decode_prefix(z, d)).mean().item()
+            for d in (below, below + 1, self.model.latent_dim)
+        )
+        self.model.train()
+        missing = limit - TOLERANCE - (low + (self.d - below) * (high - low))
+        wanted = missing / (high - low) if high > low else math.copysign(math.inf, missing)
+        self.d += max(-LARGEST_STEP * self.d, min(LARGEST_STEP * self.d, wanted))
+        self.d = max(1.0, min(float(self.model.latent_dim), self.d))
+
+
+def constrain(
+    images: Tensor, distinct: Tensor, held_out: Tensor, *, epochs: int, seed: int, on_epoch: OnEpoch | None = None
+) -> Adapted[Autoencoder]:
+    """Train on `images` while the length of the code finds its value.
+
+    images, distinct, held_out: (n, c, s, s) on [-1, 1], to train on, without their twins, and for the curve.
+    """
+    model = NestedAutoencoder(CANDIDATES, images.shape[1], images.shape[-1]).to(images.device)
+    curve = Curve(distinct, held_out, seed)
+    length = Length(model, curve, epochs * (len(images) // 64))
+    losses = train(model, images, length, epochs=epochs, seed=seed, one_cycle=True, on_epoch=on_epoch)
+    d = length.whole
+    reason = (
+        f"the training drove the length of the code to {length.d:.1f}, where the entropy of the reconstructions is one "
+        f"nat below that of the widest code (H(X_n) = {float(curve.entropy):.1f})"
+    )
+    return Adapted(model.truncate(d), curve.entropy, curve.measure(model, (d,)), reason, losses)

@@ -1,0 +1,102 @@
+"""Prune: a code that was trained wide is turned to its principal axes, cut where the curve says, and trained on."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from entropix.device import resolve_device
+from entropix.models import Autoencoder
+from entropix.selection import Curve, choose
+from entropix.split import split
+from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch
+from entropix.strategies.rotated import Rotated, fold, rotate
+from entropix.training import relative_error, train
+
+FINE_TUNING = 0.2  # share of the epochs that come after the cut
+
+
+class EncoderDecoder(Protocol):
+    """What `prune` takes: a module with these two, for images (n, c, h, w) and codes (n, latent_dim)."""
+
+    def encode(self, x: Tensor) -> Tensor: ...
+
+    def decode(self, z: Tensor) -> Tensor: ...
+
+
+def prune_wide(
+    images: Tensor, distinct: Tensor, held_out: Tensor, *, epochs: int, seed: int, on_epoch: OnEpoch | None = None
+) -> Adapted[Autoencoder]:
+    """The strategy of `entropix.fit`: train the paper's autoencoder with the longest code, prune, train on.
+
+    images, distinct, held_out: (n, c, s, s) on [-1, 1], to train on, without their twins, and for the choice.
+    """
+    after = round(FINE_TUNING * epochs)
+    wide = Autoencoder(CANDIDATES[-1], images.shape[1], images.shape[-1]).to(images.device)
+    losses = train(
+        wide, images, relative_error(wide), epochs=epochs - after, seed=seed, one_cycle=True, on_epoch=on_epoch
+    )
+    cut = _cut(wide, distinct, held_out, seed)
+    narrow = fold(cut.model)
+    if after:
+
+        def later(epoch: int, loss: float) -> None:
+            if on_epoch is not None:
+                on_epoch(epochs - after + epoch, loss)
+
+        losses += train(
+            narrow, images, relative_error(narrow), epochs=after, seed=seed + 1, one_cycle=True, on_epoch=later
+        )
+    return Adapted(narrow, cut.entropy, cut.curve, cut.reason, losses)
+
+
+def prune(
+    model: EncoderDecoder, images: Tensor, *, epochs: int = 0, seed: int = 0, device: str = "auto"
+) -> Adapted[Rotated]:
+    """Cut the code of a trained autoencoder of your own to what normal images need.
+
+    Args:
+        model: a `torch.nn.Module` with `encode`: images (n, c, h, w) to codes (n, wide), and `decode` back. It is
+            not changed: the result holds a copy.
+        images: normal images (n, c, h, w) as the model takes them (its scale and size), at least 80; a fifth is held
+            out for the choice.
+        epochs: of training on after the cut, by ln(squared error); 0: none.
+        seed: of the split and of the training.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+
+    Returns:
+        `model`, whose `encode` gives codes (n, latent_dim), the d and the reason for it, and the curve.
+
+    Raises:
+        TypeError: no module, or one without `encode` and `decode`.
+        ValueError: images of another shape, too few of them, or codes that are not (n, wide).
+    """
+    if not isinstance(model, nn.Module) or not (hasattr(model, "encode") and hasattr(model, "decode")):
+        raise TypeError(f"model is {type(model).__name__}; expected a torch.nn.Module with encode(x) and decode(z)")
+    images = torch.as_tensor(images)
+    if images.ndim != 4 or len(images) < 80 or not images.is_floating_point():
+        raise ValueError(
+            f"images of shape {tuple(images.shape)} and {images.dtype}; expected at least 80 floating-point images "
+            "(n, c, h, w), as the model takes them"
+        )
+    target = resolve_device(device)
+    wide = copy.deepcopy(model).to(target).eval()
+    training, held_out, distinct = split(images, [str(i) for i in range(len(images))], seed)
+    images = images.to(target)
+    adapted = _cut(wide, images[np.intersect1d(training, distinct)], images[held_out], seed)
+    losses: list[float] = []
+    if epochs:
+        losses = train(adapted.model, images[training], relative_error(adapted.model), epochs=epochs, seed=seed)
+    return Adapted(adapted.model, adapted.entropy, adapted.curve, adapted.reason, losses)
+
+
+def _cut(wide: Any, distinct: Tensor, held_out: Tensor, seed: int) -> Adapted[Rotated]:
+    rotated = rotate(wide, distinct)
+    curve = Curve(distinct, held_out, seed)
+    points = curve.measure(rotated)
+    choice = choose(points, curve.entropy)
+    return Adapted(rotated.cut(choice.latent_dim), curve.entropy, points, choice.reason, [])
