@@ -143,8 +143,7 @@ def test_no_neighbour_is_lost_where_products_cancel(kind: str, d: int, dtype: to
 
 @pytest.mark.parametrize(
     ("dtype", "exponent"),
-    [(torch.float32, e) for e in (-140, -80, -72, -62, 60, 63, 120)]
-    + [(torch.float64, e) for e in (-500, 505)],
+    [(torch.float32, e) for e in (-140, -80, -72, -62, 60, 63, 120)] + [(torch.float64, e) for e in (-500, 505)],
     ids=str,
 )
 @pytest.mark.parametrize("d", [8, 100])
