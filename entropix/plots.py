@@ -25,9 +25,8 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
     h = [point["entropy"] for point in curve]
     ax.plot(d, h, "o-", color="tab:blue", label="H of the reconstructions")
     ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
-    ax.set(xlabel="latent dimension d", ylabel="entropy in nats", xscale="log", xticks=d)
-    ax.xaxis.set_major_formatter("{x:.0f}")
-    ax.minorticks_off()
+    ax.set(xlabel="latent dimension d", ylabel="entropy in nats", xscale="log")
+    _octave_ticks(ax, d)
     right = ax.twinx()
     visibility = [point["visibility"] for point in curve]
     error = [point["visibility_stderr"] for point in curve]
@@ -46,9 +45,8 @@ def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
     for name, label, style in (("error_train", "training", "o-"), ("error_held_out", "held-out normal", "s--")):
         ax.plot(d, [point[name] for point in curve], style, label=label)
     ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
-    ax.set(xlabel="latent dimension d", ylabel="mean squared error", xscale="log", xticks=d)
-    ax.xaxis.set_major_formatter("{x:.0f}")
-    ax.minorticks_off()
+    ax.set(xlabel="latent dimension d", ylabel="mean squared error", xscale="log")
+    _octave_ticks(ax, d)
     ax.legend(fontsize="small")
 
 
@@ -123,6 +121,12 @@ def plot_heatmaps(
             ax.set(xticks=[], yticks=[])
             if masks is not None and title != "reconstruction" and masks[column].any():
                 ax.contour(masks[column], levels=[0.5], colors="tab:cyan", linewidths=0.8)
+
+
+def _octave_ticks(ax: Axes, d: list[int]) -> None:
+    ax.set_xticks([2**i for i in range(max(d).bit_length()) if 2**i >= min(d)])
+    ax.xaxis.set_major_formatter("{x:.0f}")
+    ax.minorticks_off()
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:

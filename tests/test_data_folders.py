@@ -68,6 +68,7 @@ def test_medianomaly(tmp_path: Path) -> None:
         ({"train": {"0": 3}}, "TypeError"),
         ({"train": {"0": [3]}}, "3 is not a file name"),
         ({"train": {"0": []}}, "no images for split 'train'"),
+        ({"train": {"0": ["a.png"]}, "groups": ["a.png"]}, "AttributeError"),
         ({"train": {"0": ["a.png", "gone.png"]}}, "1 of 2 files are not in .*images: gone.png"),
         ({"train": {"0": ["../outside.png"]}}, "leads outside"),
         ({"train": {"0": ["sub/../../outside.png"]}}, "leads outside"),

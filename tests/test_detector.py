@@ -54,7 +54,8 @@ def test_finds_squares(detector: entropix.EntropixDetector, test_images: np.ndar
 
 def test_what_was_learnt_is_there(detector: entropix.EntropixDetector) -> None:
     dims = [row["latent_dim"] for row in detector.curve_]
-    assert dims == [1, 2, 4, 8, 16, 32, 64, 128]
+    assert dims == sorted(dims)
+    assert (dims[0], dims[-1]) == (1, 128)
     assert detector.latent_dim_ in dims
     assert str(detector.latent_dim_) in detector.reason_
     assert detector.entropy_ is not None

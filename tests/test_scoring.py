@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from entropix.scoring import LatentModel, ResidualModel
-from entropix.scoring.residual import blur, octaves
+from entropix.scoring.residual import Octave, octaves
 
 
 def scene(n: int, seed: int, size: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
@@ -19,17 +19,22 @@ def scene(n: int, seed: int, size: int = 32) -> tuple[torch.Tensor, torch.Tensor
 
 
 def test_octaves() -> None:
-    assert octaves(64) == [1, 2, 4, 8]
-    assert octaves(128) == [1, 2, 4, 8, 16]
-    assert octaves(16) == [1, 2]
+    assert [octave.sigma for octave in octaves(64)] == [1, 2, 4, 8]
+    assert [octave.stride for octave in octaves(64)] == [1, 1, 2, 4]
+    assert [octave.sigma for octave in octaves(128)] == [1, 2, 4, 8, 16]
+    assert [octave.samples for octave in octaves(16)] == [256, 256]
 
 
-def test_blur_keeps_constants_and_halves_contrast() -> None:
-    assert torch.allclose(blur(torch.ones(1, 1, 16, 16), 4.0), torch.ones(1, 1, 16, 16))
-    noise = torch.randn(1, 1, 256, 256)
-    inside = blur(noise, 4.0)[..., 32:224, 32:224]
+def test_samples_are_those_of_a_gaussian_blur() -> None:
+    octave = Octave(256, 4)
+    assert torch.allclose(octave.sample(torch.ones(1, 1, 256, 256)), torch.ones(1, 1, octave.samples))
+    noise = torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0))
+    inside = octave.sample(noise).reshape(128, 128)[16:112, 16:112]
     # the variance of white noise after a Gaussian of sd s is 1 / (4 pi s^2)
     assert inside.var().item() == pytest.approx(1 / (4 * torch.pi * 16), rel=0.3)
+    spot = torch.zeros(1, 1, 256, 256)
+    spot[..., 100:102, 60:62] = 1.0  # centred on a sample: between pixels 2 i and 2 i + 1
+    assert int(octave.sample(spot).argmax()) == 50 * 128 + 30
 
 
 def test_normal_images_cost_what_they_should() -> None:

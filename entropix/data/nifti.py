@@ -124,7 +124,8 @@ def _volume(image: Any, component: int | None) -> np.ndarray:
         shape = shape[:-1]
     if len(shape) == 4:
         if component is None:
-            raise DataError(f"NIfTI image of shape {image.shape}; choose one of its {shape[3]} volumes with component=")
+            choose = f"choose one of its {shape[3]} volumes with component= (--select component=0)"
+            raise DataError(f"NIfTI image of shape {image.shape}; {choose}")
         if not -shape[3] <= component < shape[3]:
             raise DataError(f"component={component}, but the NIfTI image has {shape[3]} volumes")
         part = image.dataobj[(slice(None),) * 3 + (component,) + (0,) * (image.ndim - 4)]

@@ -10,7 +10,7 @@ off and texture that no code holds, and it grows with the contrast of the image.
    it is drawn to its mean as if a hundred more had been seen, each with the average residual everywhere.
 2. Resolution. Both sides are blurred to octaves sigma = 1, 2, 4, ... pixels, each with a scale of its own.
    What normal images leave over is mostly fine; a lesion of any size stands out at the octave that matches it
-   (a matched filter).
+   (a matched filter). What is blurred by sigma is sampled every sigma / 2 pixels, which loses nothing.
 3. Units. Which size to look for is unknown, so every octave counts, by its own code length: the energy r of an
    octave relative to its mean on normal images behaves like a chi-square of nu = 2 / var(r) degrees of freedom
    divided by nu (Satterthwaite 1946), whose Gaussian code length is nu r / 2 nats. An octave in which normal images
@@ -22,14 +22,12 @@ contrast and edges the reconstruction has, and not how well it fits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from entropix.ops import reconstruction_error
 
 LEAST_CONTRAST = 1e-3  # of a reconstruction: an eighth of a grey level of 256, on [-1, 1] images
 AVERAGE_IMAGES = 100  # that the place map is shrunk by
@@ -38,10 +36,10 @@ LEAST_SCALE = 1e-4  # of a residual: a tenth of that, so that a place without an
 
 @dataclass(frozen=True)
 class ResidualModel:
-    """Fitted by `ResidualModel.fit`.
+    """Fitted by `ResidualModel.fit`. Samples of all octaves of an image, one after the other, are its positions.
 
     Attributes:
-        place: (octaves, c, s, s) root mean square of residual / sd(x^) on normal images, per octave, shrunk.
+        place: (c, positions) root mean square of residual / sd(x^) on normal images, shrunk.
         coefficients: (octaves, 2) a and b.
         energy: (octaves,) mean energy of normal images.
         freedom: (octaves,) nu, effective degrees of freedom.
@@ -55,26 +53,25 @@ class ResidualModel:
     @classmethod
     def fit(cls, x: Tensor, x_hat: Tensor) -> ResidualModel:
         """From held-out normal images and their reconstructions, both (n, c, s, s) on [-1, 1]."""
-        sigmas = octaves(x.shape[-1])
         contrast = _contrast(x_hat)
-        gradient = _gradient(x_hat)
         places, coefficients = [], []
-        for sigma in sigmas:
-            residual = blur(x - x_hat, sigma)
+        for octave in octaves(x.shape[-1]):
+            residual = octave.sample(x - x_hat)
             square = (residual / contrast).square().mean(0)
             place = ((len(x) * square + AVERAGE_IMAGES * square.mean()) / (len(x) + AVERAGE_IMAGES)).sqrt()
-            edges = blur(gradient, sigma)
+            edges = octave.sample(_gradient(x_hat))
             coefficients.append(_least_squares(edges, place * contrast, residual.abs()))
             places.append(place)
-        one = x.new_ones(len(sigmas))
-        energies = cls(torch.stack(places), torch.stack(coefficients), one, one).energies(x, x_hat)
+        one = x.new_ones(len(places))
+        model = cls(torch.cat(places, 1), torch.stack(coefficients), one, one)
+        energies = model.energies(x, x_hat)
         energy = energies.mean(0).clamp(min=torch.finfo(x.dtype).tiny)
         freedom = 2 / (energies / energy).var(0).clamp(min=1e-6)  # a bound for residuals without any spread
-        return cls(torch.stack(places), torch.stack(coefficients), energy, freedom)
+        return cls(model.place, model.coefficients, energy, freedom)
 
     def energies(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Mean of (residual / scale)^2 per octave: (n, octaves)."""
-        return torch.stack([reconstruction_error(*octave) for octave in self._octaves(x, x_hat)], 1)
+        return torch.stack([square.mean((1, 2)) for square in self._squares(x, x_hat)], 1)
 
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats (n,) of images and reconstructions (n, c, s, s) on [-1, 1]."""
@@ -83,38 +80,64 @@ class ResidualModel:
     def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats per pixel (n, s, s): their sum over an image is its `surprise`."""
         nats = self.freedom / (2 * x[0].numel()) / self.energy
-        total = torch.zeros_like(x)
-        for share, octave in zip(nats, self._octaves(x, x_hat), strict=True):
-            total += share * reconstruction_error(*octave, map=True)[1]
-        return total.sum(1)
+        size = x.shape[-1]
+        total = torch.zeros_like(x[:, 0])
+        for share, octave, square in zip(nats, octaves(size), self._squares(x, x_hat), strict=True):
+            # linear interpolation of cells by a whole factor keeps their mean
+            side = size // octave.stride
+            cells = square.sum(1).unflatten(1, (side, side))[:, None]
+            total += share * F.interpolate(cells, size=(size, size), mode="bilinear")[:, 0]
+        return total
 
-    def _octaves(self, x: Tensor, x_hat: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Blurred images, blurred reconstructions and weights scale^-2, per octave."""
-        contrast, gradient = _contrast(x_hat), _gradient(x_hat)
-        for sigma, place, (a, b) in zip(octaves(x.shape[-1]), self.place, self.coefficients.tolist(), strict=True):
-            scale = a * blur(gradient, sigma) + b * place * contrast + LEAST_SCALE
-            yield blur(x, sigma), blur(x_hat, sigma), scale.square().reciprocal()
+    def _squares(self, x: Tensor, x_hat: Tensor) -> list[Tensor]:
+        """(residual / scale)^2 of each octave, (n, c, samples)."""
+        residual, gradient, contrast = x - x_hat, _gradient(x_hat), _contrast(x_hat)
+        scales = octaves(x.shape[-1])
+        places = self.place.split([octave.samples for octave in scales], 1)
+        squares = []
+        for octave, place, (a, b) in zip(scales, places, self.coefficients.tolist(), strict=True):
+            scale = a * octave.sample(gradient) + b * place * contrast + LEAST_SCALE
+            squares.append((octave.sample(residual) / scale).square())
+        return squares
 
 
-def octaves(size: int) -> list[int]:
-    """Standard deviations of the blurs in pixels: 1, 2, 4, ... up to an eighth of the image."""
-    return [2**i for i in range(max(1, (size // 8).bit_length()))]
+class Octave(NamedTuple):
+    """Images of size x size pixels blurred by `sigma` and sampled every `stride` pixels."""
+
+    size: int
+    sigma: int
+
+    @property
+    def stride(self) -> int:
+        return max(1, self.sigma // 2)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples of an image."""
+        return (self.size // self.stride) ** 2
+
+    def sample(self, x: Tensor) -> Tensor:
+        """Samples (n, c, samples) of images (n, c, s, s); at the border the weights inside sum to one.
+
+        As two small matrix products, which on a CPU are many times faster than a separable convolution.
+        """
+        pixel = torch.arange(self.size, device=x.device, dtype=x.dtype)
+        centre = pixel[:: self.stride] + (self.stride - 1) / 2
+        distance = ((centre[:, None] - pixel) / self.sigma).abs()
+        # beyond what float32 can add; left in, denormal weights make the products a hundred times slower
+        weights = torch.exp(-0.5 * distance.square()) * (distance < 6)
+        weights = weights / weights.sum(1, keepdim=True)
+        return (weights @ (x @ weights.T)).flatten(2)
 
 
-def blur(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of images (..., s, s) by `sigma` pixels; at the border the weights inside sum to one.
-
-    As two small matrix products, which on a CPU are many times faster than a separable convolution.
-    """
-    position = torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
-    weights = torch.exp(-0.5 * ((position[:, None] - position) / sigma).square())
-    weights = weights / weights.sum(1, keepdim=True)
-    return weights @ x @ weights.T
+def octaves(size: int) -> list[Octave]:
+    """Blurs by 1, 2, 4, ... pixels, up to an eighth of the image."""
+    return [Octave(size, 2**i) for i in range(max(1, (size // 8).bit_length()))]
 
 
 def _contrast(x_hat: Tensor) -> Tensor:
-    """Standard deviation of each reconstruction, (n, 1, 1, 1): its gain."""
-    return x_hat.flatten(1).std(1).clamp(min=LEAST_CONTRAST).reshape(-1, 1, 1, 1)
+    """Standard deviation of each reconstruction, (n, 1, 1): its gain."""
+    return x_hat.flatten(1).std(1).clamp(min=LEAST_CONTRAST).reshape(-1, 1, 1)
 
 
 def _gradient(x_hat: Tensor) -> Tensor:
