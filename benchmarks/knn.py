@@ -1,7 +1,7 @@
 """k-NN on the CPU beside SciPy, scikit-learn, faiss and torch.cdist; writes results/knn_cpu.json.
 
     pip install faiss-cpu        # optional, for the benchmark only
-    python benchmarks/knn.py [--sizes 5000 20000]
+    python benchmarks/knn.py [--sizes 5000 20000] [--turns 3]
 
 Standard normals, float32, k = 5, self excluded, times of one call with building of any index, two threads. Methods
 take turns, and the median of the turns counts, so that other load hits all alike; processor time over the number of
@@ -29,6 +29,7 @@ from entropix.ops import knn, prefix_knn
 K = 5
 THREADS = 2
 TREES = {"scipy cKDTree", "sklearn kd_tree"}  # slower the higher the dimension
+PRODUCTS_FROM = 8  # kLeastDim of csrc/knn/products.cpp
 LANES = {"avx512": 16, "avx2": 8, "portable": 4}
 
 
@@ -72,10 +73,9 @@ def seconds(function: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - start, (time.process_time() - cpu) / THREADS
 
 
-def floor(n: int, d: int) -> float:
-    """Seconds for the subtraction and the fused multiply-add of every pair and coordinate, two a cycle and core."""
-    instructions = 2 * n * n * d / LANES[native_info()["simd"]]
-    return instructions / (2 * THREADS * clock())
+def floor(n: int, d: int, instructions: int) -> float:
+    """Seconds for so many vector instructions per pair and coordinate, two a cycle and core."""
+    return instructions * n * n * d / LANES[native_info()["simd"]] / (2 * THREADS * clock())
 
 
 def clock() -> float:
@@ -108,7 +108,8 @@ def measure(n: int, d: int, turns: int, methods: dict[str, Callable[[np.ndarray]
         "best_rival": best,
         "ratio": round(medians[best] / medians["entropix"], 3),
         "cpu_ratio": round(cpu_medians[cpu_best] / cpu_medians["entropix"], 3),
-        "floor_without_pruning": round(floor(n, d), 5),
+        # a multiply-add where inner products screen (csrc/knn/products.h), else a subtraction too
+        "floor_without_pruning": round(floor(n, d, 1 if d >= PRODUCTS_FROM else 2), 5),
     }
 
 
@@ -145,7 +146,7 @@ def measure_prefixes(rows: list[dict], n: int, d: int) -> dict:
     """prefix_knn beside the best rival run once per prefix, whose time is interpolated between measured ones."""
     x = torch.from_numpy(np.random.default_rng(0).standard_normal((n, d), dtype=np.float32))
     turns = [seconds(lambda: prefix_knn(x, K, mean_log=True)) for _ in range(3)]
-    result: dict = {"n": n, "D": d, "floor_two_instructions": round(floor(n, d), 4)}
+    result: dict = {"n": n, "D": d, "floor_two_instructions": round(floor(n, d, 2), 4)}
     for kind, ours in zip(("seconds", "cpu_seconds"), map(statistics.median, zip(*turns, strict=True)), strict=True):
         points = [
             (r["d"], min(value for name, value in r[kind].items() if name != "entropix")) for r in rows if r["n"] == n

@@ -52,7 +52,7 @@ def level(request: pytest.FixtureRequest):
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("d", [1, 3, 8, 13, 40])
+@pytest.mark.parametrize("d", [1, 3, 8, 13, 40, 130])
 def test_every_instruction_set(level: str, d: int, metric: str, dtype: torch.dtype) -> None:
     x = torch.randn(321, d, dtype=dtype)
     expected = naive_knn(x, 9, metric=metric)
@@ -104,6 +104,72 @@ def test_near_twins_far_from_the_origin_keep_their_distance(offset: float, d: in
 def test_squares_that_underflow_or_nearly_overflow(scale: float, device: str) -> None:
     x = torch.randn(300, 6) * scale
     assert_same_neighbours(knn(x.to(device), 4), naive_distances(x))
+
+
+def hard_points(kind: str, n: int, d: int) -> Tensor:
+    """Points whose squared distances are lost, or nearly so, in |x|^2 + |y|^2 - 2xy; float64."""
+    x = torch.randn(n, d, dtype=torch.float64)
+    if kind == "clusters":  # the k-th neighbour is 10 to 1,000 times nearer than the centre
+        x += torch.tensor([-1e3, -30.0, 30.0, 1e3])[torch.arange(n) % 4, None]
+    elif kind == "twins":
+        x[1::2] = x[: n // 2 * 2 : 2] * (1 + 1e-6)
+    elif kind == "tight cluster in a broad one":
+        x[: n // 3] = x[0] * 20 + 1e-3 * x[: n // 3]
+    elif kind == "outlier":
+        x[-1] *= 1e4
+    elif kind == "far":
+        x += 1e4
+    elif kind == "line":  # every coordinate is the same, so all products round alike
+        x = x[:, :1].expand(n, d) + 1e-3 * x + 50
+    elif kind == "shells":  # neighbours so nearly equally far that rounding would choose between them
+        x = torch.cat([torch.randn(1, d), x[1:] * 1e-4 + 7], 0)
+    return x
+
+
+HARD = ["clusters", "twins", "tight cluster in a broad one", "outlier", "far", "line", "shells"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("d", [8, 33, 100])
+@pytest.mark.parametrize("kind", HARD)
+def test_no_neighbour_is_lost_where_products_cancel(kind: str, d: int, dtype: torch.dtype, level: str) -> None:
+    x = hard_points(kind, 230, d).to(dtype)
+    expected = naive_knn(x, 40).indices
+    for k in (1, 5, 40):  # 40: without first thresholds
+        assert torch.equal(knn(x, k).indices, expected[:, :k])
+    query = torch.cat([x[::9] + 1e-3, 100 * x[::50], x[:3]])
+    assert torch.equal(knn(x, 5, query).indices, naive_knn(x, 5, query).indices)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "exponent"),
+    [(torch.float32, e) for e in (-140, -80, -72, -62, 60, 63, 120)] + [(torch.float64, e) for e in (-500, 505)],
+    ids=str,
+)
+@pytest.mark.parametrize("d", [8, 100])
+def test_scale_changes_no_neighbour(d: int, dtype: torch.dtype, exponent: int, level: str) -> None:
+    """Squares that vanish or are subnormal, that overflow in the sum of products, or all of them."""
+    half = exponent // 2  # 2^exponent itself may not be a number
+    x = torch.randn(200, d, dtype=torch.float64).to(dtype)
+    scaled = x * 2.0**half * 2.0 ** (exponent - half)
+    same = scaled.double() * 2.0**-half * 2.0 ** (half - exponent)  # x, but for digits lost to subnormal numbers
+    assert torch.equal(knn(scaled, 5).indices, naive_knn(same, 5).indices)
+
+
+@pytest.mark.parametrize("d", [8, 40])
+def test_ties_in_high_dimension_go_to_the_lower_index(d: int, level: str) -> None:
+    x = torch.randint(0, 2, (500, d)).float() * 4096 + 1e6  # exact, and many pairs equally far
+    assert torch.equal(knn(x, 20).indices, naive_knn(x, 20).indices)
+
+
+def test_agrees_with_scipy_in_high_dimension(level: str, rng: np.random.Generator) -> None:
+    from scipy.spatial import cKDTree
+
+    x = rng.standard_normal((1500, 64), dtype=np.float32) + np.float32(100)
+    distances, indices = cKDTree(x.astype(np.float64)).query(x[:300].astype(np.float64), 64)
+    found = knn(torch.from_numpy(x), 64, torch.from_numpy(x[:300]))
+    np.testing.assert_allclose(found.distances, distances, rtol=1e-7)
+    np.testing.assert_array_equal(found.indices, indices)
 
 
 @pytest.mark.parametrize("device", DEVICES)

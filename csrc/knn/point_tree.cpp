@@ -144,24 +144,41 @@ void PointTree<T>::bound_rows(int64_t first, int64_t count, T* box) const {
         }
 }
 
+namespace {
+
+// The sum of the squares of gap(c) over all coordinates, or the largest gap(c); eight at a time, for vectors.
+template <class T, class Gap>
+T norm(int64_t d, Metric metric, const Gap& gap) {
+    const bool sum = metric == Metric::euclidean;
+    T total = 0;
+    int64_t c = 0;
+    if (d >= 8) {
+        T parts[8] = {};
+        for (; c + 8 <= d; c += 8)
+            for (int i = 0; i < 8; ++i) {
+                const T t = gap(c + i);
+                parts[i] = sum ? parts[i] + t * t : std::max(parts[i], t);
+            }
+        for (const T part : parts) total = sum ? total + part : std::max(total, part);
+    }
+    for (; c < d; ++c) {
+        const T t = gap(c);
+        total = sum ? total + t * t : std::max(total, t);
+    }
+    return total;
+}
+
+}  // namespace
+
 template <class T>
 T box_distance(const T* a, const T* b, int64_t d, Metric metric) {
-    T sum = 0;
-    for (int64_t c = 0; c < d; ++c) {
-        const T gap = std::max(std::max(a[c] - b[d + c], b[c] - a[d + c]), T(0));
-        sum = metric == Metric::euclidean ? sum + gap * gap : std::max(sum, gap);
-    }
-    return sum;
+    return norm<T>(d, metric,
+                   [=](int64_t c) { return std::max(std::max(a[c] - b[d + c], b[c] - a[d + c]), T(0)); });
 }
 
 template <class T>
 T farthest_distance(const T* a, const T* b, int64_t d, Metric metric) {
-    T sum = 0;
-    for (int64_t c = 0; c < d; ++c) {
-        const T span = std::max(a[d + c] - b[c], b[d + c] - a[c]);
-        sum = metric == Metric::euclidean ? sum + span * span : std::max(sum, span);
-    }
-    return sum;
+    return norm<T>(d, metric, [=](int64_t c) { return std::max(a[d + c] - b[c], b[d + c] - a[c]); });
 }
 
 template struct PointTree<float>;

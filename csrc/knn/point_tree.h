@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/aligned.h"
 #include "knn/knn.h"
 #include "knn/screen.h"
 
@@ -17,7 +18,7 @@ struct PointTree {
     int64_t n, d, panels;
     std::vector<int64_t> order;  // [n]: order[i] is the row of x at position i
     std::vector<T> rows;         // [n, padded to kQueryRows, d], in that order
-    std::vector<T> packed;       // [panels, d, kPanel], the same; missing points are NaN
+    AlignedVector<T> packed;     // [panels, d, kPanel], the same; missing points are NaN
     std::vector<T> boxes;        // [2 panels - 1, 2, d]: lower and upper corner of every node
 
     PointTree(const T* x, int64_t n, int64_t d, int threads);

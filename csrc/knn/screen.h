@@ -3,7 +3,8 @@
 // Points are stored in panels of 32, coordinate by coordinate, so that one vector holds one coordinate of
 // several points. `screen` evaluates all distances between some query rows and one panel in T, by differences
 // and fused multiply-adds, and reports those not above each row's threshold. With thresholds that are
-// `widened` (exact.h) it lets no true neighbour slip; `exact_distance` then decides in double.
+// `widened` (exact.h) it lets no true neighbour slip; `exact` then decides in double. `products` does the
+// same at half the cost, by inner products of rows about a common centre (products.h).
 #pragma once
 #include <cstdint>
 
@@ -26,12 +27,18 @@ struct ScreenKernels {  // indexed by Metric
     // number of hits written, at most `rows`. NaN never hits.
     int64_t (*screen[2])(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds,
                          Hit* hits);
+    // Euclidean only: panel [1 + d, kPanel] holds a first summand for every point, to which the inner product
+    // is added; hits are sums not below the row's threshold.
+    int64_t (*products)(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds,
+                        Hit* hits);
     // Upper bounds [rows] of the k-th smallest screened distance, from `count` panels: the k-th smallest of
     // the lanes' minima, which are distances of kPanel different points. Row r is itself the point at
-    // position own + r of these panels. Good thresholds at the start save most insertions. Needs k <=
-    // kSeedLimit.
+    // position own + r of these panels. Good thresholds at the start save most insertions. Reads rows up to
+    // the next multiple of kQueryRows. Needs k <= kSeedLimit.
     void (*seed[2])(const T* queries, int64_t rows, const T* panels, int64_t count, int64_t d, int64_t own,
                     int64_t k, T* bounds);
+    // exact_distance; the same bits whatever the instruction set.
+    double (*exact[2])(const T* a, const T* b, int64_t d);
 };
 
 // Chosen by simd_level().

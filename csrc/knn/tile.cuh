@@ -83,8 +83,9 @@ __device__ __forceinline__ void stage(T* to, const T* x, int64_t first, int coun
     }
 }
 
-// Adds groups [begin, end) of the staged chunk to the sums.
-template <class T, Metric metric>
+// Adds groups [begin, end) of the staged chunk to the sums; with `grouped`, the squares of each group first
+// among themselves, which leaves a quarter of the roundings for an eighth more instructions.
+template <class T, Metric metric, bool grouped = false>
 __device__ __forceinline__ void accumulate(T (&sums)[kRowsPerThread][Tile<T>::points], const T* queries,
                                            const T* points, int begin, int end) {
     using Group = typename Tile<T>::Group;
@@ -100,16 +101,19 @@ __device__ __forceinline__ void accumulate(T (&sums)[kRowsPerThread][Tile<T>::po
         for (int p = 0; p < Tile<T>::points; ++p) {
             const Group v = *reinterpret_cast<const Group*>(points + p * kStride<T> + g * group);
 #pragma unroll
-            for (int r = 0; r < kRowsPerThread; ++r)
+            for (int r = 0; r < kRowsPerThread; ++r) {
+                T sum = grouped ? T(0) : sums[r][p];
 #pragma unroll
                 for (int i = 0; i < group; ++i) {
                     const T t = value_at(v, i) - value_at(q[r], i);
                     if (metric == Metric::euclidean)
-                        sums[r][p] = fused(t, t, sums[r][p]);
+                        sum = fused(t, t, sum);
                     else
                         // NaN, the mark of a missing point, must stay: fmax would drop it
-                        sums[r][p] = !(fabs(t) <= sums[r][p]) ? fabs(t) : sums[r][p];
+                        sum = !(fabs(t) <= sum) ? fabs(t) : sum;
                 }
+                sums[r][p] = grouped ? sums[r][p] + sum : sum;
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 """Exact k nearest neighbours, the input of every entropy estimator here.
 
-Distances come from differences of coordinates, never from |x|^2 + |y|^2 - 2xy: entropies take their logarithm,
-so near-twins and data far from the origin must keep their relative accuracy. Native contract: csrc/knn/knn.h.
+Distances come from differences of coordinates, never from |x|^2 + |y|^2 - 2xy, which only excludes pairs that it
+proves too far: entropies take their logarithm, so near-twins and data far from the origin must keep their relative
+accuracy. Native contract: csrc/knn/knn.h.
 """
 
 from typing import Any, NamedTuple

@@ -74,8 +74,10 @@ void check_neighbours(int64_t batch, int64_t n, int64_t m, int64_t d, int64_t k,
 }
 
 template <class T>
-void check_prefixes(int64_t n, int64_t d, int64_t k, int64_t step) {
-    const auto x = values<T>(n * d, false);
+void check_prefixes(int64_t n, int64_t d, int64_t k, int64_t step, bool steady = false) {
+    auto x = values<T>(n * d, false);
+    if (steady)  // equal squares, which round alike
+        for (int64_t i = 0; i < n * d; ++i) x[i] = T(i / d) * T(1.4761905);
     std::vector<int64_t> prefixes;
     for (int64_t length = step; length <= d; length += step) prefixes.push_back(length);
     const int64_t count = int64_t(prefixes.size());
@@ -147,6 +149,8 @@ void check_type() {
     check_prefixes<T>(290, 20, 5, 1);
     check_prefixes<T>(270, 75, 9, 7);
     check_prefixes<T>(33, 5, 32, 5);
+    check_prefixes<T>(40, 300, 3, 9);
+    check_prefixes<T>(12, 2000, 1, 500, true);
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include "count_within/count_within.h"
 #include "knn/exact.h"
 #include "knn/knn.h"
+#include "knn/products.h"
+#include "knn/screen.h"
 #include "prefix_knn/prefix_knn.h"
 #include "reconstruction/reconstruction.h"
 
@@ -66,6 +68,38 @@ void check_neighbours(int64_t n, int64_t d, int64_t k, Metric metric) {
     }
 }
 
+// With its exact distance as the threshold a pair passes the screen by products, and with one that is smaller
+// by a few times the slack it does not. Rows lie `ratio` times further from the centre than from each other.
+template <class T>
+void check_products(int64_t d, double ratio) {
+    const int64_t n = kPanel;
+    auto x = normals<T>(n * d);
+    const auto centre = normals<T>(d);
+    for (int64_t i = 0; i < n * d; ++i) x[i] += T((i / d % 2 ? ratio : -ratio) * double(centre[i % d]));
+    const PointTree<T> points(x.data(), n, d, 1);
+    const CentredPanels<T> panels(points, Metric::euclidean, 1);
+    expect(!panels.empty(), "CentredPanels", n, d);
+    std::vector<T> rows(n * d), floors(kQueryRows, T(INFINITY));
+    std::vector<double> squares(n);
+    expect(panels.centre(points.rows.data(), n, rows.data(), squares.data()), "centre", n, d);
+    for (int64_t i = 0; i < n; i += 7)
+        for (int64_t j = 0; j < n; ++j) {
+            const double distance =
+                exact_distance(&points.rows[i * d], &points.rows[j * d], d, Metric::euclidean);
+            const double slack = relative_slack<T>(d) * (squares[i] + squares[j] + distance);
+            std::vector<T> padded(kQueryRows * d);
+            std::copy_n(&rows[i * d], d, padded.data());
+            for (const double threshold : {distance, distance - 6 * slack}) {
+                floors[0] = product_floor<T>(squares[i], threshold, d);
+                Hit hits[kQueryRows];
+                const int64_t found = screen_kernels<T>().products(padded.data(), kQueryRows, panels.panel(0),
+                                                                   d, floors.data(), hits);
+                const bool hit = found && hits[0].lanes >> j & 1;
+                expect(hit == (threshold == distance), "products", n, d);
+            }
+        }
+}
+
 template <class T>
 void check_prefixes(int64_t n, int64_t d, int64_t k) {
     const auto x = normals<T>(n * d);
@@ -112,6 +146,11 @@ int main() {
                 }
                 check_prefixes<float>(n, d, k);
                 check_prefixes<double>(n, d, k);
+            }
+        for (const int64_t d : {8, 31, 200, 1024})
+            for (const double ratio : {0.0, 1.0, 30.0, 1e4}) {
+                check_products<float>(d, ratio);
+                check_products<double>(d, ratio);
             }
         check_prefixes<float>(2500, 20, 3);
         std::printf("%s: ok\n", level.c_str());

@@ -1,0 +1,165 @@
+// The neighbours of a block of queries that lie close together: see knn_cpu.cpp.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "knn/knn.h"
+#include "knn/point_tree.h"
+#include "knn/products.h"
+#include "knn/screen.h"
+#include "knn/topk.h"
+
+namespace entropix {
+
+// Queries per block: few where boxes exclude well, many where panels should be read rarely.
+inline int64_t block_rows(int64_t d) { return d <= 6 ? 32 : 128; }
+
+constexpr int64_t kSeedPanels = 2;  // on either side of a block's own
+
+template <class T>
+class BlockSearch {
+  public:
+    BlockSearch(const KnnProblem<T>& problem, const PointTree<T>& points, const CentredPanels<T>& centred,
+                const PointTree<T>& queries, bool self)
+        : p_(problem),
+          points_(points),
+          queries_(queries),
+          self_(self),
+          kernels_(screen_kernels<T>()),
+          rows_(block_rows(problem.d)),
+          distances_(rows_ * problem.k),
+          indices_(rows_ * problem.k),
+          thresholds_(rows_),
+          hits_(rows_),
+          box_(2 * problem.d),
+          products_(centred, rows_) {}
+
+    // Finds and writes the neighbours of block `block` of the queries.
+    void run(int64_t block, T* distances, int64_t* indices) {
+        first_ = block * rows_;
+        count_ = std::min(rows_, queries_.n - first_);
+        std::fill(distances_.begin(), distances_.end(), std::numeric_limits<double>::infinity());
+        std::fill(indices_.begin(), indices_.end(), p_.n);
+        std::fill(thresholds_.begin(), thresholds_.begin() + count_, std::numeric_limits<T>::infinity());
+        std::fill(thresholds_.begin() + count_, thresholds_.end(), T(-1));  // padding never hits
+        queries_.bound_rows(first_, count_, box_.data());
+        own_begin_ = own_end_ = 0;
+        if (self_) {
+            own_begin_ = first_ / kPanel;
+            own_end_ = (first_ + count_ + kPanel - 1) / kPanel;
+            if (p_.k <= kSeedLimit) seed();
+        }
+        products_.begin(queries_.rows.data() + first_ * p_.d, count_, thresholds_.data());
+        widest_ = *std::max_element(thresholds_.begin(), thresholds_.begin() + count_);
+        for (int64_t panel = own_begin_; panel < own_end_; ++panel) screen(panel);  // the nearest ones first
+        visit(0, 0, points_.panels, 0);
+        write(distances, indices);
+    }
+
+  private:
+    // First thresholds, from the block's own panels and those beside them in the order of the tree.
+    void seed() {
+        const int64_t begin = std::max<int64_t>(0, own_begin_ - kSeedPanels);
+        const int64_t end = std::min(points_.panels, own_end_ + kSeedPanels);
+        kernels_.seed[int(p_.metric)](queries_.rows.data() + first_ * p_.d, count_,
+                                      points_.packed.data() + begin * p_.d * kPanel, end - begin, p_.d,
+                                      first_ - begin * kPanel, p_.k, thresholds_.data());
+        for (int64_t row = 0; row < count_; ++row) thresholds_[row] = widened<T>(thresholds_[row], p_.d);
+    }
+
+    void visit(int64_t node, int64_t begin, int64_t end, T distance) {
+        if (distance > widest_) return;
+        if (end - begin == 1) {
+            if (begin < own_begin_ || begin >= own_end_) screen(begin);
+            return;
+        }
+        const int64_t middle = PointTree<T>::middle(begin, end);
+        const int64_t left = PointTree<T>::left(node), right = PointTree<T>::right(node, begin, end);
+        const T to_left = box_distance(points_.box(left), box_.data(), p_.d, p_.metric);
+        const T to_right = box_distance(points_.box(right), box_.data(), p_.d, p_.metric);
+        if (to_left <= to_right) {
+            visit(left, begin, middle, to_left);
+            visit(right, middle, end, to_right);
+        } else {
+            visit(right, middle, end, to_right);
+            visit(left, begin, middle, to_left);
+        }
+    }
+
+    // Decides all pairs of the block with a panel.
+    void screen(int64_t panel) {
+        const int64_t padded = (count_ + kQueryRows - 1) / kQueryRows * kQueryRows;
+        bool was_widest = false;
+        for (uint32_t next = 0; next < count_;) {  // the first row that is not decided yet
+            const bool by_products = products_.pay();
+            const Hit* hit = hits_.data();
+            const Hit* end = hit + (by_products ? products_.screen(panel, padded, hits_.data())
+                                                : differences(panel, padded));
+            for (; hit < end && by_products == products_.pay(); ++hit) {
+                if (hit->row < next) continue;
+                was_widest |= consider(*hit, panel);
+                next = hit->row + 1;
+            }
+            if (by_products == products_.pay()) break;
+        }
+        if (was_widest) widest_ = *std::max_element(thresholds_.begin(), thresholds_.begin() + count_);
+    }
+
+    int64_t differences(int64_t panel, int64_t padded) {
+        return kernels_.screen[int(p_.metric)](queries_.rows.data() + first_ * p_.d, padded,
+                                               points_.packed.data() + panel * p_.d * kPanel, p_.d,
+                                               thresholds_.data(), hits_.data());
+    }
+
+    // Decides in double which points of the hit are among the nearest of its row. Returns whether that
+    // lowered the widest threshold.
+    bool consider(const Hit& hit, int64_t panel) {
+        const int64_t row = hit.row;
+        const T* query = queries_.rows.data() + (first_ + row) * p_.d;
+        const NearestList<int64_t> list{distances_.data() + row * p_.k, indices_.data() + row * p_.k, p_.k,
+                                        1};
+        const T before = thresholds_[row];
+        bool changed = false;
+        for (uint32_t lanes = hit.lanes; lanes; lanes &= lanes - 1) {
+            const int64_t position = panel * kPanel + __builtin_ctz(lanes);
+            if (self_ && position == first_ + row) continue;
+            const double distance =
+                kernels_.exact[int(p_.metric)](query, points_.rows.data() + position * p_.d, p_.d);
+            if (distance > before) products_.charge();  // differences would have left it out
+            changed |= list.offer(distance, points_.order[position]);
+        }
+        if (!changed) return false;
+        thresholds_[row] = std::min(before, widened<T>(list.last(), p_.d));
+        products_.set_threshold(row, thresholds_[row]);
+        return before == widest_;
+    }
+
+    void write(T* distances, int64_t* indices) const {
+        for (int64_t row = 0; row < count_; ++row) {
+            const int64_t to = queries_.order[first_ + row] * p_.k;
+            for (int64_t r = 0; r < p_.k; ++r) {
+                const double distance = distances_[row * p_.k + r];
+                distances[to + r] = T(p_.metric == Metric::euclidean ? std::sqrt(distance) : distance);
+                indices[to + r] = indices_[row * p_.k + r];
+            }
+        }
+    }
+
+    const KnnProblem<T>& p_;
+    const PointTree<T>&points_, &queries_;
+    const bool self_;
+    const ScreenKernels<T>& kernels_;
+    const int64_t rows_;
+    std::vector<double> distances_;  // [rows, k], squared for euclidean
+    std::vector<int64_t> indices_;   // [rows, k]
+    std::vector<T> thresholds_;      // [rows]
+    std::vector<Hit> hits_;          // [rows]
+    std::vector<T> box_;             // [2, d]
+    ProductScreen<T> products_;
+    T widest_ = 0;  // largest of the thresholds
+    int64_t first_ = 0, count_ = 0, own_begin_ = 0, own_end_ = 0;
+};
+
+}  // namespace entropix
