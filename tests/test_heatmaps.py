@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -17,8 +18,9 @@ from test_data_dicom import item, save_dicom
 import entropix
 from entropix.data import Select, read
 from entropix.data.nifti import canonical, into_volume
-from entropix.detector import EntropixDetector, resize_map
+from entropix.detector import EntropixDetector
 from entropix.heatmaps import write_heatmaps
+from entropix.scorer import resize_map
 from entropix.volumes import aggregate, volumes, write_volume_scores
 
 
@@ -149,14 +151,19 @@ def test_enhanced_dicom_keeps_the_place_of_its_frames(detector: EntropixDetector
     assert result.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing == [1, 2]
 
 
-def test_png_overlay_shows_the_image(detector: EntropixDetector, tmp_path: Path) -> None:
-    image = entropix.datasets.phantoms(1, 1, image_size=40).images[0, 0]
-    Image.fromarray((image * 255).astype(np.uint8)).save(tmp_path / "a.jpg")
-    write_heatmaps(tmp_path / "maps", detector, detector.read(tmp_path / "a.jpg"))
-    with Image.open(tmp_path / "maps" / "a.jpg.png") as picture:
-        seen = np.asarray(picture.convert("L"), dtype=float)
-    assert seen.shape == (40, 40)
-    assert np.corrcoef(seen.reshape(-1), image.reshape(-1))[0, 1] > 0.5
+def test_png_overlay_shows_image_and_map(detector: EntropixDetector, tmp_path: Path) -> None:
+    stored = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
+    Image.fromarray(stored).save(tmp_path / "a.png")
+    hot = np.zeros((1, 16, 16), dtype=np.float32)
+    hot[:, :8, 8:] = 3
+    drawn: Any = SimpleNamespace(surprise_maps=lambda images, progress: hot)
+    write_heatmaps(tmp_path / "maps", drawn, detector.read(tmp_path / "a.png"))
+    with Image.open(tmp_path / "maps" / "a.png") as picture:
+        seen = np.asarray(picture)
+    assert seen.shape == (40, 40, 3)
+    assert (seen[22:] == stored[22:, :, None]).all()  # where the map is 0: the image
+    inside, top = seen[:18, 22:] / 255, np.array([0.988, 1.0, 0.645])  # the last colour of inferno
+    np.testing.assert_allclose(inside, 0.3 * stored[:18, 22:, None] / 255 + 0.7 * top, atol=0.01)
 
 
 def test_volume_scores(detector: EntropixDetector, tmp_path: Path) -> None:
