@@ -163,6 +163,7 @@ def cells(options: argparse.Namespace) -> list[tuple[str, Callable[[], dict[str,
         if part in options.parts:
             todo.append(("/".join(map(str, (part, *parameters))), lambda: work(*parameters)))
 
+    add("time", (2_000 if options.quick else 20_000, 16, 2 if options.quick else 5), time_cell)
     draws = options.draws
     skdim = ("skdim-twonn", "skdim-mle") if importlib.util.find_spec("skdim") else ()
     for name in ("twonn", "mle", *skdim):
@@ -185,11 +186,10 @@ def cells(options: argparse.Namespace) -> list[tuple[str, Callable[[], dict[str,
             for d in options.dimensions:
                 if family in FULL_DIMENSION:
                     add("rivals", (name, family, d, 2_000, min(draws, 3)), entropy_cell)
-    for d in (1, 8, 2, 4):
+    for d in (1, 2, 4, 8):
         for family in options.families:
             if family in FULL_DIMENSION and d in options.dimensions:
                 add("coverage", ("auto", family, d, 2_000, options.coverage_draws), entropy_cell)
-    add("time", (2_000 if options.quick else 20_000, 16, 2 if options.quick else 5), time_cell)
     return todo
 
 

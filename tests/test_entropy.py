@@ -55,6 +55,7 @@ SLOW = pytest.mark.slow
         pytest.param("four_clusters", 0.02, marks=SLOW),
         pytest.param("student5", 0.05, marks=SLOW),
         pytest.param("multivariate_student5", 0.05, marks=SLOW),
+        pytest.param("mixed_sources", 0.02, marks=SLOW),
     ],
 )
 def test_many_dimensions(family: str, share: float) -> None:
@@ -106,6 +107,13 @@ def test_manifold_estimates_its_dimension_and_says_what_that_adds(rng: np.random
     assert free.stderr > fixed.stderr
 
 
+def test_interval_knows_that_the_dimension_was_rounded() -> None:
+    """Errors of one dimension are likely at 32 (about 0.7 nats here) and all but impossible at 2."""
+    far, near = estimate("curved_manifold", 32, 1_000)[0], estimate("curved_manifold", 2, 1_000)[0]
+    assert far.stderr > 0.2
+    assert near.stderr < 0.06
+
+
 @pytest.mark.parametrize("method", ["kl", pytest.param("auto", marks=SLOW)])
 @pytest.mark.parametrize("family", ["normal", "cube"])
 def test_interval_holds_the_truth_about_as_often_as_it_says(family: str, method: str) -> None:
@@ -114,6 +122,13 @@ def test_interval_holds_the_truth_about_as_often_as_it_says(family: str, method:
         result, truth = estimate(family, 1 if method == "kl" else 2, 500, method, seed)
         held.append(result.ci[0] <= truth <= result.ci[1])
     assert 0.88 <= np.mean(held) <= 1
+
+
+def test_standard_error_is_the_spread_of_estimates() -> None:
+    """On a cube contributions vary little, and their sharing of neighbours is most of the error."""
+    results = [estimate("cube", 1, 300, "kl", seed)[0] for seed in range(300)]
+    spread = np.std([result.value for result in results])
+    assert np.mean([result.stderr for result in results]) == pytest.approx(spread, rel=0.12)
 
 
 def test_base_and_local(rng: np.random.Generator) -> None:
