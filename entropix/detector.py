@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from entropix import storage
-from entropix.batches import BATCH_SIZE
 from entropix.calibration import check_alpha
-from entropix.console import Epoch, track
-from entropix.data import ImageSet, Select, read
+from entropix.console import Epoch
+from entropix.data import read
 from entropix.data.vectors import are_vectors, check_vectors
 from entropix.device import resolve_device
 from entropix.fitting import Fitted, FitWarning, check_arguments, fit_images
 from entropix.fitting_vectors import fit_vectors
-from entropix.ops import reconstruction_error
 from entropix.regions import Region, find_regions
+from entropix.scorer import Scorer
 
-SCORES = ("surprisal", "residual")
 
-
-class EntropixDetector(OutlierMixin, BaseEstimator):
+class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
     """An autoencoder of normal images with models of what they leave over; `entropix.fit` makes and fits one.
 
     Images are given as anything `entropix.data.read` takes, flat feature vectors as (n, p) with n at least 20.
@@ -80,15 +75,6 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
         """A fitted detector; parameters: those of the constructor."""
         return cls(**parameters)._take(fitted)
 
-    @property
-    def latent_dim_(self) -> int:
-        return self.model_.latent_dim
-
-    @property
-    def device_(self) -> torch.device:
-        """Where the fitted detector computes."""
-        return self.model_.to_code.weight.device
-
     def fit(
         self,
         X: Any,
@@ -130,39 +116,6 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
             )
         return self
 
-    def read(self, images: Any, *, split: str = "test", **options: Any) -> ImageSet:
-        """Images as this detector takes them: its size, channels and slices (`entropix.data.read` has the options)."""
-        check_is_fitted(self)
-        if self.standard_ is not None:
-            raise ValueError("this detector was fitted to flat feature vectors; it takes arrays (n, p), not images")
-        options = {"select": Select(**self.settings_.get("select", {}))} | options
-        return read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
-
-    def anomaly_score(self, images: Any, score: str = "surprisal") -> np.ndarray:
-        """Anomaly scores (n,), higher is more anomalous.
-
-        score:
-          "surprisal"  -ln p(x | z) - ln p(z) in nats: the residual against what normal images leave over, and the
-                       code's place among normal codes (`explain`, `entropix.scoring` say which parts count).
-          "residual"   the paper's: mean squared error of the reconstruction, images on [-1, 1].
-
-        Raises:
-            ValueError: an unknown score.
-            DataError: images that cannot be read.
-        """
-        if score not in SCORES:
-            raise ValueError(f"score={score!r}; expected one of {', '.join(SCORES)}")
-        return self.explain(images)[score]
-
-    def explain(self, images: Any, progress: bool = False) -> dict[str, np.ndarray]:
-        """The scores and the terms of the surprisal, each (n,): "surprisal" is the sum of "conditional" and "latent".
-
-        "conditional" is the quadratic term of -ln p(x | z), "latent" what -ln p(z) exceeds that of every held-out
-        normal code by, both in nats; "residual" is the mean squared error.
-        """
-        parts = [self._explain(x) for x in track(self._batches(images), "scoring", progress)]
-        return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
-
     def p_value(self, images: Any, score: str = "surprisal") -> np.ndarray:
         """Conformal p-values (n,): the share of normal images that score as high or higher (`entropix.calibration`).
 
@@ -191,21 +144,6 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
         """score_samples(X) - offset_: negative for images that `predict` calls anomalous."""
         return self.score_samples(X) - self.offset_
 
-    def heatmap(self, images: Any) -> np.ndarray | list[np.ndarray]:
-        """Where the surprise of the residual is, in nats per pixel, in the geometry of the input.
-
-        The sum over an image is its "conditional" term, if the input has the model's resolution; the latent term
-        has no place in the image. Returns (n, h, w) float32, or a list of (h, w) if the images differ in size.
-        Of vectors (n, p): nats per feature, (n, p).
-        """
-        check_is_fitted(self)
-        if self.standard_ is not None:
-            return self.surprise_maps(images)
-        data = self.read(images)
-        resized = [resize_map(m, size) for m, size in zip(self.surprise_maps(data), data.sizes.tolist(), strict=True)]
-        same = len({one.shape for one in resized}) == 1
-        return np.stack(resized) if same else resized
-
     def regions(self, images: Any, alpha: float | None = None) -> list[list[Region]]:
         """Region proposals of every image: connected parts of its heat map above a calibrated level.
 
@@ -219,25 +157,6 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
         level = self.calibration_.threshold(self.alpha if alpha is None else alpha, "peak")
         maps = zip(self.surprise_maps(data), data.sizes.tolist(), strict=True)
         return [find_regions(one, level, size) for one, size in maps]
-
-    def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
-        """`heatmap` at the model's resolution: (n, s, s) float32."""
-        maps = [self._map(x) for x in track(self._batches(images), "heat maps", progress)]
-        return torch.cat(maps).cpu().numpy()
-
-    def encode(self, images: Any) -> np.ndarray:
-        """Codes (n, latent_dim_) float32."""
-        with torch.inference_mode():
-            return torch.cat([self.model_.encode(x) for x in self._batches(images)]).cpu().numpy()
-
-    def reconstruct(self, images: Any) -> np.ndarray:
-        """Reconstructions (n, c, s, s) float32 at the model's resolution, on the scale of [0, 1] (not clipped).
-
-        Of vectors: (n, p) in their own units.
-        """
-        with torch.inference_mode():
-            x_hat = torch.cat([self.model_(x) for x in self._batches(images)]).cpu()
-        return (self.standard_.undo(x_hat) if self.standard_ is not None else (x_hat + 1) / 2).numpy()
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the detector to `folder` (safetensors and JSON) and return the folder.
@@ -253,37 +172,3 @@ class EntropixDetector(OutlierMixin, BaseEstimator):
             setattr(self, f"{one.name}_", getattr(fitted, one.name))
         self.offset_ = -self.calibration_.threshold(max(self.alpha, self.calibration_.least))
         return self
-
-    def _batches(self, images: Any) -> tuple[Tensor, ...]:
-        """Inputs in the units of the model, on its device, in batches."""
-        check_is_fitted(self)
-        if self.standard_ is not None:
-            return self.standard_.apply(check_vectors(self, images, reset=False)).to(self.device_).split(BATCH_SIZE)
-        x = self.read(images).scaled(self.value_range_).to(self.device_) * 2 - 1
-        return x.split(BATCH_SIZE)
-
-    @torch.inference_mode()
-    def _explain(self, x: Tensor) -> dict[str, Tensor]:
-        z = self.model_.encode(x)
-        return self.terms(x, z, self.model_.decode(z))
-
-    def terms(self, x: Tensor, z: Tensor, x_hat: Tensor) -> dict[str, Tensor]:
-        """What `explain` returns, of inputs in the units of the model (images: on [-1, 1]), codes, reconstructions."""
-        conditional = self.residual_model_.surprise(x, x_hat)
-        latent = self.latent_model_.excess(z)
-        return {
-            "surprisal": conditional + latent,
-            "conditional": conditional,
-            "latent": latent,
-            "residual": reconstruction_error(x, x_hat),
-        }
-
-    @torch.inference_mode()
-    def _map(self, x: Tensor) -> Tensor:
-        return self.residual_model_.surprise_map(x, self.model_(x))
-
-
-def resize_map(one: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """A map (s, s) in another geometry (h, w), values unchanged."""
-    tensor = torch.from_numpy(one)[None, None]
-    return torch.nn.functional.interpolate(tensor, size=tuple(size), mode="bilinear")[0, 0].numpy()

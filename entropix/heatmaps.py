@@ -15,9 +15,10 @@ import numpy as np
 
 from entropix.data import ImageSet, files
 from entropix.data.nifti import into_volume
-from entropix.detector import EntropixDetector, resize_map
+from entropix.detector import EntropixDetector
 from entropix.dicom_maps import Series
 from entropix.files import new_folder
+from entropix.scorer import resize_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
