@@ -85,7 +85,8 @@ CONTROL_SAMPLES = 4
 
 
 def controlled(blocks: list[Tensor], k: int) -> Tensor:
-    blocks = [whiten_block(block) for block in blocks]
+    # the samples simulated below must not depend on which of the two is called x
+    blocks = sorted(map(whiten_block, blocks), key=lambda block: (block.shape[1], float(block.pow(4).sum())))
     joint = torch.cat(blocks, -1)
     n, d = joint.shape
     p = blocks[0].shape[1]
