@@ -6,7 +6,9 @@ depend on m alone. Both methods average their logarithms, 1 / m = mean ln(r_k / 
 distances of a finite sample concentrate and the ratios suggest too small an m (normal, n = 2,000: 16 gives
 14.3, 32 gives 24, 64 gives 38). That shrinkage is computed exactly for the standard normal in m dimensions
 and inverted ("corrected"). It is the same to within a tenth for other smooth densities up to m = 16 and a
-fifth at 32; `raw` keeps the uncorrected number.
+fifth at 32; `raw` keeps the uncorrected number. A manifold that bends within the distance to the neighbours looks
+like more dimensions, and the correction adds to it: products of 8 and 16 circles (n = 2,000) give 9.1 and 24.5
+("twonn"), 10.6 and 27 ("mle").
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ K, are the ordered values of K - 1 uniform variables, m being the intrinsic dime
 more lies within the distance t r_K with probability 1 - (1 - t^m)^(K - 1). A pair whose distance has a
 probability below 0.01 / n, seen from both ends, is called a twin: in a sample without copies the expected
 number of false merges is at most 0.01. m comes from the outer half of the neighbours (r_K over r_(K/2),
-median over points), which copies of up to K/2 fold do not reach. Groups are the connected components.
+median over points), which copies of up to K/2 fold do not reach. Groups are the connected components. More
+than K near copies of one row hide each other: they look like a dense cluster, and stay.
 
 *Quantised* data (integers, grey levels, rounded decimals) tie without being copied. When equal rows exist
 and all columns lie on a lattice, the rows are spread uniformly over their lattice cells, and the same test
