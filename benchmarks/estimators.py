@@ -14,6 +14,7 @@ Time is taken on one thread, as the other libraries use no more, in turns, so th
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -201,6 +202,10 @@ def environment(threads: int) -> dict[str, Any]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    arguments = list(sys.argv)
+    if "--out" in arguments:  # where it was written says nothing
+        place = arguments.index("--out")
+        del arguments[place : place + 2]
     return {
         "entropix": entropix.__version__,
         "versions": versions,
@@ -208,16 +213,25 @@ def environment(threads: int) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, shared with other work",
         "threads": threads,
         "estimators": source(),
-        "command": "python " + " ".join(sys.argv),
+        "command": "python " + " ".join(arguments),
     }
 
 
 def source() -> str:
-    """A fingerprint of the estimators' code."""
+    """A fingerprint of the estimators' code, whatever its comments and docstrings say."""
     digest = hashlib.sha256()
     for path in sorted(Path(estimators.__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+        code = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(code):
+            body = getattr(node, "body", None)
+            if isinstance(body, list):
+                node.body = [line for line in body if not _is_text(line)]
+        digest.update(ast.dump(code).encode())
     return digest.hexdigest()[:12]
+
+
+def _is_text(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
 
 
 def load(path: Path) -> dict[str, Any]:
