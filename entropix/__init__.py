@@ -28,7 +28,7 @@ from entropix.estimators import (
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
     from entropix.front import fit, load
-    from entropix.strategies import prune
+    from entropix.strategies.prune import prune
     from entropix.sweeping import Sweep, sweep
 
 # Loaded when first used: they stand on scikit-learn, which takes longer to import than all of entropix.
