@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from entropix import storage
 from entropix.calibration import check_alpha
+from entropix.checkpoint import Checkpoint
 from entropix.console import Epoch
 from entropix.data import read
 from entropix.data.vectors import are_vectors, check_vectors
@@ -83,8 +84,11 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         progress: bool = False,
         skip_unreadable: bool = False,
         on_epoch: Callable[[Epoch], None] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> EntropixDetector:
         """Learn from normal images or vectors X; y is ignored. See `entropix.fit` for the rest.
+
+        checkpoint: where the training keeps its state (`entropix.fit` with `out` makes one).
 
         Raises:
             DataError: unreadable, constant or too few images; the message says what to do.
@@ -99,6 +103,7 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
             "device": resolve_device(self.device),
             "progress": progress,
             "on_epoch": on_epoch,
+            "checkpoint": checkpoint,
         }
         if are_vectors(X):
             fitted = fit_vectors(check_vectors(self, X, reset=True), **options)

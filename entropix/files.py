@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -52,6 +54,13 @@ def new_folder(folder: Path) -> Iterator[Path]:
             if old.exists():
                 old.rename(folder)
             raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a `new_folder(folder)` left that was killed. Only for a place that no other process writes to."""
+    for scratch in folder.parent.glob(f".{glob.escape(folder.name)}-????????"):
+        if {path.name for path in scratch.iterdir()} <= {"new", "old"}:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager

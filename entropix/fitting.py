@@ -16,6 +16,7 @@ from torch import Tensor
 import entropix
 from entropix.batches import in_batches
 from entropix.calibration import Calibration, HeldOut, calibrate
+from entropix.checkpoint import Checkpoint, hash_of
 from entropix.console import Epoch, Progress
 from entropix.data import DataError, ImageSet
 from entropix.data.vectors import Standard
@@ -27,7 +28,7 @@ from entropix.scoring import FeatureModel, LatentModel, ResidualModel
 from entropix.split import split
 from entropix.strategies import STRATEGIES
 from entropix.training import BATCH_SIZE as TRAINING_BATCH
-from entropix.training import Objective, relative_error, squared_error, train
+from entropix.training import Objective, RelativeError, squared_error, train
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
 PRESENTATIONS = 250_000  # the paper's 250 epochs, for a thousand images
@@ -83,22 +84,32 @@ def fit_images(
     progress: bool,
     skip_unreadable: bool,
     on_epoch: Callable[[Epoch], None] | None,
+    checkpoint: Checkpoint | None,
 ) -> Fitted:
     """Learn from normal images; the arguments are those of `entropix.fit`."""
     data = without_constant(data, skip_unreadable)
     prepared = prepare(data, seed, device)
     epochs = default_epochs(len(prepared.train)) if epochs is None else int(epochs)
+    auto = latent_dim == "auto"
+    if checkpoint is not None:
+        method = {"strategy": strategy} if auto else {"latent_dim": int(latent_dim)}
+        checkpoint.begin(method | to_resume(data, epochs) | {"seed": seed})
     bar = Progress("training", epochs, progress, on_epoch)
     fitted = (
-        _fit_auto(prepared, strategy, epochs, seed, bar)
-        if latent_dim == "auto"
-        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, paper=False)
+        _fit_auto(prepared, strategy, epochs, seed, bar, checkpoint)
+        if auto
+        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, paper=False, checkpoint=checkpoint)
     )
     fitted.settings |= settings(data, epochs, seed, device)
-    if latent_dim == "auto":
+    if auto:
         fitted.settings["strategy"] = strategy
-    fitted.settings["latent_dim"] = latent_dim if latent_dim == "auto" else int(latent_dim)
+    fitted.settings["latent_dim"] = latent_dim if auto else int(latent_dim)
     return fitted
+
+
+def to_resume(data: ImageSet, epochs: int | None) -> dict[str, Any]:
+    """What must be the same for a training to be gone on with, beside its own settings."""
+    return {"images": hash_of(data.images, data.groups), "epochs": epochs, "entropix": entropix.__version__}
 
 
 def without_constant(data: ImageSet, skip: bool) -> ImageSet:
@@ -165,10 +176,13 @@ def fit_fixed(
     *,
     paper: bool,
     variational: bool = False,
+    checkpoint: Checkpoint | None = None,
+    name: str = "training",
 ) -> Fitted:
     """The paper's autoencoder of one d, or its variational one, with the models of its residuals and codes.
 
     paper: the paper's recipe (squared error, constant learning rate), otherwise that of `entropix.fit`.
+    checkpoint: where the training keeps its state, under `name`.
     """
     kind = VariationalAutoencoder if variational else Autoencoder
     with seeded(seed):
@@ -176,16 +190,34 @@ def fit_fixed(
     if isinstance(model, VariationalAutoencoder):
         objective: Objective = model.negative_elbo
     else:
-        objective = squared_error(model) if paper else relative_error(model)
+        objective = squared_error(model) if paper else RelativeError(model)
     with bar, _deterministic():
-        losses = train(model, data.train, objective, epochs=epochs, seed=seed, one_cycle=not paper, on_epoch=bar.epoch)
+        losses = train(
+            model,
+            data.train,
+            objective,
+            epochs=epochs,
+            seed=seed,
+            one_cycle=not paper,
+            on_epoch=bar.epoch,
+            checkpoint=checkpoint,
+            name=name,
+        )
     return _finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses)
 
 
-def _fit_auto(data: Prepared, strategy: str, epochs: int, seed: int, bar: Progress) -> Fitted:
+def _fit_auto(
+    data: Prepared, strategy: str, epochs: int, seed: int, bar: Progress, checkpoint: Checkpoint | None
+) -> Fitted:
     with bar, seeded(seed), _deterministic():
         adapted = STRATEGIES[strategy](
-            data.train, data.distinct, data.held_out, epochs=epochs, seed=seed, on_epoch=bar.epoch
+            data.train,
+            data.distinct,
+            data.held_out,
+            epochs=epochs,
+            seed=seed,
+            on_epoch=bar.epoch,
+            checkpoint=checkpoint,
         )
     fitted = _finish(adapted.model, data, adapted.history)
     fitted.entropy = adapted.entropy

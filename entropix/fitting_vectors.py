@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from entropix.checkpoint import Checkpoint, hash_of
 from entropix.console import Epoch, Progress
 from entropix.data.vectors import FEWEST, Standard
 from entropix.estimators import intrinsic_dimension
@@ -29,6 +30,7 @@ def fit_vectors(
     device: torch.device,
     progress: bool,
     on_epoch: Callable[[Epoch], None] | None,
+    checkpoint: Checkpoint | None,
 ) -> Fitted:
     """Learn from normal vectors (n, p) float64; latent_dim "auto": their intrinsic dimension, below p.
 
@@ -49,6 +51,8 @@ def fit_vectors(
         reason = f"the intrinsic dimension of the rows is {dimension:.1f}"
     rows = rows.to(device)  # float64: scores don't depend on the batch, as scikit-learn's checks ask
     epochs = default_epochs(len(training)) if epochs is None else int(epochs)
+    if checkpoint is not None:
+        checkpoint.begin({"rows": hash_of(x), "latent_dim": int(latent_dim)} | circumstances(epochs, seed, device))
     with seeded(seed):
         model = DenseAutoencoder(int(latent_dim), rows.shape[1]).to(device)
     with Progress("training", epochs, progress, on_epoch) as bar:
@@ -60,6 +64,7 @@ def fit_vectors(
             seed=seed,
             one_cycle=True,
             on_epoch=bar.epoch,
+            checkpoint=checkpoint,
         )
     model.double()
     fitted = model_scores(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from entropix import storage
+from entropix.checkpoint import Checkpoint
 from entropix.console import Epoch
 from entropix.detector import EntropixDetector
 
@@ -25,6 +27,7 @@ def fit(
     progress: bool = True,
     skip_unreadable: bool = False,
     overwrite: bool = False,
+    resume: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> EntropixDetector:
     """Fit an anomaly detector to normal images; the size of its code is chosen from them too.
@@ -46,24 +49,41 @@ def fit(
             versions give the same detector.
         alpha: share of normal images that `predict` may call anomalous.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        out: folder to save the detector to, checked before any work and written at the end.
+        out: folder to save the detector to, checked before any work and written at the end. Until then
+            `OUT.checkpoint` beside it holds the state of the training, every half minute.
         progress: show a progress bar on standard error or, if that is no terminal, a line every quarter of a minute.
         skip_unreadable: leave out files that cannot be read, and images of one constant value.
         overwrite: let `out` be a folder that already holds a model.
+        resume: go on with the checkpoint that an interrupted fit to `out` left; it ends as that one would have. If
+            there is none, a warning says so and the fit starts anew.
         on_epoch: called after every epoch, with its number, their number, the mean loss and the seconds so far.
 
     Raises:
         DataError: unreadable, constant or too few images; the message says what to do.
         ValueError: an argument out of its range.
-        FileExistsError: `out` is in use.
+        FileExistsError: `out` is in use, or holds the checkpoint of an interrupted fit that is not to be resumed.
+        CheckpointError: the checkpoint is damaged, or of other images or settings.
+        FloatingPointError: the training diverged; the checkpoint keeps the last finite state.
     """
+    if resume and out is None:
+        raise ValueError("resume=True without out; give the folder that the interrupted fit was to write")
+    checkpoint = None
     if out is not None:
+        checkpoint = Checkpoint(Path(out), resume=resume, overwrite=overwrite)
+        overwrite |= checkpoint.resumes  # it may have been interrupted after the model was there
         storage.check_free(Path(out), overwrite)
-    detector = EntropixDetector(
-        latent_dim, strategy=strategy, image_size=image_size, epochs=epochs, seed=seed, alpha=alpha, device=device
-    ).fit(dataset, progress=progress, skip_unreadable=skip_unreadable, on_epoch=on_epoch)
-    if out is not None:
-        detector.save(out, overwrite=overwrite)
+    with nullcontext() if checkpoint is None else checkpoint.kept():
+        detector = EntropixDetector(
+            latent_dim, strategy=strategy, image_size=image_size, epochs=epochs, seed=seed, alpha=alpha, device=device
+        ).fit(
+            dataset,
+            progress=progress,
+            skip_unreadable=skip_unreadable,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+        )
+        if out is not None:
+            detector.save(out, overwrite=overwrite)
     return detector
 
 

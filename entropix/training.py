@@ -3,15 +3,18 @@
 Everything is in memory: images are a tensor on the model's device, a batch is an index. The recipe is the
 paper's (Adam, learning rate 1e-3, batches of 64, squared error). `fit` goes further in the same number of epochs by two
 things that the paper's baseline does not use: with `one_cycle` the learning rate rises to three times that and falls to
-zero (Smith and Topin 2019), and errors count by their logarithms (`relative_error`, `NestedError`).
+zero (Smith and Topin 2019), and errors count by their logarithms (`RelativeError`, `NestedError`).
 """
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from entropix.checkpoint import Checkpoint
 from entropix.models import NestedAutoencoder
+from entropix.training_state import TrainingState
 
 BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
@@ -30,6 +33,8 @@ def train(
     seed: int,
     one_cycle: bool = False,
     on_epoch: Callable[[int, float], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    name: str = "training",
 ) -> list[float]:
     """Train `model` in place and leave it in evaluation mode.
 
@@ -39,12 +44,16 @@ def train(
             left out: batch normalisation would see it with too few images.
         objective: see `Objective`.
         on_epoch: called with the number of epochs done and the mean loss of the last.
+        checkpoint: where the state goes at the start, every half minute and at the end; and comes from, if it holds
+            that of this `name`. A training that was resumed ends like one that was not interrupted.
 
     Returns:
         The mean loss of each epoch.
 
     Raises:
-        FloatingPointError: the loss became NaN or infinite.
+        FloatingPointError: the loss became NaN or infinite; the checkpoint keeps the last finite state.
+        CheckpointError: the checkpoint is damaged, or another training's.
+        OSError: the checkpoint can't be written.
     """
     generator = torch.Generator().manual_seed(seed)
     batch_size = min(BATCH_SIZE, len(images))
@@ -58,29 +67,37 @@ def train(
     if images.ndim == 4:
         images = images.contiguous(memory_format=torch.channels_last)
     model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    losses: list[float] = []
-    for epoch in range(epochs):
-        order = torch.randperm(len(images), generator=generator).to(images.device)
-        total = torch.zeros((), device=images.device)
-        for batch in order[: batches * batch_size].view(batches, batch_size):
+    state = TrainingState(model, objective, optimizer, cycle, generator, checkpoint, name)
+    state.resume()
+    for epoch in range(len(state.losses) + 1, epochs + 1):
+        if not len(state.left):
+            order = torch.randperm(len(images), generator=generator).to(images.device)
+            state.left = order[: batches * batch_size].view(batches, batch_size)
+            state.total = torch.zeros((), device=images.device)
+        while len(state.left):
+            state.tick()
             optimizer.zero_grad()
-            loss = objective(images[batch], generator)
+            loss = objective(images[state.left[0]], generator)
             loss.backward()
             optimizer.step()
             if cycle is not None:
                 cycle.step()
-            total += loss.detach()
-        losses.append(total.item() / batches)
-        if not torch.isfinite(total):
+            state.total += loss.detach()
+            state.left = state.left[1:]
+        mean = state.total.item() / batches
+        if not math.isfinite(mean):
+            kept = "" if checkpoint is None else f"; the last finite state is in {checkpoint.folder}"
             raise FloatingPointError(
-                f"the training loss became {losses[-1]} in epoch {epoch + 1} of {epochs}; check the images for "
-                "extreme values"
+                f"the training loss became {mean} in epoch {epoch} of {epochs}; check the images for extreme values"
+                f"{kept}"
             )
+        state.losses.append(mean)
         if on_epoch is not None:
-            on_epoch(epoch + 1, losses[-1])
+            on_epoch(epoch, mean)
+    state.finish()
     # as a loaded model is, so that both compute the same to the last bit
     model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-    return losses
+    return state.losses
 
 
 def squared_error(model: nn.Module) -> Objective:
@@ -108,11 +125,22 @@ class RunningMeans:
         self.values = current if known is None else self.MEMORY * known + (1 - self.MEMORY) * current
         return (errors / self.values).mean() - 1 + self.values.log().mean()
 
+    def state_dict(self) -> dict[str, Tensor]:
+        return {} if self.values is None else {"values": self.values}
 
-def relative_error(model: nn.Module) -> Objective:
-    """ln(mean squared error) of the reconstruction: the code length of a Gaussian residual of unknown variance."""
-    means = RunningMeans()
-    return lambda batch, _: means.relative(nn.functional.mse_loss(model(batch), batch).reshape(1))
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.values = state.get("values")
+
+
+class RelativeError:
+    """Objective: ln(mean squared error), the code length of a Gaussian residual of unknown variance."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.means = model, RunningMeans()
+        self.state_dict, self.load_state_dict = self.means.state_dict, self.means.load_state_dict
+
+    def __call__(self, batch: Tensor, _: torch.Generator) -> Tensor:
+        return self.means.relative(nn.functional.mse_loss(self.model(batch), batch).reshape(1))
 
 
 class NestedError:
@@ -143,6 +171,12 @@ class NestedError:
         # the gradient is that of ln(error) by prefix; the constant makes the value their mean
         level = self.mean_error[self.mean_error > 0].log().mean()
         return (error / self.mean_error[drawn]).mean() - 1 + level
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"mean_error": self.mean_error}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.mean_error = state["mean_error"]
 
     def _update(self, drawn: Tensor, error: Tensor) -> None:
         # not index_add, whose order of summation, and so the result, varies on a GPU

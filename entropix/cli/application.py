@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +27,7 @@ Size = Annotated[int, typer.Option(help="Images are resized to this many pixels 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Skip = Annotated[bool, typer.Option("--skip-unreadable", help="Leave out what cannot be read, and list it.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was interrupted.")]
 
 
 def main() -> None:
@@ -43,6 +45,16 @@ def _escaped(error: Exception) -> str:
 
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     return escape(str(text) or type(error).__name__)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends the command with one line and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        print(str(interrupt) or "interrupted", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -17,9 +17,11 @@ from entropix.cli.application import (
     Epochs,
     Json,
     Overwrite,
+    Resume,
     Size,
     Skip,
     app,
+    interruptible,
     print_json,
     print_left_out,
     print_table,
@@ -42,6 +44,7 @@ def fit(
     no_cache: NoCache = False,
     skip_unreadable: Skip = False,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     log_json: Annotated[Path | None, typer.Option(help="File for a line of JSON per epoch, as it goes.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -49,22 +52,24 @@ def fit(
     import entropix
     from entropix.files import check_new_file
 
-    if log_json is not None:
+    if log_json is not None and not resume:
         check_new_file(log_json, overwrite)
         log_json.unlink(missing_ok=True)
-    detector = entropix.fit(
-        selected(data, select, no_cache, image_size=image_size, skip_unreadable=skip_unreadable),
-        latent_dim=parse_latent_dim(latent_dim),
-        strategy=strategy,
-        image_size=image_size,
-        epochs=epochs,
-        seed=seed,
-        device=device,
-        out=out,
-        skip_unreadable=skip_unreadable,
-        overwrite=overwrite,
-        on_epoch=None if log_json is None else partial(_append, log_json),
-    )
+    with interruptible():
+        detector = entropix.fit(
+            selected(data, select, no_cache, image_size=image_size, skip_unreadable=skip_unreadable),
+            latent_dim=parse_latent_dim(latent_dim),
+            strategy=strategy,
+            image_size=image_size,
+            epochs=epochs,
+            seed=seed,
+            device=device,
+            out=out,
+            skip_unreadable=skip_unreadable,
+            overwrite=overwrite,
+            resume=resume,
+            on_epoch=None if log_json is None else partial(_append, log_json),
+        )
     result = {
         "model": str(out),
         "latent_dim": detector.latent_dim_,

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from entropix.batches import in_batches
+from entropix.checkpoint import Checkpoint
 from entropix.models import Autoencoder, NestedAutoencoder
 from entropix.selection import Curve
 from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch
@@ -62,6 +63,14 @@ class Length:
             return self.errors.relative(error.mean().repeat(2))
         return self.errors.relative(torch.stack([error[~wide].mean(), error[wide].mean()]))
 
+    def state_dict(self) -> dict[str, Tensor]:
+        counts = {"d": torch.tensor(self.d, dtype=torch.float64), "done": torch.tensor(self.done)}
+        return counts | {f"errors.{name}": value for name, value in self.errors.state_dict().items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.d, self.done = float(state["d"]), int(state["done"])
+        self.errors.load_state_dict({"values": state["errors.values"]} if "errors.values" in state else {})
+
     @torch.no_grad()
     def step(self, generator: torch.Generator) -> None:
         """One secant step of d towards the constraint."""
@@ -81,7 +90,14 @@ class Length:
 
 
 def constrain(
-    images: Tensor, distinct: Tensor, held_out: Tensor, *, epochs: int, seed: int, on_epoch: OnEpoch | None = None
+    images: Tensor,
+    distinct: Tensor,
+    held_out: Tensor,
+    *,
+    epochs: int,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Adapted[Autoencoder]:
     """Train on `images` while the length of the code finds its value.
 
@@ -90,7 +106,16 @@ def constrain(
     model = NestedAutoencoder(CANDIDATES, images.shape[1], images.shape[-1]).to(images.device)
     curve = Curve(distinct, held_out, seed)
     length = Length(model, curve, epochs * (len(images) // 64))
-    losses = train(model, images, length, epochs=epochs, seed=seed, one_cycle=True, on_epoch=on_epoch)
+    losses = train(
+        model,
+        images,
+        length,
+        epochs=epochs,
+        seed=seed,
+        one_cycle=True,
+        on_epoch=on_epoch,
+        checkpoint=checkpoint,
+    )
     d = length.whole
     reason = (
         f"the training drove the length of the code to {length.d:.1f}, where the entropy of the reconstructions is one "

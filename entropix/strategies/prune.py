@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from entropix.checkpoint import Checkpoint
 from entropix.device import resolve_device
 from entropix.models import Autoencoder
 from entropix.selection import Curve, choose
 from entropix.split import split
 from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch
 from entropix.strategies.rotated import Rotated, fold, rotate
-from entropix.training import relative_error, train
+from entropix.training import RelativeError, train
 
 FINE_TUNING = 0.2  # share of the epochs that come after the cut
 
@@ -29,7 +30,14 @@ class EncoderDecoder(Protocol):
 
 
 def prune_wide(
-    images: Tensor, distinct: Tensor, held_out: Tensor, *, epochs: int, seed: int, on_epoch: OnEpoch | None = None
+    images: Tensor,
+    distinct: Tensor,
+    held_out: Tensor,
+    *,
+    epochs: int,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Adapted[Autoencoder]:
     """The strategy of `entropix.fit`: train the paper's autoencoder with the longest code, prune, train on.
 
@@ -38,7 +46,15 @@ def prune_wide(
     after = round(FINE_TUNING * epochs)
     wide = Autoencoder(CANDIDATES[-1], images.shape[1], images.shape[-1]).to(images.device)
     losses = train(
-        wide, images, relative_error(wide), epochs=epochs - after, seed=seed, one_cycle=True, on_epoch=on_epoch
+        wide,
+        images,
+        RelativeError(wide),
+        epochs=epochs - after,
+        seed=seed,
+        one_cycle=True,
+        on_epoch=on_epoch,
+        checkpoint=checkpoint,
+        name="wide",
     )
     cut = _cut(wide, distinct, held_out, seed)
     narrow = fold(cut.model)
@@ -49,7 +65,15 @@ def prune_wide(
                 on_epoch(epochs - after + epoch, loss)
 
         losses += train(
-            narrow, images, relative_error(narrow), epochs=after, seed=seed + 1, one_cycle=True, on_epoch=later
+            narrow,
+            images,
+            RelativeError(narrow),
+            epochs=after,
+            seed=seed + 1,
+            one_cycle=True,
+            on_epoch=later,
+            checkpoint=checkpoint,
+            name="narrow",
         )
     return Adapted(narrow, cut.entropy, cut.curve, cut.reason, losses)
 
@@ -90,7 +114,7 @@ def prune(
     adapted = _cut(wide, images[np.intersect1d(training, distinct)], images[held_out], seed)
     losses: list[float] = []
     if epochs:
-        losses = train(adapted.model, images[training], relative_error(adapted.model), epochs=epochs, seed=seed)
+        losses = train(adapted.model, images[training], RelativeError(adapted.model), epochs=epochs, seed=seed)
     return Adapted(adapted.model, adapted.entropy, adapted.curve, adapted.reason, losses)
 
 
