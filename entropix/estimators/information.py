@@ -19,7 +19,7 @@ from torch import Tensor
 
 from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
 from entropix.estimators.kozachenko import averaging_noise
-from entropix.estimators.ksg import controlled, frenzel_pompe, ksg1, ksg2, mixed
+from entropix.estimators.ksg import CONTROL_SAMPLES, controlled, frenzel_pompe, ksg1, ksg2, mixed
 from entropix.estimators.results import Information, averaged
 from entropix.estimators.twins import find_twins
 
@@ -135,8 +135,11 @@ def _one(
             f"{joint.shape[1]} joint dimensions are too many for nearest neighbours to see all dependence: the "
             "value is likely too low; reduce the dimension first",
         )
+    points, noise = estimator(scaled, k), averaging_noise(k)
+    if estimator is controlled:
+        noise += (float(points.var()) + noise) / CONTROL_SAMPLES
     return Information(
-        **averaged(estimator(scaled, k), group, samples, base, local, noise=averaging_noise(k)),
+        **averaged(points, group, samples, base, local, noise=noise),
         k=k,
         method=method,
         warnings=notes,
