@@ -86,6 +86,7 @@ class Checkpoint:
             self.remove()
             self.folder.mkdir(parents=True)
             _write(self.folder / ABOUT, json.dumps(settings).encode())
+            self._known = dict(settings)
             return
         remove_leftovers(self.out)
         here, there = dict(settings), self._known

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from entropix.batches import in_batches
+from entropix.checkpoint import Checkpoint
 from entropix.console import Progress
 from entropix.data import DataError, ImageSet, MissingSplitError, read
 from entropix.detector import EntropixDetector
@@ -26,12 +29,14 @@ from entropix.fitting import (
     fit_fixed,
     prepare,
     settings,
+    to_resume,
     without_constant,
 )
 from entropix.metrics import detection_metrics
 from entropix.ops import reconstruction_error
 
 MODELS = ("ae", "vae")
+FILES = ("sweep.csv", "sweep.json")
 
 
 @dataclass(frozen=True)
@@ -89,14 +94,17 @@ class Sweep:
         """Write `sweep.csv` (rows) and `sweep.json` (table, rows, settings) to a new or empty folder."""
         folder = Path(folder)
         check_new_folder(folder)
+        return self._write(folder)
+
+    def _write(self, folder: Path) -> Path:
         rows = [asdict(row) for row in self.rows]
         document = {"settings": self.settings, "table": self.table(), "rows": rows}
         with new_folder(folder) as scratch:
-            with (scratch / "sweep.csv").open("w", newline="", encoding="utf-8") as file:
+            with (scratch / FILES[0]).open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, fieldnames=list(rows[0]))
                 writer.writeheader()
                 writer.writerows(rows)
-            (scratch / "sweep.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+            (scratch / FILES[1]).write_text(json.dumps(document, indent=1), encoding="utf-8")
         return folder
 
 
@@ -113,6 +121,9 @@ def sweep(
     device: str = "auto",
     progress: bool = True,
     skip_unreadable: bool = False,
+    out: str | Path | None = None,
+    resume: bool = False,
+    jobs: int = 1,
     on_row: Callable[[SweepRow], None] | None = None,
 ) -> Sweep:
     """Train the paper's autoencoder once per d and seed (Cai et al., MICCAI 2024, Table 1 and Figure 3).
@@ -127,12 +138,19 @@ def sweep(
         image_size, epochs, device, progress, skip_unreadable: as for `entropix.fit`. Each training sees the same
             four fifths of the images as `fit` with that seed, for as many epochs, with the paper's recipe
             (constant learning rate).
-        on_row: called after every training.
+        out: new folder for the tables (`Sweep.save`), checked before any work. Until they are there, `OUT.checkpoint`
+            beside it holds every training, done or under way.
+        resume: go on with the checkpoint that an interrupted sweep to `out` left; other `dims` and `seeds` may be
+            asked for, and what was trained is not trained again.
+        jobs: trainings at a time, each in a process of its own (joblib's `n_jobs`: -1 for one per core). With as many
+            threads each, they give what they give one after the other.
+        on_row: called after every training, in the order of seeds and dims.
 
     The labels only score; they choose nothing but `Sweep.best`, which is what nobody has in practice.
 
     Raises:
         DataError: as for `fit`; and labels that don't fit the test images.
+        FileExistsError, CheckpointError: as for `fit`.
     """
     dims, seeds = [int(d) for d in dims], [int(seed) for seed in seeds]
     if not dims or not seeds:
@@ -141,7 +159,16 @@ def sweep(
         raise ValueError(f"model={model!r}; expected one of {', '.join(MODELS)}")
     for d in dims:
         check_arguments(d, image_size, epochs)
+    from joblib import Parallel, delayed
+
     target = resolve_device(device)
+    checkpoint = None
+    if resume and out is None:
+        raise ValueError("resume=True without out; give the folder that the interrupted sweep was to write")
+    if out is not None:
+        checkpoint = Checkpoint(Path(out), resume=resume)
+        # it may have been interrupted after the tables were there
+        check_new_folder(Path(out), replaceable=FILES if checkpoint.resumes else ())
     options: dict[str, Any] = {
         "image_size": image_size,
         "skip_unreadable": skip_unreadable,
@@ -149,22 +176,68 @@ def sweep(
     }
     images = without_constant(read(train, split="train", **options), skip_unreadable)
     tests = _test_images(train, test, labels, options | {"channels": images.images.shape[1]})
+    train_one = partial(
+        _train,
+        tests=tests,
+        model=model,
+        parameters={"image_size": image_size, "epochs": epochs, "device": device},
+        checkpoint=checkpoint,
+        progress=progress and jobs == 1,
+    )
+
+    def trainings() -> Iterator[Any]:
+        for seed in seeds:
+            data = prepare(images, seed, target)
+            if checkpoint is not None:
+                checkpoint.begin(to_resume(images, epochs) | {"model": model})
+            n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
+            about = settings(images, n_epochs, seed, target) | {"model": model}
+            for d in dims:
+                yield delayed(train_one)(data, d, seed, about)
+
     rows, detectors = [], {}
-    for seed in seeds:
-        data = prepare(images, seed, target)
-        n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
-        for d in dims:
-            bar = Progress(f"d = {d}, seed {seed}", n_epochs, enabled=progress)
-            fitted = fit_fixed(data, d, n_epochs, seed, bar, paper=True, variational=model == "vae")
-            fitted.settings |= settings(images, n_epochs, seed, target) | {"latent_dim": d, "model": model}
-            detector = EntropixDetector.of(
-                fitted, latent_dim=d, image_size=image_size, epochs=epochs, seed=seed, device=device
-            )
-            detectors[d, seed] = detector
-            rows.append(_row(detector, d, seed, data, tests))
+    with nullcontext() if checkpoint is None else checkpoint.kept():
+        for detector, row in Parallel(n_jobs=jobs, return_as="generator")(trainings()):
+            detectors[row.latent_dim, row.seed] = detector
+            rows.append(row)
             if on_row is not None:
-                on_row(rows[-1])
-    return Sweep(rows, detectors, settings(images, n_epochs, seeds[0], target) | {"seeds": seeds, "model": model})
+                on_row(row)
+        about = settings(images, detector.settings_["epochs"], seeds[0], target)
+        result = Sweep(rows, detectors, about | {"seeds": seeds, "model": model})
+        if out is not None:
+            result._write(Path(out))
+    return result
+
+
+def _train(
+    data: Prepared,
+    d: int,
+    seed: int,
+    about: dict[str, Any],
+    *,
+    tests: ImageSet | None,
+    model: str,
+    parameters: dict[str, Any],
+    checkpoint: Checkpoint | None,
+    progress: bool,
+) -> tuple[EntropixDetector, SweepRow]:
+    """One training, scored; on its own, so that another process can do it."""
+    epochs = about["epochs"]
+    bar = Progress(f"d = {d}, seed {seed}", epochs, enabled=progress)
+    fitted = fit_fixed(
+        data,
+        d,
+        epochs,
+        seed,
+        bar,
+        paper=True,
+        variational=model == "vae",
+        checkpoint=checkpoint,
+        name=f"d{d}-seed{seed}",
+    )
+    fitted.settings |= about | {"latent_dim": d}
+    detector = EntropixDetector.of(fitted, latent_dim=d, seed=seed, **parameters)
+    return detector, _row(detector, d, seed, data, tests)
 
 
 def _row(detector: EntropixDetector, d: int, seed: int, data: Prepared, tests: ImageSet | None) -> SweepRow:

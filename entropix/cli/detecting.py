@@ -165,14 +165,13 @@ def sweep(
     epochs: Epochs = None,
     device: Device = "auto",
     skip_unreadable: Skip = False,
+    resume: Resume = False,
+    jobs: Annotated[int, typer.Option(help="Trainings at a time, each in a process; -1: one per core.")] = 1,
     as_json: Json = False,
 ) -> None:
     """The paper's baseline: train once per latent dimension and seed, score on the labelled test images of DATA."""
     import entropix
-    from entropix.files import check_new_folder
     from entropix.sweeping import SweepRow
-
-    check_new_folder(out)
 
     def report(row: SweepRow) -> None:
         auc = "" if row.auc is None else f", AUC {row.auc:.3f}, AP {row.ap:.3f}"
@@ -181,18 +180,21 @@ def sweep(
             file=sys.stderr,
         )
 
-    result = entropix.sweep(
-        data,
-        dims=parse_integers(dims, "--dims"),
-        seeds=parse_integers(seeds, "--seeds"),
-        model=model,
-        image_size=image_size,
-        epochs=epochs,
-        device=device,
-        skip_unreadable=skip_unreadable,
-        on_row=report,
-    )
-    result.save(out)
+    with interruptible():
+        result = entropix.sweep(
+            data,
+            dims=parse_integers(dims, "--dims"),
+            seeds=parse_integers(seeds, "--seeds"),
+            model=model,
+            image_size=image_size,
+            epochs=epochs,
+            device=device,
+            skip_unreadable=skip_unreadable,
+            out=out,
+            resume=resume,
+            jobs=jobs,
+            on_row=report,
+        )
     if as_json:
         print_json({"sweep": str(out), "table": result.table(), "best": result.best(), "settings": result.settings})
         return
