@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 BATCH_SIZE = 256
 
+T = TypeVar("T")
+
+
+class MemoryWarning(UserWarning):
+    """The device's memory did not hold a batch; it went on with smaller ones."""
+
 
 @torch.no_grad()
 def in_batches(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """function(x), computed for `BATCH_SIZE` rows at a time and without gradients."""
-    return torch.cat([function(batch) for batch in x.split(BATCH_SIZE)])
+    return torch.cat(list(each_batch(function, x)))
+
+
+def each_batch(function: Callable[[Tensor], T], x: Tensor) -> Iterator[T]:
+    """function of `BATCH_SIZE` rows of x at a time, of half as many whenever the device's memory does not hold them."""
+    size, start = BATCH_SIZE, 0
+    while True:
+        try:
+            result = function(x[start : start + size])
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size //= 2
+            warnings.warn(f"out of memory; going on with {size} images at a time", MemoryWarning, stacklevel=2)
+            continue
+        yield result
+        start += size
+        if start >= len(x):
+            return

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from entropix.batches import BATCH_SIZE
+from entropix.batches import BATCH_SIZE, each_batch, in_batches
 from entropix.console import track
 from entropix.data import ImageSet, Select, read
 from entropix.data.vectors import Standard, check_vectors
 from entropix.ops import reconstruction_error
 from entropix.scoring import FeatureModel, LatentModel, ResidualModel
+
+T = TypeVar("T")
 
 SCORES = ("surprisal", "residual")
 
@@ -69,7 +72,7 @@ class Scorer:
         "conditional" is the quadratic term of -ln p(x | z), "latent" what -ln p(z) exceeds that of every held-out
         normal code by, both in nats; "residual" is the mean squared error.
         """
-        parts = [self._explain(x) for x in track(self._batches(images), "scoring", progress)]
+        parts = self._track(self._explain, self._inputs(images), "scoring", progress)
         return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
 
     def heatmap(self, images: Any) -> np.ndarray | list[np.ndarray]:
@@ -89,30 +92,31 @@ class Scorer:
 
     def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
         """`heatmap` at the model's resolution: (n, s, s) float32."""
-        maps = [self._map(x) for x in track(self._batches(images), "heat maps", progress)]
+        maps = self._track(self._map, self._inputs(images), "heat maps", progress)
         return torch.cat(maps).cpu().numpy()
 
     def encode(self, images: Any) -> np.ndarray:
         """Codes (n, latent_dim_) float32."""
-        with torch.inference_mode():
-            return torch.cat([self.model_.encode(x) for x in self._batches(images)]).cpu().numpy()
+        return in_batches(self.model_.encode, self._inputs(images)).cpu().numpy()
 
     def reconstruct(self, images: Any) -> np.ndarray:
         """Reconstructions (n, c, s, s) float32 at the model's resolution, on the scale of [0, 1] (not clipped).
 
         Of vectors: (n, p) in their own units.
         """
-        with torch.inference_mode():
-            x_hat = torch.cat([self.model_(x) for x in self._batches(images)]).cpu()
+        x_hat = in_batches(self.model_, self._inputs(images)).cpu()
         return (self.standard_.undo(x_hat) if self.standard_ is not None else (x_hat + 1) / 2).numpy()
 
-    def _batches(self, images: Any) -> tuple[Tensor, ...]:
-        """Inputs in the units of the model, on its device, in batches."""
+    def _inputs(self, images: Any) -> Tensor:
+        """Inputs in the units of the model, on its device."""
         check_is_fitted(self)
         if self.standard_ is not None:
-            return self.standard_.apply(check_vectors(self, images, reset=False)).to(self.device_).split(BATCH_SIZE)
-        x = self.read(images).scaled(self.value_range_).to(self.device_) * 2 - 1
-        return x.split(BATCH_SIZE)
+            return self.standard_.apply(check_vectors(self, images, reset=False)).to(self.device_)
+        return self.read(images).scaled(self.value_range_).to(self.device_) * 2 - 1
+
+    @staticmethod
+    def _track(function: Callable[[Tensor], T], x: Tensor, description: str, progress: bool) -> list[T]:
+        return list(track(each_batch(function, x), description, progress, total=math.ceil(len(x) / BATCH_SIZE)))
 
     @torch.inference_mode()
     def _explain(self, x: Tensor) -> dict[str, Tensor]:

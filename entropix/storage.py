@@ -43,11 +43,15 @@ def check_free(folder: Path, overwrite: bool) -> None:
 
 def save(detector: EntropixDetector, folder: Path, overwrite: bool) -> Path:
     """See `EntropixDetector.save`."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     check_free(folder, overwrite)
     with new_folder(folder) as scratch:
-        save_file(_tensors(detector), scratch / TENSORS)
+        try:
+            save_file(_tensors(detector), scratch / TENSORS)
+        except SafetensorError as error:  # what it makes of a full disk
+            raise OSError(f"{folder} can't be written: {error}") from error
         (scratch / DESCRIPTION).write_text(json.dumps(_description(detector), indent=1), encoding="utf-8")
     return folder
 
@@ -64,8 +68,9 @@ def load(folder: Path, device: str) -> EntropixDetector:
     try:
         tensors = load_file(folder / TENSORS)
         images = about["kind"] == "images"
-        model = Autoencoder(**about["model"]) if images else DenseAutoencoder(**about["model"]).double()
-        model.load_state_dict(_part(tensors, "model"))
+        with torch.device("meta"):  # no memory for sizes that the tensors, which are there, don't have
+            model = Autoencoder(**about["model"]) if images else DenseAutoencoder(**about["model"]).double()
+        model.load_state_dict(_part(tensors, "model"), assign=True)
         calibration = Calibration(**_part(tensors, "calibration"))
         standard = None if images else Standard(**_part(tensors, "standard"))
         tensors = {name: tensor.to(target) for name, tensor in tensors.items()}
