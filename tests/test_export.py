@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import entropix
-from entropix.export import OUTPUTS, export
+from entropix.outputs.exporting import OUTPUTS, export
 
 TOLERANCE = 1e-4  # relative, of scores
 

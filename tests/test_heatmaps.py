@@ -19,9 +19,9 @@ import entropix
 from entropix.data import Select, read
 from entropix.data.nifti import canonical, into_volume
 from entropix.detector import EntropixDetector
-from entropix.heatmaps import write_heatmaps
+from entropix.outputs.heatmaps import write_heatmaps
+from entropix.outputs.volumes import aggregate, volumes, write_volume_scores
 from entropix.scorer import resize_map
-from entropix.volumes import aggregate, volumes, write_volume_scores
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import entropix
-from entropix import score_files
 from entropix.data import DataError
+from entropix.outputs import score_files
 from entropix.report import write_report
 
 NASTY = "<img src=x onerror=alert(1)> & 'co.png"

@@ -109,11 +109,11 @@ def score(
 ) -> None:
     """Score the images in DATA; prints AUC and AP if DATA says which are abnormal."""
     import entropix
-    from entropix import score_files
     from entropix.data import Select
     from entropix.files import check_new_file, check_new_folder
-    from entropix.heatmaps import write_heatmaps
-    from entropix.volumes import write_volume_scores
+    from entropix.outputs import score_files
+    from entropix.outputs.heatmaps import write_heatmaps
+    from entropix.outputs.volumes import write_volume_scores
 
     of_volumes = out.with_name(f"{out.stem}.volumes{out.suffix}")
     check_new_file(out, overwrite)

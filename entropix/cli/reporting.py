@@ -40,7 +40,7 @@ def export(
 ) -> None:
     """MODEL as one file for other runtimes: images in; scores, p-values, heat maps and reconstructions out."""
     import entropix
-    from entropix.export import export as write
+    from entropix.outputs.exporting import export as write
 
     write(entropix.load(model, device="cpu"), out, overwrite=overwrite)
     print(f"model written to {out}")
