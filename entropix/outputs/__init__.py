@@ -1,0 +1,1 @@
+"""What a detector leaves behind: score tables, volumes' scores, heat maps as PNG, NIfTI and DICOM, exported models."""
