@@ -1,6 +1,6 @@
 """The automatic d and the default score beside the paper's sweep over fixed d, which sees the labels, and rivals.
 
-    python benchmarks/auto_vs_fixed.py --data FOLDER TASK ... [--epochs 250] [--seeds 0 1 2] [--out JSON]
+    python benchmarks/auto_vs_fixed.py --data FOLDER TASK ... [--epochs 250] [--seeds 0] [--methods select ...] [--out JSON]
 
 Data are folders with labelled test images (`data.json`, or test/good and test/<defect>) and the tasks of `tasks.py`.
 Every method chooses d, most without labels. The automatic fits are judged by their own networks, the other methods by
@@ -8,11 +8,12 @@ the sweep's network of their d (of the candidate nearest in ratio; TwoNN's is ro
 the paper's score and of the default one; the regret, which is the sweep's best AUC by labels minus that of the
 method, paper's score for both; and the cost in fixed-d trainings, the one at the chosen d included. Each finished
 training is kept in JSON's folder of `.parts`, so a killed run continues where it was; beside the JSON comes a figure.
+The sweep, its elbow and the fixed d always run; `--methods` limits the others, most of which are a training each.
 """
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--epochs", type=int, help="default: as many as show 250,000 images")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--methods", nargs="+", choices=[*STRATEGIES, *RIVALS], default=[*STRATEGIES, *RIVALS])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/auto_vs_fixed.json"))
     options = parser.parse_args()
@@ -43,7 +45,7 @@ def main() -> None:
     sets = []
     for name in options.data:
         task = load(name)
-        by_seed = [one_seed(task, seed, runs) for seed in options.seeds]
+        by_seed = [one_seed(task, seed, runs, options.methods) for seed in options.seeds]
         sets.append({"data": task.name, "n_train": len(task.train), "n_test": len(task.test)})
         sets[-1] |= {"epochs": runs.epochs_of(task), "methods": compare(by_seed), "runs": by_seed}
         for method in sets[-1]["methods"]:
@@ -53,15 +55,15 @@ def main() -> None:
     auc_against_d(sets, options.out.with_suffix(".png"))
 
 
-def one_seed(task: Task, seed: int, runs: Runs) -> dict[str, Any]:
+def one_seed(task: Task, seed: int, runs: Runs, methods: Sequence[str]) -> dict[str, Any]:
     """The sweep, the automatic fits and the choices of the rivals, each computed once."""
     result = {
         "seed": seed,
         "fixed": [runs.fixed(task, d, seed) for d in DIMS],
-        "auto": {strategy: runs.automatic(task, strategy, seed) for strategy in STRATEGIES},
+        "auto": {strategy: runs.automatic(task, strategy, seed) for strategy in STRATEGIES if strategy in methods},
         "rivals": {},
     }
-    for name, choose in RIVALS.items():
+    for name, choose in ((name, choose) for name, choose in RIVALS.items() if name in methods):
 
         def compute(choose: Callable[..., dict[str, Any]] = choose) -> dict[str, Any]:
             choice, cost = timed(lambda: choose(runs.prepare(task, seed), runs.epochs_of(task), seed))
@@ -107,12 +109,12 @@ def compare(by_seed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows |= {f"fixed-{d}": _of_sweep(fixed, [d] * n, [d] * n, 1) for d in FIXED}
     knees = [elbow(DIMS, [row["error_held_out"] for row in rows]) for rows in fixed]
     rows["elbow"] = _of_sweep(fixed, knees, knees, sweep)
-    for name in RIVALS:
+    for name in by_seed[0]["rivals"]:
         chosen = [run["rivals"][name] for run in by_seed]
         ds = [choice["latent_dim"] for choice in chosen]
         used = [at_least(d, DIMS) if name == "twonn" else nearest(d, DIMS) for d in ds]
         rows[name] = _of_sweep(fixed, ds, used, 1 + _cost(chosen, fixed))
-    for strategy in STRATEGIES:
+    for strategy in by_seed[0]["auto"]:
         fits = [run["auto"][strategy] for run in by_seed]
         ds = [fit["latent_dim"] for fit in fits]
         rows[strategy] = _row(ds, [{score: fit[score] for score in SCORES} for fit in fits], _cost(fits, fixed))

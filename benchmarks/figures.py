@@ -35,6 +35,8 @@ def auc_against_d(sets: list[dict[str, Any]], path: Path) -> None:
             ax.fill_between(dims, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0)
         rows = {row["method"]: row for row in entry["methods"]}
         for name, (marker, label) in METHODS.items():
+            if name not in rows:
+                continue
             ax.plot(np.mean(rows[name]["d"]), rows[name]["auc_residual"], marker, ms=6, mfc="none", label=label)
         for colour, strategy in zip(COLOURS, entry["runs"][0]["auto"], strict=False):
             row = rows[strategy]
