@@ -248,9 +248,14 @@ def merge(paths: list[Path], out: Path) -> None:
     found = {part["environment"]["estimators"] for part in parts}
     if len(found) > 1:
         raise SystemExit(f"{', '.join(map(str, paths))} are of different estimators ({', '.join(sorted(found))})")
-    commands = " && ".join(part["environment"]["command"] for part in parts)
     cells = {key: cell for part in parts for key, cell in part["cells"].items()}
-    write(out, {"environment": parts[0]["environment"] | {"command": commands}, "cells": cells})
+    write(
+        out,
+        {
+            "environment": parts[0]["environment"] | {"command": "python benchmarks/estimators.py"},
+            "cells": cells,
+        },
+    )
 
 
 def write(path: Path, results: dict[str, Any]) -> None:

@@ -132,6 +132,14 @@ def entropies() -> str:
         auto, kl = ([cells[f"entropy/{m}/{family}/{d}/2000/10"]["mae"] for d in dims] for m in ("auto", "kl"))
         values = " | ".join(f"{a:.2f} ({k:.2f})" for a, k in zip(auto, kl, strict=True))
         lines.append(f"| {family.replace('_', ' ')} | {values} |")
+    took = cells["time/20000/16/5"]
+    cpu = {name: took[name]["cpu_seconds"] for name in ("entropix kl", "entropix auto", "infomeasure", "ennemi")}
+    plain, auto = (f"{cpu['infomeasure'] / cpu[m]:.0f} and {cpu['ennemi'] / cpu[m]:.0f}" for m in list(cpu)[:2])
+    lines += [
+        "",
+        f"20,000 points in 16 dimensions, one thread: the plain estimate is {plain} times faster than infomeasure's and "
+        f"ennemi's (processor seconds), `auto` {auto} times.",
+    ]
     return "\n".join(lines)
 
 
