@@ -137,8 +137,8 @@ def entropies() -> str:
     plain, auto = (f"{cpu['infomeasure'] / cpu[m]:.0f} and {cpu['ennemi'] / cpu[m]:.0f}" for m in list(cpu)[:2])
     lines += [
         "",
-        f"20,000 points in 16 dimensions, one thread: the plain estimate is {plain} times faster than infomeasure's and "
-        f"ennemi's (processor seconds), `auto` {auto} times.",
+        f"20,000 points in 16 dimensions, one thread: the plain estimate is {plain} times faster than infomeasure's "
+        f"and ennemi's (processor seconds), `auto` {auto} times.",
     ]
     return "\n".join(lines)
 
