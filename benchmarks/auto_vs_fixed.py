@@ -1,6 +1,6 @@
 """The automatic d and the default score beside the paper's sweep over fixed d, which sees the labels, and rivals.
 
-    python benchmarks/auto_vs_fixed.py --data FOLDER TASK ... [--epochs 250] [--seeds 0] [--methods select ...] [--out JSON]
+    python benchmarks/auto_vs_fixed.py --data FOLDER TASK ... [--epochs 250] [--methods select ...] [--out JSON]
 
 Data are folders with labelled test images (`data.json`, or test/good and test/<defect>) and the tasks of `tasks.py`.
 Every method chooses d, most without labels. The automatic fits are judged by their own networks, the other methods by
