@@ -221,11 +221,11 @@ def test_a_disk_that_fills_up(images: np.ndarray, tmp_path: Path) -> None:
     assert set(contents(kept.folder)) == {"checkpoint.json", "training.safetensors"}
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
-    """The command line with a checkpoint every 20 ms, in a process of its own."""
+def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
+    """The command line with a checkpoint every 20 ms, in a process of its own that runs in `folder`."""
     code = "import entropix.checkpoint as c; c.SECONDS = 0.02; from entropix.cli import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
@@ -237,7 +237,7 @@ def test_ctrl_c_says_how_to_go_on(images: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", images)
     options = ["--image-size", 16, "--latent-dim", 2, "--device", "cpu"]
     command = ["fit", tmp_path / "x.npy", "--out", tmp_path / "model", *options]
-    process = start(*command, "--epochs", 100_000)
+    process = start(tmp_path, *command, "--epochs", 100_000)
     wait_for(tmp_path / "model.checkpoint" / "training.safetensors", process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=200)
@@ -246,7 +246,7 @@ def test_ctrl_c_says_how_to_go_on(images: np.ndarray, tmp_path: Path) -> None:
     assert [line for line in err.splitlines() if "--resume" in line] == err.splitlines()[-1:]
     assert "Traceback" not in err
     assert "model.checkpoint" in err
-    process = start(*command, "--epochs", 3, "--resume")
+    process = start(tmp_path, *command, "--epochs", 3, "--resume")
     _, err = process.communicate(timeout=200)
     assert process.returncode == 1
     assert "epochs 100000 there, 3 here" in err
