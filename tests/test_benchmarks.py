@@ -187,7 +187,9 @@ def test_auto_vs_fixed(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(auto_vs_fixed, "DIMS", (8, 16))
     monkeypatch.setattr(auto_vs_fixed, "load", lambda _: tiny)
     out = tmp_path / "r.json"
-    arguments = argparse.Namespace(data=["tiny"], epochs=1, seeds=[0], device="cpu", out=out)
+    arguments = argparse.Namespace(
+        data=["tiny"], epochs=1, seeds=[0], device="cpu", out=out, methods=[*STRATEGIES, *auto_vs_fixed.RIVALS]
+    )
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", lambda _: arguments)
     auto_vs_fixed.main()
     (entry,) = json.loads(out.read_text())["sets"]

@@ -223,7 +223,9 @@ def test_a_disk_that_fills_up(images: np.ndarray, tmp_path: Path) -> None:
 
 def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
     """The command line with a checkpoint every 20 ms, in a process of its own that runs in `folder`."""
-    code = "import entropix.checkpoint as c; c.SECONDS = 0.02; from entropix.cli import main; main()"
+    # a shell that starts the tests in the background has its children ignore Ctrl-C
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{listen}; import entropix.checkpoint as c; c.SECONDS = 0.02; from entropix.cli import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
 
