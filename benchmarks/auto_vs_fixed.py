@@ -24,7 +24,7 @@ from rivals.dimension import at_least, elbow, nearest, pca_dimension, twonn_dime
 from runs import Runs, environment, timed
 from tasks import Task, load
 
-from entropix.fitting import Prepared
+from entropix.prepared import Prepared
 from entropix.strategies import STRATEGIES
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)

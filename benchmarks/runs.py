@@ -16,8 +16,9 @@ from tasks import Task
 
 import entropix
 from entropix.device import resolve_device
-from entropix.fitting import Prepared, default_epochs, prepare
+from entropix.fitting import default_epochs
 from entropix.metrics import detection_metrics
+from entropix.prepared import Prepared, prepare
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,7 @@ class Runs:
 
     def once(self, task: Task, seed: int, run: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The result of a run, computed and written if it is not there yet."""
-        path = self.parts / f"{self._stem(task, seed)}-{run}.json"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(compute()))
-            partial.replace(path)
-            print(f"done: {path.stem}", file=sys.stderr)
-        return json.loads(path.read_text())
+        return once(self.parts / f"{self._stem(task, seed)}-{run}.json", compute)
 
     def _stem(self, task: Task, seed: int) -> str:
         return f"{task.name}-{self.epochs_of(task)}-{seed}"
@@ -94,6 +88,17 @@ class Runs:
     def _options(self, task: Task) -> dict[str, Any]:
         options = {"epochs": self.epochs_of(task), "image_size": task.image_size}
         return options | {"device": self.device, "progress": False}
+
+
+def once(path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A result kept as JSON at `path`, computed and written if it is not there yet."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(compute()))
+        partial.replace(path)
+        print(f"done: {path.stem}", file=sys.stderr)
+    return json.loads(path.read_text())
 
 
 def timed(compute: Callable[[], Any]) -> tuple[Any, dict[str, float]]:

@@ -8,17 +8,15 @@ take two. The choice is right if it lies in [m, 2 m]. Finished fits are kept in 
 
 import argparse
 import json
-import os
-import platform
-import shlex
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from runs import environment, once
 
 import entropix
 from entropix.strategies import STRATEGIES
@@ -34,35 +32,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/true_factors.json"))
     options = parser.parse_args()
     parts = options.out.with_suffix(".parts")
-    parts.mkdir(parents=True, exist_ok=True)
     cells = []
     for strategy in options.strategies:
         for m in options.factors:
-            chosen = [once(parts / f"{strategy}-{m}-{seed}.json", strategy, m, seed) for seed in range(options.seeds)]
+            chosen = [
+                once(parts / f"{strategy}-{m}-{seed}.json", partial(fit, strategy, m, seed))
+                for seed in range(options.seeds)
+            ]
             dims = [fit["latent_dim"] for fit in chosen]
             right = sum(m <= d <= 2 * m for d in dims)
             cells.append({"strategy": strategy, "factors": m, "right": right, "seeds": options.seeds, "fits": chosen})
             print(f"{strategy}, {m} factors: {right} of {len(dims)} in [{m}, {2 * m}]; d = {dims}", file=sys.stderr)
     document = {
-        "command": shlex.join(["python", "benchmarks/true_factors.py", *sys.argv[1:]]),
+        **environment(),
         "images": IMAGES,
         "image_size": SIZE,
         "epochs": EPOCHS,
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} threads",
-        "versions": {"entropix": entropix.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "cells": cells,
     }
     options.out.write_text(json.dumps(document, indent=1) + "\n")
-
-
-def once(path: Path, strategy: str, m: int, seed: int) -> dict[str, Any]:
-    """One fit, computed and written to `path` if it is not there yet."""
-    if not path.exists():
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(fit(strategy, m, seed)))
-        partial.replace(path)
-    return json.loads(path.read_text())
 
 
 def fit(strategy: str, m: int, seed: int) -> dict[str, Any]:

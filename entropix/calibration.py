@@ -13,7 +13,7 @@ over the images that both were fitted on takes that out.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -93,6 +93,10 @@ class Calibration:
             )
         return float(getattr(self, name)[-rank])
 
+    def reachable(self, alpha: float) -> float:
+        """`alpha`, or the smallest p-value there can be if that is larger: the rate that `predict` goes by."""
+        return max(alpha, self.least)
+
     @property
     def least(self) -> float:
         """The smallest p-value there can be."""
@@ -134,10 +138,13 @@ def _folds(groups: Sequence[str]) -> np.ndarray:
 
 
 def _surprise(model: Residuals, of: HeldOut) -> Tensor:
-    pairs = zip(of.x.split(BATCH_SIZE), of.x_hat.split(BATCH_SIZE), strict=True)
-    return torch.cat([model.surprise(x, x_hat) for x, x_hat in pairs])
+    return _each_batch(model.surprise, of)
 
 
 def _peak(model: Residuals, of: HeldOut) -> Tensor:
+    return _each_batch(lambda x, x_hat: model.surprise_map(x, x_hat).flatten(1).amax(1), of)
+
+
+def _each_batch(function: Callable[[Tensor, Tensor], Tensor], of: HeldOut) -> Tensor:
     pairs = zip(of.x.split(BATCH_SIZE), of.x_hat.split(BATCH_SIZE), strict=True)
-    return torch.cat([model.surprise_map(x, x_hat).flatten(1).amax(1) for x, x_hat in pairs])
+    return torch.cat([function(x, x_hat) for x, x_hat in pairs])

@@ -19,8 +19,9 @@ from entropix.console import Epoch
 from entropix.data import read
 from entropix.data.vectors import are_vectors, check_vectors
 from entropix.device import resolve_device
-from entropix.fitting import Fitted, FitWarning, check_arguments, fit_images
+from entropix.fitting import Fitted, check_arguments, fit_images
 from entropix.fitting_vectors import fit_vectors
+from entropix.prepared import FitWarning
 from entropix.regions import Region, find_regions
 from entropix.scorer import Scorer
 
@@ -175,5 +176,5 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
     def _take(self, fitted: Fitted) -> EntropixDetector:
         for one in fields(fitted):
             setattr(self, f"{one.name}_", getattr(fitted, one.name))
-        self.offset_ = -self.calibration_.threshold(max(self.alpha, self.calibration_.least))
+        self.offset_ = -self.calibration_.threshold(self.calibration_.reachable(self.alpha))
         return self

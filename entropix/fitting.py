@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import platform
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,39 +17,19 @@ from entropix.batches import in_batches
 from entropix.calibration import Calibration, HeldOut, calibrate
 from entropix.checkpoint import Checkpoint, hash_of
 from entropix.console import Epoch, Progress
-from entropix.data import DataError, ImageSet
+from entropix.data import ImageSet
 from entropix.data.vectors import Standard
 from entropix.estimators import Entropy
 from entropix.models import Autoencoder, DenseAutoencoder
 from entropix.models.autoencoder import STRIDE
 from entropix.models.vae import VariationalAutoencoder
+from entropix.prepared import Prepared, prepare, without_constant
 from entropix.scoring import FeatureModel, LatentModel, ResidualModel
-from entropix.split import split
 from entropix.strategies import STRATEGIES
-from entropix.training import BATCH_SIZE as TRAINING_BATCH
 from entropix.training import Objective, RelativeError, squared_error, train
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
 PRESENTATIONS = 250_000  # the paper's 250 epochs, for a thousand images
-FEWEST_HELD_OUT = 16
-
-
-class FitWarning(UserWarning):
-    """Something about the data that the fit went on with."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Images on [-1, 1] on the device, split."""
-
-    train: Tensor  # (n_train, c, s, s), twins included
-    distinct: Tensor  # (n_distinct, c, s, s): the distinct images of train, in random order
-    held_out: Tensor  # (n_held_out, c, s, s), distinct, in random order
-    held_out_groups: list[str]  # patient, volume or name of each of them
-    value_range: tuple[float, float] | None
-    n: int
-    n_distinct: int
-    channels: int
 
 
 @dataclass
@@ -112,61 +91,6 @@ def to_resume(data: ImageSet, epochs: int | None) -> dict[str, Any]:
     return {"images": hash_of(data.images, data.groups), "epochs": epochs, "entropix": entropix.__version__}
 
 
-def without_constant(data: ImageSet, skip: bool) -> ImageSet:
-    """The images that are not of one value; the others are an error, or skipped and listed in `unreadable`."""
-    constant = data.constant()
-    if not len(constant):
-        return data
-    if len(constant) == len(data) or not skip:
-        names = ", ".join(data.names[i] for i in constant[:5]) + (", ..." if len(constant) > 5 else "")
-        raise DataError(
-            f"{data.source}: {len(constant)} of {len(data)} images have one constant value and show nothing: {names}. "
-            "Remove them, or leave them out with skip_unreadable=True (--skip-unreadable)"
-        )
-    left_out = [(data.names[i], "all pixels have one value") for i in constant]
-    kept = data.subset(np.setdiff1d(np.arange(len(data)), constant))
-    return replace(kept, unreadable=[*data.unreadable, *left_out])
-
-
-def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
-    """Scale and split images for training, if there are enough."""
-    value_range = data.value_range()
-    images = data.scaled(value_range) * 2 - 1
-    if len(images) < TRAINING_BATCH + FEWEST_HELD_OUT:
-        raise DataError(
-            f"{data.source}: {len(images)} images; at least {TRAINING_BATCH + FEWEST_HELD_OUT} are needed: "
-            f"{TRAINING_BATCH} to train on (one batch) and {FEWEST_HELD_OUT} to hold out"
-        )
-    training, held_out, distinct = split(images, data.groups, seed)
-    n_training = len(np.intersect1d(training, distinct))
-    if n_training < TRAINING_BATCH or len(held_out) < FEWEST_HELD_OUT:
-        raise DataError(
-            f"{data.source}: {len(images)} images in {len(set(data.groups))} groups, {len(distinct)} of them distinct, "
-            f"leave {n_training} for training and {len(held_out)} held out; at least {TRAINING_BATCH} and "
-            f"{FEWEST_HELD_OUT} are needed: add images of other patients or volumes"
-        )
-    n_merged = len(images) - len(distinct)
-    if n_merged:
-        warnings.warn(
-            f"{n_merged} of {len(images)} images are copies or near-copies of others; they are kept for training, and "
-            "entropies are taken over the distinct ones",
-            FitWarning,
-            stacklevel=3,
-        )
-    images = images.to(device)
-    held_out = np.random.default_rng(seed).permutation(held_out)
-    return Prepared(
-        train=images[training],
-        distinct=images[np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))],
-        held_out=images[held_out],
-        held_out_groups=[data.groups[i] for i in held_out],
-        value_range=value_range,
-        n=len(images),
-        n_distinct=len(distinct),
-        channels=images.shape[1],
-    )
-
-
 def fit_fixed(
     data: Prepared,
     latent_dim: int,
@@ -186,7 +110,7 @@ def fit_fixed(
     """
     kind = VariationalAutoencoder if variational else Autoencoder
     with seeded(seed):
-        model = kind(latent_dim, data.channels, data.train.shape[-1]).to(data.train.device)
+        model = kind(latent_dim, data.channels, data.image_size).to(data.train.device)
     if isinstance(model, VariationalAutoencoder):
         objective: Objective = model.negative_elbo
     else:
@@ -210,15 +134,7 @@ def _fit_auto(
     data: Prepared, strategy: str, epochs: int, seed: int, bar: Progress, checkpoint: Checkpoint | None
 ) -> Fitted:
     with bar, seeded(seed), _deterministic():
-        adapted = STRATEGIES[strategy](
-            data.train,
-            data.distinct,
-            data.held_out,
-            epochs=epochs,
-            seed=seed,
-            on_epoch=bar.epoch,
-            checkpoint=checkpoint,
-        )
+        adapted = STRATEGIES[strategy](data, epochs=epochs, seed=seed, on_epoch=bar.epoch, checkpoint=checkpoint)
     fitted = _finish(adapted.model, data, adapted.history)
     fitted.entropy = adapted.entropy
     fitted.curve = [point.to_dict() for point in adapted.curve]

@@ -13,10 +13,10 @@ import torch
 
 from entropix.data import DataError, ImageSet, MissingSplitError, Select, read
 from entropix.device import resolve_device
-from entropix.estimators import Entropy, EstimatorWarning, Twins, entropy, merge_twins
-from entropix.fitting import FitWarning, Prepared, default_epochs, prepare, without_constant
-from entropix.selection.curve import MOST_IMAGES, NEIGHBOURS
-from entropix.selection.signal import SignalSpace
+from entropix.estimators import Entropy, EstimatorWarning, Twins, merge_twins
+from entropix.fitting import default_epochs
+from entropix.prepared import FitWarning, Prepared, prepare, without_constant
+from entropix.selection.curve import MOST_IMAGES, image_entropy
 
 # An image is clipped if more of its pixels than this are at the top of the scale.
 CLIPPED_SHARE = 0.05
@@ -134,7 +134,7 @@ def inspect(
         constant=constant,
         clipped=[name for name, is_clipped in zip(images.names, clipped.tolist(), strict=True) if is_clipped],
         unreadable=[(name, reason) for name, reason in images.unreadable],
-        entropy=_entropy(distinct),
+        entropy=image_entropy(distinct)[1] if len(distinct) >= FEWEST_FOR_ENTROPY else None,
         plan=[] if prepared is None else _plan(images, prepared, device),
         problem=problem,
     )
@@ -145,16 +145,6 @@ def _twins(x: torch.Tensor) -> Twins:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EstimatorWarning)
         return merge_twins(x.flatten(1))
-
-
-def _entropy(x: torch.Tensor) -> Entropy | None:
-    """H of distinct images (n, c, s, s) on [-1, 1], as `selection.Curve` measures it."""
-    if len(x) < FEWEST_FOR_ENTROPY:
-        return None
-    x = x[:MOST_IMAGES]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EstimatorWarning)  # the number of twins is reported
-        return entropy(SignalSpace.of(x).project(x), k=NEIGHBOURS, method="manifold")
 
 
 def _across_splits(dataset: Any, train: ImageSet, options: dict[str, Any]) -> int | None:
@@ -186,7 +176,7 @@ def _prepared(images: ImageSet, seed: int) -> tuple[Prepared | None, str]:
 
 def _plan(images: ImageSet, prepared: Prepared, device: str) -> list[str]:
     """What `fit` would do, in sentences."""
-    size, left_out = prepared.train.shape[-1], len(images) - prepared.n
+    size, left_out = prepared.image_size, len(images) - prepared.n
     colour = {1: "grey", 3: "colour"}.get(prepared.channels, f"{prepared.channels} channels")
     plan = [
         f"read {len(images):,} images as {size} x {size} pixels, {colour}",

@@ -21,19 +21,10 @@ from entropix.data import DataError, ImageSet, MissingSplitError, read
 from entropix.detector import EntropixDetector
 from entropix.device import resolve_device
 from entropix.files import check_new_folder, new_folder
-from entropix.fitting import (
-    DIMS,
-    Prepared,
-    check_arguments,
-    default_epochs,
-    fit_fixed,
-    prepare,
-    settings,
-    to_resume,
-    without_constant,
-)
+from entropix.fitting import DIMS, check_arguments, default_epochs, fit_fixed, settings, to_resume
 from entropix.metrics import detection_metrics
 from entropix.ops import reconstruction_error
+from entropix.prepared import Prepared, prepare, without_constant
 
 MODELS = ("ae", "vae")
 FILES = ("sweep.csv", "sweep.json")

@@ -106,7 +106,7 @@ def squared_error(model: nn.Module) -> Objective:
 
 
 class RunningMeans:
-    """Running means of errors, to measure each error by.
+    """Running means of errors of several kinds, to measure each error by.
 
     An error divided by its running mean has the gradient of ln(error). Adam's step sizes remember a thousand
     batches: once an error has fallen a hundredfold, the gradient of the error itself is too small for them, and
@@ -115,32 +115,45 @@ class RunningMeans:
 
     MEMORY = 0.9  # per batch
 
-    def __init__(self) -> None:
-        self.values: Tensor | None = None
+    def __init__(self, kinds: int, device: torch.device) -> None:
+        self.values = torch.zeros(kinds, device=device)  # 0: this kind was not met yet
 
-    def relative(self, errors: Tensor) -> Tensor:
-        """Scalar with the gradient of the mean of ln(errors), errors (j,), and about its value."""
-        current = errors.detach().clamp(min=torch.finfo(errors.dtype).tiny)
-        known = self.values
-        self.values = current if known is None else self.MEMORY * known + (1 - self.MEMORY) * current
-        return (errors / self.values).mean() - 1 + self.values.log().mean()
+    def relative(self, errors: Tensor, kind: Tensor) -> Tensor:
+        """Scalar with the gradient of the mean of ln(errors), whose value is that mean over the kinds.
+
+        errors (n,), kind (n,): of each error, from 0 on.
+        """
+        self._update(errors.detach(), kind)
+        return (errors / self.values[kind]).mean() - 1 + self.values[self.values > 0].log().mean()
 
     def state_dict(self) -> dict[str, Tensor]:
-        return {} if self.values is None else {"values": self.values}
+        return {"values": self.values}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self.values = state.get("values")
+        self.values = state["values"]
+
+    def _update(self, errors: Tensor, kind: Tensor) -> None:
+        # not index_add, whose order of summation, and so the result, varies on a GPU
+        members = nn.functional.one_hot(kind, len(self.values)).to(errors.dtype)  # (n, kinds)
+        total, count = errors @ members, members.sum(0)
+        current = total / count.clamp(min=1)
+        blended = torch.where(self.values > 0, self.MEMORY * self.values + (1 - self.MEMORY) * current, current)
+        # an error of exactly zero would divide by zero
+        tiny = torch.finfo(errors.dtype).tiny
+        self.values = torch.where(count > 0, blended.clamp(min=tiny), self.values)
 
 
 class RelativeError:
     """Objective: ln(mean squared error), the code length of a Gaussian residual of unknown variance."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.model, self.means = model, RunningMeans()
+        self.model = model
+        self.means = RunningMeans(1, next(model.parameters()).device)
         self.state_dict, self.load_state_dict = self.means.state_dict, self.means.load_state_dict
 
     def __call__(self, batch: Tensor, _: torch.Generator) -> Tensor:
-        return self.means.relative(nn.functional.mse_loss(self.model(batch), batch).reshape(1))
+        error = nn.functional.mse_loss(self.model(batch), batch).reshape(1)
+        return self.means.relative(error, torch.zeros(1, dtype=torch.int64, device=error.device))
 
 
 class NestedError:
@@ -153,37 +166,16 @@ class NestedError:
     running mean of its prefix. The value is the mean of ln(error) over prefixes.
     """
 
-    MEMORY = 0.9  # of the running means, per batch
-
     def __init__(self, model: NestedAutoencoder) -> None:
         device = model.to_code.weight.device
         self.model = model
         self.dims = torch.tensor(model.dims, device=device)
-        self.mean_error = torch.zeros(len(model.dims), device=device)  # 0: this prefix not met yet
+        self.means = RunningMeans(len(model.dims), device)
+        self.state_dict, self.load_state_dict = self.means.state_dict, self.means.load_state_dict
 
     def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         last = len(self.dims) - 1
         drawn = torch.randint(last + 1, (len(batch),), generator=generator).to(batch.device)
         drawn[: len(batch) // 2] = last
         reconstruction = self.model.decode_prefix(self.model.encode(batch), self.dims[drawn])
-        error = (reconstruction - batch).square().flatten(1).mean(1)
-        self._update(drawn, error.detach())
-        # the gradient is that of ln(error) by prefix; the constant makes the value their mean
-        level = self.mean_error[self.mean_error > 0].log().mean()
-        return (error / self.mean_error[drawn]).mean() - 1 + level
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return {"mean_error": self.mean_error}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self.mean_error = state["mean_error"]
-
-    def _update(self, drawn: Tensor, error: Tensor) -> None:
-        # not index_add, whose order of summation, and so the result, varies on a GPU
-        members = nn.functional.one_hot(drawn, len(self.dims)).to(error.dtype)  # (n, dims)
-        total, count = error @ members, members.sum(0)
-        current = total / count.clamp(min=1)
-        blended = torch.where(self.mean_error > 0, self.MEMORY * self.mean_error + (1 - self.MEMORY) * current, current)
-        # an error of exactly zero would divide by zero
-        tiny = torch.finfo(error.dtype).tiny
-        self.mean_error = torch.where(count > 0, blended.clamp(min=tiny), self.mean_error)
+        return self.means.relative((reconstruction - batch).square().flatten(1).mean(1), drawn)

@@ -7,7 +7,8 @@ import torch
 import entropix
 from entropix import EntropixDetector
 from entropix.calibration import Calibration
-from entropix.fitting import FitWarning, model_scores
+from entropix.fitting import model_scores
+from entropix.prepared import FitWarning
 from entropix.regions import find_regions
 from entropix.scoring import ResidualModel
 

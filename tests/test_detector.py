@@ -12,8 +12,9 @@ from PIL import Image
 
 import entropix
 from entropix.data import DataError
-from entropix.fitting import FitWarning, default_epochs
+from entropix.fitting import default_epochs
 from entropix.metrics import detection_metrics
+from entropix.prepared import FitWarning
 from entropix.split import split
 from entropix.storage import ModelError
 

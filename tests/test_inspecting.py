@@ -9,8 +9,8 @@ from PIL import Image
 
 import entropix
 from entropix.data import DataError
-from entropix.fitting import FitWarning
 from entropix.inspecting import inspect
+from entropix.prepared import FitWarning
 
 
 @pytest.fixture(scope="module")

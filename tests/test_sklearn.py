@@ -25,7 +25,7 @@ EXCEPTIONS = {
 
 
 # few rows: not enough for alpha, and few for their intrinsic dimension
-@pytest.mark.filterwarnings("ignore::entropix.fitting.FitWarning", "ignore::entropix.estimators.EstimatorWarning")
+@pytest.mark.filterwarnings("ignore::entropix.prepared.FitWarning", "ignore::entropix.estimators.EstimatorWarning")
 @parametrize_with_checks([EntropixDetector(epochs=5)], expected_failed_checks=lambda _: EXCEPTIONS)
 def test_scikit_learn(estimator: EntropixDetector, check: Any) -> None:
     check(estimator)

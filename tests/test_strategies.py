@@ -13,7 +13,7 @@ from entropix.selection import Curve
 from entropix.strategies.constrain import Length
 from entropix.strategies.rotated import fold, rotate
 
-pytestmark = pytest.mark.filterwarnings("ignore::entropix.fitting.FitWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::entropix.prepared.FitWarning")
 SIDE = 16
 
 

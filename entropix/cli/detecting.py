@@ -129,7 +129,7 @@ def score(
     n_volumes = write_volume_scores(of_volumes, images, result.terms)
     if heatmaps is not None:
         write_heatmaps(heatmaps, detector, images, keep_ids)
-    alpha = max(detector.alpha, detector.calibration_.least)  # as predict()
+    alpha = detector.calibration_.reachable(detector.alpha)
     n_anomalous = int((result.p_values <= alpha).sum())
     summary = {
         "model": str(model),

@@ -176,7 +176,7 @@ def _triples(detector: EntropixDetector, images: ImageSet, found: Scores, chosen
     """Each chosen image with its reconstruction, heat map and regions, at the model's resolution."""
     shown = images.subset(chosen)
     p = detector.calibration_.p_value(found.surprisal[chosen])
-    level = detector.calibration_.threshold(max(detector.alpha, detector.calibration_.least), "peak")
+    level = detector.calibration_.threshold(detector.calibration_.reachable(detector.alpha), "peak")
     pictures = (shown.scaled(detector.value_range_).numpy(), detector.reconstruct(shown), detector.surprise_maps(shown))
     return [
         {

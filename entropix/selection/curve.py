@@ -69,6 +69,15 @@ class Prefixes(Protocol):
     def decode_prefix(self, z: Tensor, d: int) -> Tensor: ...
 
 
+def image_entropy(images: Tensor) -> tuple[SignalSpace, Entropy]:
+    """The signal subspace of distinct normal images (n, c, s, s), in random order, and H(X_n) in it, nats."""
+    images = images[:MOST_IMAGES]
+    space = SignalSpace.of(images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimatorWarning)  # twins were merged and reported before
+        return space, entropy(space.project(images), k=NEIGHBOURS, method="manifold")
+
+
 class Curve:
     """Measures candidates on distinct training images and held-out normal images, (n, c, s, s) on [-1, 1].
 
@@ -79,12 +88,8 @@ class Curve:
     def __init__(self, train: Tensor, held_out: Tensor, seed: int) -> None:
         self.train, self.held_out = train, held_out[:MOST_HELD_OUT]
         self.foreign = list(perturbations(self.held_out, DRAWS, seed))
-        self.space = SignalSpace.of(train[:MOST_IMAGES])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", EstimatorWarning)  # twins were merged and reported before
-            x = self.space.project(train[:MOST_IMAGES])
-            self.scale = x.norm(dim=1).median()  # typical distance from the mean
-            self.entropy: Entropy = entropy(x, k=NEIGHBOURS, method="manifold")
+        self.space, self.entropy = image_entropy(train)
+        self.scale = self.space.project(train[:MOST_IMAGES]).norm(dim=1).median()  # typical distance from the mean
 
     @torch.no_grad()
     def measure(self, model: Prefixes, dims: Sequence[int] | None = None) -> list[CurvePoint]:

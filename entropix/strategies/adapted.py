@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 from torch import nn
 
 from entropix.estimators import Entropy
-from entropix.selection import CurvePoint
+from entropix.selection import Curve, CurvePoint, choose
+from entropix.selection.curve import Prefixes
 
 CANDIDATES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # the paper's, and one between any two
 
@@ -39,3 +40,10 @@ class Adapted(Generic[Model]):
     def latent_dim(self) -> int:
         d: int = getattr(self.model, "latent_dim")  # noqa: B009 (nn.Module types its attributes as tensors)
         return d
+
+
+def adapt(model: Prefixes, cut: Callable[[int], Model], curve: Curve, history: list[float]) -> Adapted[Model]:
+    """Measure every prefix of the code of a trained `model`, choose d, and keep `cut(d)`."""
+    points = curve.measure(model)
+    choice = choose(points, curve.entropy)
+    return Adapted(cut(choice.latent_dim), curve.entropy, points, choice.reason, history)

@@ -22,9 +22,10 @@ from torch import Tensor
 from entropix.batches import in_batches
 from entropix.checkpoint import Checkpoint
 from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.prepared import Prepared
 from entropix.selection import Curve
 from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch
-from entropix.training import RunningMeans, train
+from entropix.training import BATCH_SIZE, RunningMeans, train
 
 TOLERANCE = 1.0  # nats
 MEASURED = 256  # images for a step of the controller
@@ -40,7 +41,7 @@ class Length:
         self.model, self.curve, self.settles = model, curve, round(SETTLED * batches)
         self.d = math.sqrt(model.latent_dim)  # half way, in octaves
         self.done = 0
-        self.errors = RunningMeans()  # of the present code and of the whole one
+        self.errors = RunningMeans(2, model.to_code.weight.device)  # of the present code and of the whole one
 
     @property
     def whole(self) -> int:
@@ -53,15 +54,13 @@ class Length:
         if not settled and self.done % EVERY == 0:
             self.step(generator)
         length = (self.d + torch.rand(len(batch), generator=generator)).floor().to(batch.device)
-        wide = torch.arange(len(batch), device=batch.device) < (0 if settled else len(batch) // 2)
+        wide = (torch.arange(len(batch), device=batch.device) < len(batch) // 2) & (not settled)
         length[wide] = self.model.latent_dim
         if settled:
             length[:] = self.whole
         error = (self.model.decode_prefix(self.model.encode(batch), length) - batch).square().flatten(1).mean(1)
         # relative errors: the short code must not rule the long one
-        if settled:
-            return self.errors.relative(error.mean().repeat(2))
-        return self.errors.relative(torch.stack([error[~wide].mean(), error[wide].mean()]))
+        return self.errors.relative(error, wide.long())
 
     def state_dict(self) -> dict[str, Tensor]:
         counts = {"d": torch.tensor(self.d, dtype=torch.float64), "done": torch.tensor(self.done)}
@@ -69,7 +68,7 @@ class Length:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         self.d, self.done = float(state["d"]), int(state["done"])
-        self.errors.load_state_dict({"values": state["errors.values"]} if "errors.values" in state else {})
+        self.errors.load_state_dict({"values": state["errors.values"]})
 
     @torch.no_grad()
     def step(self, generator: torch.Generator) -> None:
@@ -90,25 +89,20 @@ class Length:
 
 
 def constrain(
-    images: Tensor,
-    distinct: Tensor,
-    held_out: Tensor,
+    data: Prepared,
     *,
     epochs: int,
     seed: int,
     on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Adapted[Autoencoder]:
-    """Train on `images` while the length of the code finds its value.
-
-    images, distinct, held_out: (n, c, s, s) on [-1, 1], to train on, without their twins, and for the curve.
-    """
-    model = NestedAutoencoder(CANDIDATES, images.shape[1], images.shape[-1]).to(images.device)
-    curve = Curve(distinct, held_out, seed)
-    length = Length(model, curve, epochs * (len(images) // 64))
+    """Train while the length of the code finds its value."""
+    model = NestedAutoencoder(CANDIDATES, data.channels, data.image_size).to(data.train.device)
+    curve = Curve(data.distinct, data.held_out, seed)
+    length = Length(model, curve, epochs * (len(data.train) // BATCH_SIZE))
     losses = train(
         model,
-        images,
+        data.train,
         length,
         epochs=epochs,
         seed=seed,

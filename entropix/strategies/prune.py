@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,12 +13,14 @@ from torch import Tensor, nn
 from entropix.checkpoint import Checkpoint
 from entropix.device import resolve_device
 from entropix.models import Autoencoder
-from entropix.selection import Curve, choose
+from entropix.prepared import FEWEST_HELD_OUT, Prepared
+from entropix.selection import Curve
 from entropix.split import split
-from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch
+from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch, adapt
 from entropix.strategies.rotated import Rotated, fold, rotate
-from entropix.training import RelativeError, train
+from entropix.training import BATCH_SIZE, RelativeError, train
 
+FEWEST = BATCH_SIZE + FEWEST_HELD_OUT  # images for `prune`
 FINE_TUNING = 0.2  # share of the epochs that come after the cut
 
 
@@ -30,33 +33,28 @@ class EncoderDecoder(Protocol):
 
 
 def prune_wide(
-    images: Tensor,
-    distinct: Tensor,
-    held_out: Tensor,
+    data: Prepared,
     *,
     epochs: int,
     seed: int,
     on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Adapted[Autoencoder]:
-    """The strategy of `entropix.fit`: train the paper's autoencoder with the longest code, prune, train on.
-
-    images, distinct, held_out: (n, c, s, s) on [-1, 1], to train on, without their twins, and for the choice.
-    """
+    """The strategy of `entropix.fit`: train the paper's autoencoder with the longest code, prune, train on."""
     after = round(FINE_TUNING * epochs)
-    wide = Autoencoder(CANDIDATES[-1], images.shape[1], images.shape[-1]).to(images.device)
+    options: dict[str, Any] = {"one_cycle": True, "checkpoint": checkpoint}
+    wide = Autoencoder(CANDIDATES[-1], data.channels, data.image_size).to(data.train.device)
     losses = train(
         wide,
-        images,
+        data.train,
         RelativeError(wide),
         epochs=epochs - after,
         seed=seed,
-        one_cycle=True,
         on_epoch=on_epoch,
-        checkpoint=checkpoint,
         name="wide",
+        **options,
     )
-    cut = _cut(wide, distinct, held_out, seed)
+    cut = _cut(wide, data.distinct, data.held_out, seed)
     narrow = fold(cut.model)
     if after:
 
@@ -66,14 +64,13 @@ def prune_wide(
 
         losses += train(
             narrow,
-            images,
+            data.train,
             RelativeError(narrow),
             epochs=after,
             seed=seed + 1,
-            one_cycle=True,
             on_epoch=later,
-            checkpoint=checkpoint,
             name="narrow",
+            **options,
         )
     return Adapted(narrow, cut.entropy, cut.curve, cut.reason, losses)
 
@@ -102,25 +99,22 @@ def prune(
     if not isinstance(model, nn.Module) or not (hasattr(model, "encode") and hasattr(model, "decode")):
         raise TypeError(f"model is {type(model).__name__}; expected a torch.nn.Module with encode(x) and decode(z)")
     images = torch.as_tensor(images)
-    if images.ndim != 4 or len(images) < 80 or not images.is_floating_point():
+    if images.ndim != 4 or len(images) < FEWEST or not images.is_floating_point():
         raise ValueError(
-            f"images of shape {tuple(images.shape)} and {images.dtype}; expected at least 80 floating-point images "
-            "(n, c, h, w), as the model takes them"
+            f"images of shape {tuple(images.shape)} and {images.dtype}; expected at least {FEWEST} floating-point "
+            "images (n, c, h, w), as the model takes them"
         )
     target = resolve_device(device)
     wide = copy.deepcopy(model).to(target).eval()
     training, held_out, distinct = split(images, [str(i) for i in range(len(images))], seed)
     images = images.to(target)
     adapted = _cut(wide, images[np.intersect1d(training, distinct)], images[held_out], seed)
-    losses: list[float] = []
-    if epochs:
-        losses = train(adapted.model, images[training], RelativeError(adapted.model), epochs=epochs, seed=seed)
-    return Adapted(adapted.model, adapted.entropy, adapted.curve, adapted.reason, losses)
+    if not epochs:
+        return adapted
+    losses = train(adapted.model, images[training], RelativeError(adapted.model), epochs=epochs, seed=seed)
+    return replace(adapted, history=losses)
 
 
 def _cut(wide: Any, distinct: Tensor, held_out: Tensor, seed: int) -> Adapted[Rotated]:
     rotated = rotate(wide, distinct)
-    curve = Curve(distinct, held_out, seed)
-    points = curve.measure(rotated)
-    choice = choose(points, curve.entropy)
-    return Adapted(rotated.cut(choice.latent_dim), curve.entropy, points, choice.reason, [])
+    return adapt(rotated, rotated.cut, Curve(distinct, held_out, seed), [])

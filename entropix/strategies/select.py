@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from entropix.checkpoint import Checkpoint
 from entropix.models import Autoencoder, NestedAutoencoder
-from entropix.selection import Curve, choose
-from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch
+from entropix.prepared import Prepared
+from entropix.selection import Curve
+from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch, adapt
 from entropix.training import NestedError, train
 
 
 def select(
-    images: Tensor,
-    distinct: Tensor,
-    held_out: Tensor,
+    data: Prepared,
     *,
     epochs: int,
     seed: int,
     on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Adapted[Autoencoder]:
-    """Train on `images`, measure every candidate, cut at the chosen d.
-
-    images, distinct, held_out: (n, c, s, s) on [-1, 1], to train on, without their twins, and for the choice.
-    """
-    nested = NestedAutoencoder(CANDIDATES, images.shape[1], images.shape[-1]).to(images.device)
+    """Train, measure every candidate, cut at the chosen d."""
+    nested = NestedAutoencoder(CANDIDATES, data.channels, data.image_size).to(data.train.device)
     losses = train(
         nested,
-        images,
+        data.train,
         NestedError(nested),
         epochs=epochs,
         seed=seed,
@@ -36,7 +30,4 @@ def select(
         on_epoch=on_epoch,
         checkpoint=checkpoint,
     )
-    curve = Curve(distinct, held_out, seed)
-    points = curve.measure(nested)
-    choice = choose(points, curve.entropy)
-    return Adapted(nested.truncate(choice.latent_dim), curve.entropy, points, choice.reason, losses)
+    return adapt(nested, nested.truncate, Curve(data.distinct, data.held_out, seed), losses)
