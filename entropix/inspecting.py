@@ -16,7 +16,7 @@ from entropix.device import resolve_device
 from entropix.estimators import Entropy, EstimatorWarning, Twins, merge_twins
 from entropix.fitting import default_epochs
 from entropix.prepared import FitWarning, Prepared, prepare, without_constant
-from entropix.selection.curve import MOST_IMAGES, image_entropy
+from entropix.selection.curve import MOST_IMAGES, ImageEntropy
 
 # An image is clipped if more of its pixels than this are at the top of the scale.
 CLIPPED_SHARE = 0.05
@@ -134,7 +134,7 @@ def inspect(
         constant=constant,
         clipped=[name for name, is_clipped in zip(images.names, clipped.tolist(), strict=True) if is_clipped],
         unreadable=[(name, reason) for name, reason in images.unreadable],
-        entropy=image_entropy(distinct)[1] if len(distinct) >= FEWEST_FOR_ENTROPY else None,
+        entropy=ImageEntropy(distinct).value if len(distinct) >= FEWEST_FOR_ENTROPY else None,
         plan=[] if prepared is None else _plan(images, prepared, device),
         problem=problem,
     )

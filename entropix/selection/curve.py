@@ -69,13 +69,32 @@ class Prefixes(Protocol):
     def decode_prefix(self, z: Tensor, d: int) -> Tensor: ...
 
 
-def image_entropy(images: Tensor) -> tuple[SignalSpace, Entropy]:
-    """The signal subspace of distinct normal images (n, c, s, s), in random order, and H(X_n) in it, nats."""
-    images = images[:MOST_IMAGES]
-    space = SignalSpace.of(images)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EstimatorWarning)  # twins were merged and reported before
-        return space, entropy(space.project(images), k=NEIGHBOURS, method="manifold")
+class ImageEntropy:
+    """H(X_n) of distinct normal images (n, c, s, s), in random order, and beside it what reconstructions keep of it.
+
+    Attributes:
+        value: H(X_n) in the signal subspace of the images, nats, with its interval and intrinsic dimension.
+    """
+
+    def __init__(self, images: Tensor) -> None:
+        images = images[:MOST_IMAGES]
+        self.space = SignalSpace.of(images)
+        x = self.space.project(images)
+        self.scale = x.norm(dim=1).median()  # typical distance from the mean
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EstimatorWarning)  # twins were merged and reported before
+            self.value: Entropy = entropy(x, k=NEIGHBOURS, method="manifold")
+
+    def of_reconstructions(self, x_hat: Tensor) -> Tensor:
+        """Contribution of every reconstruction, (n,), to their entropy at the m of the normal images; differentiable.
+
+        `kl_local` and not `entropy`: a short code may put two images on one reconstruction, which is what the
+        comparison is to see, not a twin to be merged. Distances below the resolution of float32 count as that.
+        """
+        x_hat = self.space.project(x_hat)
+        resolution = torch.finfo(x_hat.dtype).eps * self.scale
+        radii = log_radii(x_hat.double(), NEIGHBOURS).kth.clamp(min=resolution.log().item())
+        return kl_local(radii, NEIGHBOURS, self.value.dimension)
 
 
 class Curve:
@@ -88,8 +107,8 @@ class Curve:
     def __init__(self, train: Tensor, held_out: Tensor, seed: int) -> None:
         self.train, self.held_out = train, held_out[:MOST_HELD_OUT]
         self.foreign = list(perturbations(self.held_out, DRAWS, seed))
-        self.space, self.entropy = image_entropy(train)
-        self.scale = self.space.project(train[:MOST_IMAGES]).norm(dim=1).median()  # typical distance from the mean
+        self.images = ImageEntropy(train)
+        self.entropy = self.images.value
 
     @torch.no_grad()
     def measure(self, model: Prefixes, dims: Sequence[int] | None = None) -> list[CurvePoint]:
@@ -99,7 +118,7 @@ class Curve:
 
     def _point(self, model: Prefixes, codes: list[Tensor], d: int) -> CurvePoint:
         train_hat, normal_hat, *foreign_hat = (in_batches(lambda z: model.decode_prefix(z, d), z) for z in codes)
-        h = self.reconstruction_entropy(train_hat[:MOST_IMAGES])
+        h = self.images.of_reconstructions(train_hat[:MOST_IMAGES])
         normal = reconstruction_error(self.held_out, normal_hat)
         ordered = normal.sort().values
         visible = torch.zeros_like(normal)
@@ -119,14 +138,3 @@ class Curve:
             visibility_stderr=(visible.std() / len(visible) ** 0.5).item(),
             visibility_images=visible,
         )
-
-    def reconstruction_entropy(self, x_hat: Tensor) -> Tensor:
-        """Contribution of every reconstruction, (n,), to their entropy at the m of the normal images; differentiable.
-
-        `kl_local` and not `entropy`: a short code may put two images on one reconstruction, which is what the
-        comparison is to see, not a twin to be merged. Distances below the resolution of float32 count as that.
-        """
-        x_hat = self.space.project(x_hat)
-        resolution = torch.finfo(x_hat.dtype).eps * self.scale
-        radii = log_radii(x_hat.double(), NEIGHBOURS).kth.clamp(min=resolution.log().item())
-        return kl_local(radii, NEIGHBOURS, self.entropy.dimension)

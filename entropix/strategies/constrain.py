@@ -78,7 +78,7 @@ class Length:
         z = in_batches(self.model.encode, self.curve.train[chosen.to(self.curve.train.device)])
         below = min(math.floor(self.d), self.model.latent_dim - 1)
         low, high, limit = (
-            self.curve.reconstruction_entropy(self.model.decode_prefix(z, d)).mean().item()
+            self.curve.images.of_reconstructions(self.model.decode_prefix(z, d)).mean().item()
             for d in (below, below + 1, self.model.latent_dim)
         )
         self.model.train()
