@@ -27,6 +27,7 @@ from entropix.prepared import Prepared, prepare, without_constant
 from entropix.scoring import FeatureModel, LatentModel, ResidualModel
 from entropix.strategies import STRATEGIES
 from entropix.training import Objective, RelativeError, squared_error, train
+from entropix.watching import Watch
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
 PRESENTATIONS = 250_000  # the paper's 250 epochs, for a thousand images
@@ -123,7 +124,7 @@ def fit_fixed(
             epochs=epochs,
             seed=seed,
             one_cycle=not paper,
-            on_epoch=bar.epoch,
+            on_epoch=Watch(bar, data.held_out, len(data.train), epochs),
             checkpoint=checkpoint,
             name=name,
         )
@@ -134,7 +135,8 @@ def _fit_auto(
     data: Prepared, strategy: str, epochs: int, seed: int, bar: Progress, checkpoint: Checkpoint | None
 ) -> Fitted:
     with bar, seeded(seed), _deterministic():
-        adapted = STRATEGIES[strategy](data, epochs=epochs, seed=seed, on_epoch=bar.epoch, checkpoint=checkpoint)
+        watch = Watch(bar, data.held_out, len(data.train), epochs)
+        adapted = STRATEGIES[strategy](data, epochs=epochs, seed=seed, on_epoch=watch, checkpoint=checkpoint)
     fitted = _finish(adapted.model, data, adapted.history)
     fitted.entropy = adapted.entropy
     fitted.curve = [point.to_dict() for point in adapted.curve]

@@ -63,7 +63,7 @@ def fit_vectors(
             epochs=epochs,
             seed=seed,
             one_cycle=True,
-            on_epoch=bar.epoch,
+            on_epoch=lambda epoch, loss, _: bar.epoch(epoch, loss),
             checkpoint=checkpoint,
         )
     model.double()

@@ -56,7 +56,9 @@ def fit(
         overwrite: let `out` be a folder that already holds a model.
         resume: go on with the checkpoint that an interrupted fit to `out` left; it ends as that one would have. If
             there is none, a warning says so and the fit starts anew.
-        on_epoch: called after every epoch, with its number, their number, the mean loss and the seconds so far.
+        on_epoch: called after every epoch with its number, their number, the mean loss, the seconds so far and, now
+            and then, the error of held-out images and the entropy of their reconstructions (`entropix.console.Epoch`).
+            It changes nothing about the result.
 
     Raises:
         DataError: unreadable, constant or too few images; the message says what to do.

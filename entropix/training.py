@@ -23,6 +23,9 @@ PEAK = 3  # of the cycle, in learning rates
 Objective = Callable[[Tensor, torch.Generator], Tensor]
 """Scalar loss of a batch (n, c, h, w); the generator (on the CPU) is the source of any randomness in it."""
 
+OnEpoch = Callable[[int, float, nn.Module], None]
+"""Called with the number of epochs done, the mean loss of the last and the model, which it leaves as it was."""
+
 
 def train(
     model: nn.Module,
@@ -32,7 +35,7 @@ def train(
     epochs: int,
     seed: int,
     one_cycle: bool = False,
-    on_epoch: Callable[[int, float], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
     name: str = "training",
 ) -> list[float]:
@@ -43,7 +46,7 @@ def train(
         images: (n, c, h, w) on [-1, 1], n at least 64; or vectors (n, p). The last, incomplete batch of an epoch is
             left out: batch normalisation would see it with too few images.
         objective: see `Objective`.
-        on_epoch: called with the number of epochs done and the mean loss of the last.
+        on_epoch: see `OnEpoch`.
         checkpoint: where the state goes at the start, every half minute and at the end; and comes from, if it holds
             that of this `name`. A training that was resumed ends like one that was not interrupted.
 
@@ -93,7 +96,7 @@ def train(
             )
         state.losses.append(mean)
         if on_epoch is not None:
-            on_epoch(epoch, mean)
+            on_epoch(epoch, mean, model)
     state.finish()
     # as a loaded model is, so that both compute the same to the last bit
     model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]

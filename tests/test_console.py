@@ -18,6 +18,24 @@ def test_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch, capsy
     assert seen == [Epoch(1, 4, 0.5, 1.0), Epoch(2, 4, 0.25, 16.0), Epoch(3, 4, 0.5 / 3, 17.0)]
 
 
+def test_what_was_measured_last_stays_in_view(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "LINE_SECONDS", -1.0)
+    seen: list[Epoch] = []
+    bar = Progress("training", 3, on_epoch=seen.append)
+    bar.epoch(1, 0.5)
+    bar.epoch(2, 0.4, error_held_out=0.0123, entropy=7.04, entropy_images=29.8)
+    bar.epoch(3, 0.3)
+    lines = [line.partition(", about ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "training: epoch 1 of 3, loss 0.5",
+        "training: epoch 2 of 3, loss 0.4, held-out error 0.0123, H 7.0 of 29.8",
+        "training: epoch 3 of 3, loss 0.3, held-out error 0.0123, H 7.0 of 29.8",
+    ]
+    assert [at.entropy for at in seen] == [None, 7.04, None]
+
+
 def test_nothing_is_shown_unless_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(console, "LINE_SECONDS", -1.0)
     with Progress("training", 2, enabled=False) as bar:

@@ -15,7 +15,6 @@ from entropix.selection.curve import Prefixes
 CANDIDATES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # the paper's, and one between any two
 
 Model = TypeVar("Model", bound=nn.Module)
-OnEpoch = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from entropix.checkpoint import Checkpoint
 from entropix.models import Autoencoder, NestedAutoencoder
 from entropix.prepared import Prepared
 from entropix.selection import Curve
-from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch
-from entropix.training import BATCH_SIZE, RunningMeans, train
+from entropix.strategies.adapted import CANDIDATES, Adapted
+from entropix.training import BATCH_SIZE, OnEpoch, RunningMeans, train
 
 TOLERANCE = 1.0  # nats
 MEASURED = 256  # images for a step of the controller

@@ -16,9 +16,9 @@ from entropix.models import Autoencoder
 from entropix.prepared import FEWEST_HELD_OUT, Prepared
 from entropix.selection import Curve
 from entropix.split import split
-from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch, adapt
+from entropix.strategies.adapted import CANDIDATES, Adapted, adapt
 from entropix.strategies.rotated import Rotated, fold, rotate
-from entropix.training import BATCH_SIZE, RelativeError, train
+from entropix.training import BATCH_SIZE, OnEpoch, RelativeError, train
 
 FEWEST = BATCH_SIZE + FEWEST_HELD_OUT  # images for `prune`
 FINE_TUNING = 0.2  # share of the epochs that come after the cut
@@ -58,9 +58,9 @@ def prune_wide(
     narrow = fold(cut.model)
     if after:
 
-        def later(epoch: int, loss: float) -> None:
+        def later(epoch: int, loss: float, model: nn.Module) -> None:
             if on_epoch is not None:
-                on_epoch(epochs - after + epoch, loss)
+                on_epoch(epochs - after + epoch, loss, model)
 
         losses += train(
             narrow,

@@ -6,8 +6,8 @@ from entropix.checkpoint import Checkpoint
 from entropix.models import Autoencoder, NestedAutoencoder
 from entropix.prepared import Prepared
 from entropix.selection import Curve
-from entropix.strategies.adapted import CANDIDATES, Adapted, OnEpoch, adapt
-from entropix.training import NestedError, train
+from entropix.strategies.adapted import CANDIDATES, Adapted, adapt
+from entropix.training import NestedError, OnEpoch, train
 
 
 def select(
