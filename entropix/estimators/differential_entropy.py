@@ -10,7 +10,7 @@ from torch import Tensor
 
 from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
 from entropix.estimators.dimension import DEFAULT_NEIGHBOURS, from_log_radii
-from entropix.estimators.kozachenko import averaging_noise, kl_local, log_radii
+from entropix.estimators.kozachenko import LogRadii, averaging_noise, kl_local, log_radii
 from entropix.estimators.marginals import quantile_scores
 from entropix.estimators.reference import log_unit_ball, normal_bias
 from entropix.estimators.results import Entropy, averaged
@@ -106,7 +106,7 @@ def entropy(
     return results if samples.batched else results[0]
 
 
-class _Contributions(NamedTuple):
+class Contributions(NamedTuple):
     points: Tensor
     """(n,) whose mean is the entropy in nats."""
     dimension: float
@@ -151,7 +151,7 @@ def _one(
     )
 
 
-def _full_dimension(x: Tensor, k: int, method: str, known: Neighbours | None) -> _Contributions:
+def _full_dimension(x: Tensor, k: int, method: str, known: Neighbours | None) -> Contributions:
     n, d = x.shape
     rank = spanned_dimensions(x)
     if rank < d:
@@ -173,10 +173,10 @@ def _full_dimension(x: Tensor, k: int, method: str, known: Neighbours | None) ->
             "their own, which 'structured' adds up; use 'kl' or 'manifold'"
         )
     metric = "chebyshev" if method == "kl_chebyshev" else "euclidean"
-    return _Contributions(kl_local(log_radii(x, k, metric, known=known).kth, k, d, metric), float(d), method)
+    return Contributions(kl_local(log_radii(x, k, metric, known=known).kth, k, d, metric), float(d), method)
 
 
-def _structured(x: Tensor, k: int) -> _Contributions | None:
+def _structured(x: Tensor, k: int) -> Contributions | None:
     """None if columns have no density of their own, and it is not for lack of resolution."""
     x = x.double()
     notes: tuple[str, ...] = ()
@@ -192,22 +192,26 @@ def _structured(x: Tensor, k: int) -> _Contributions | None:
         )
     found = structured_local(x.cpu().numpy(), k)
     points = torch.as_tensor(found.local, device=x.device)
-    return _Contributions(points, float(x.shape[1]), f"structured ({found.name})", found.averages, notes=notes)
+    return Contributions(points, float(x.shape[1]), f"structured ({found.name})", found.averages, notes=notes)
 
 
-def _manifold(x: Tensor, k: int, dimension: float | None, known: Neighbours | None) -> _Contributions:
-    radii = log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known)
+def _manifold(x: Tensor, k: int, dimension: float | None, known: Neighbours | None) -> Contributions:
+    return on_manifold(log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known), k, dimension)
+
+
+def on_manifold(radii: LogRadii, k: int, dimension: float | None) -> Contributions:
+    """From ln r_1..r_j of all rows, j at least k, and 10 for an estimated dimension."""
     if dimension is not None:
-        return _Contributions(kl_local(radii.kth, k, dimension), float(dimension), "manifold")
+        return Contributions(kl_local(radii.kth, k, dimension), float(dimension), "manifold")
     if radii.all.shape[1] < 2:
         raise ValueError("two points have no intrinsic dimension; give more samples, or dimension=")
     m, stderr, _ = from_log_radii(radii.all)
     # dH/dm = <ln rho_k> + d ln V_m / dm
     slope = float(radii.all[:, k - 1].mean()) + (log_unit_ball(m * 1.001) - log_unit_ball(m)) / (0.001 * m)
-    return _Contributions(kl_local(radii.kth, k, m), m, "manifold", model_stderr=abs(slope) * stderr)
+    return Contributions(kl_local(radii.kth, k, m), m, "manifold", model_stderr=abs(slope) * stderr)
 
 
-def _auto(x: Tensor, k: int, known: Neighbours | None) -> _Contributions:
+def _auto(x: Tensor, k: int, known: Neighbours | None) -> Contributions:
     n, d = x.shape
     notes: tuple[str, ...] = ()
     rank = spanned_dimensions(x)
@@ -238,7 +242,7 @@ def _auto(x: Tensor, k: int, known: Neighbours | None) -> _Contributions:
     )
     if m > 2 * np.log2(n):
         note += f", which {n} rows do not resolve: the value is not to be trusted"
-    return _Contributions(points, m, "manifold", model_stderr=model_stderr, notes=(note,))
+    return Contributions(points, m, "manifold", model_stderr=model_stderr, notes=(note,))
 
 
 def _unbiased(kth: Tensor, k: int, m: float) -> Tensor:

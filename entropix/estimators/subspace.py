@@ -24,12 +24,16 @@ def spanned_dimensions(x: Tensor) -> int:
     if n <= x.shape[1]:
         return n - 1
     centred = x - x.mean(0)
-    scaled = centred / centred.std(0)
-    squared = torch.linalg.eigvalsh(scaled.T @ scaled)
-    if squared[0] > squared[-1] * max(n, d) * max(eps, torch.finfo(torch.float64).eps ** 0.5):
+    return numerical_rank(centred / centred.std(0), max(n, d) * eps)
+
+
+def numerical_rank(x: Tensor, rounding: float) -> int:
+    """Number of singular values of x (n, d), n > d, float64, that are not `rounding` or less beside the largest."""
+    squared = torch.linalg.eigvalsh(x.T @ x)
+    if squared[0] > squared[-1] * max(rounding, max(x.shape) * torch.finfo(torch.float64).eps ** 0.5):
         return x.shape[1]  # clearly of full rank; squaring loses half the digits, so the rest is looked at closely
-    singular = torch.linalg.svdvals(scaled)
-    return int((singular > singular[0] * max(n, d) * eps).sum())
+    singular = torch.linalg.svdvals(x)
+    return int((singular > singular[0] * rounding).sum())
 
 
 def whitened_coordinates(x: Tensor, rank: int) -> Tensor:

@@ -23,6 +23,7 @@ cell.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,7 +84,7 @@ def find_twins(x: Tensor) -> Twins:
         copies, _ = _near_groups(spread)
         if int(copies.max()) + 1 > len(keep):
             # some equal rows are as far apart as chance lets them be: resolution, not copies
-            keep, group = _first_of(copies)
+            keep, group = first_of(copies)
             notes.append(
                 "x is quantised (its values lie on a lattice and rows coincide by chance): rows were spread "
                 "uniformly over their lattice cells; the entropy is that of a density constant in each cell"
@@ -94,7 +95,7 @@ def find_twins(x: Tensor) -> Twins:
     if spread is None and len(keep) > 2:
         distinct = x if len(keep) == n else x[keep]
         labels, neighbours = _near_groups(distinct)
-        outer, inner = _first_of(labels)
+        outer, inner = first_of(labels)
         keep, group = keep[outer], inner[group]
     n_merged = n - len(keep)
     n_exact = int((x == x[keep[group]]).all(-1).sum()) - len(keep)
@@ -140,20 +141,24 @@ def lattice_step(x: Tensor) -> Tensor | None:
 
 def _equal_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     """First index of each distinct row, ascending, and the (n,) position of each row in it."""
-    n, d = x.shape
-    # Equal rows have equal sums of their bits times random odd numbers, modulo 2^64: sorting those is quick, and rules
-    # out equal rows for certain. Adding 0 makes -0 and 0 the same bits.
-    bits = (x + 0.0).view(torch.int64 if x.dtype == torch.float64 else torch.int32).long()
-    odd = torch.randint(2**62, (d,), generator=torch.Generator().manual_seed(0)) * 2 + 1
-    sums = (bits * odd.to(x.device)).sum(1).sort().values
+    # sorting the hashes is quick, and rules out equal rows for certain
+    sums = row_hashes(x).sort().values
     if not bool((sums[1:] == sums[:-1]).any()):
-        own = torch.arange(n, device=x.device)
+        own = torch.arange(len(x), device=x.device)
         return own, own
     _, labels = torch.unique(x, dim=0, return_inverse=True)
-    return _first_of(labels)
+    return first_of(labels)
 
 
-def _first_of(labels: Tensor) -> tuple[Tensor, Tensor]:
+def row_hashes(x: Tensor, seed: int = 0) -> Tensor:
+    """(n,) int64, equal for equal rows of x (n, d): sums of their bits times random odd numbers, modulo 2^64."""
+    # adding 0 makes -0 and 0 the same bits
+    bits = (x + 0.0).view(torch.int64 if x.dtype == torch.float64 else torch.int32).long()
+    odd = torch.randint(2**62, (x.shape[1],), generator=torch.Generator().manual_seed(seed)) * 2 + 1
+    return (bits * odd.to(x.device)).sum(1)
+
+
+def first_of(labels: Tensor) -> tuple[Tensor, Tensor]:
     """First index of each label, ascending, and labels renumbered in that order."""
     n = len(labels)
     position = torch.arange(n, device=labels.device)
@@ -169,23 +174,27 @@ def _near_groups(x: Tensor) -> tuple[Tensor, Neighbours]:
     """Group label (n,) of each row of x (n, d), by the test at the top of the module, and the neighbours it saw."""
     n = len(x)
     neighbours = nearest(x, min(SCALE_NEIGHBOURS, n - 1))
-    near = _near(neighbours)
+    near = near_pairs(neighbours)
     rows = torch.arange(n, device=x.device)[:, None].expand_as(near)[near]
-    return _components(n, rows, neighbours.indices[near]), neighbours
+    return components(n, rows, neighbours.indices[near]), neighbours
 
 
-def _near(neighbours: Neighbours) -> Tensor:
-    """(n, K) whether a neighbour is a twin."""
+def near_pairs(neighbours: Neighbours, gather: Callable[[Tensor], Tensor] = lambda rows: rows) -> Tensor:
+    """(n, K) whether a neighbour is a twin.
+
+    gather: makes the rows of the whole sample of those of this process, where neighbours are those of a part of it.
+    """
     from scipy.special import digamma
 
     distances, indices = neighbours.distances.double(), neighbours.indices
-    n, k = indices.shape
+    k = indices.shape[1]
     none = torch.zeros_like(indices, dtype=torch.bool)
     if k < 4:  # nothing to compare a distance with
         return none
     half = k // 2
     outer = distances[:, -1]
-    spread = (outer / distances[:, half - 1]).log()
+    spread = gather((outer / distances[:, half - 1]).log())
+    n = len(spread)
     spread = spread[torch.isfinite(spread) & (spread > 0)]
     if len(spread) == 0:
         return none
@@ -195,10 +204,11 @@ def _near(neighbours: Neighbours) -> Tensor:
     p = FALSE_MERGES / n
     limit = outer * math.exp(math.log(-math.expm1(math.log1p(-p) / (k - 1))) / m)
     near = distances < limit[:, None]
-    return near & (distances < limit[indices]) if bool(near.any()) else near
+    limits = gather(limit)
+    return near & (distances < limits[indices]) if bool(near.any()) else near
 
 
-def _components(n: int, rows: Tensor, columns: Tensor) -> Tensor:
+def components(n: int, rows: Tensor, columns: Tensor) -> Tensor:
     """Connected components of a graph on n nodes: labels (n,), 0-based without gaps."""
     if len(rows) == 0:
         return torch.arange(n, device=rows.device)
