@@ -210,5 +210,7 @@ def test_fit_logs_epochs(folder: Path, tmp_path: Path) -> None:
     assert [(line["epoch"], line["epochs"]) for line in lines] == [(1, 2), (2, 2)]
     assert lines[1]["loss"] == entropix.load(tmp_path / "m").history_[1]
     assert lines[0]["seconds"] <= lines[1]["seconds"]
+    assert lines[1]["entropy"] < lines[1]["entropy_images"]  # nats; the last epoch is always measured
+    assert lines[1]["error_held_out"] > 0
     assert "fit.jsonl exists" in entropix_cli("fit", folder, "--out", tmp_path / "n", *FAST, *options, code=1).stderr
     assert not (tmp_path / "n").exists()

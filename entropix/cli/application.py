@@ -35,7 +35,7 @@ def main() -> None:
     warnings.showwarning = _show_warning
     try:
         app(standalone_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, RuntimeError, FloatingPointError) as error:
+    except (ValueError, TypeError, KeyError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
         Console(stderr=True).print(f"[red]error:[/red] {_escaped(error)}", highlight=False, soft_wrap=True)
         sys.exit(1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -46,15 +47,13 @@ def fit(
     overwrite: Overwrite = False,
     resume: Resume = False,
     log_json: Annotated[Path | None, typer.Option(help="File for a line of JSON per epoch, as it goes.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard's logs; needs its extra.")] = None,
     as_json: Json = False,
 ) -> None:
     """Fit a detector to the normal images in DATA and choose its latent dimension."""
     import entropix
-    from entropix.files import check_new_file
 
-    if log_json is not None and not resume:
-        check_new_file(log_json, overwrite)
-        log_json.unlink(missing_ok=True)
+    on_epoch = _watchers(log_json, tensorboard, resume, overwrite)
     with interruptible():
         detector = entropix.fit(
             selected(data, select, no_cache, image_size=image_size, skip_unreadable=skip_unreadable),
@@ -68,7 +67,7 @@ def fit(
             skip_unreadable=skip_unreadable,
             overwrite=overwrite,
             resume=resume,
-            on_epoch=None if log_json is None else partial(_append, log_json),
+            on_epoch=on_epoch,
         )
     result = {
         "model": str(out),
@@ -209,6 +208,31 @@ def selected(data: str, select: list[str] | None, no_cache: bool, **options: Any
     from entropix.data import Select, read
 
     return read(data, select=Select.parse(select or ()), cache=not no_cache, progress=True, **options)
+
+
+def _watchers(
+    log_json: Path | None, tensorboard: Path | None, resume: bool, overwrite: bool
+) -> Callable[[Epoch], None] | None:
+    from entropix.files import check_new_file, check_new_folder
+
+    watchers: list[Callable[[Epoch], None]] = []
+    if tensorboard is not None:
+        from entropix.outputs.tensorboard import TensorBoard
+
+        if not resume:
+            check_new_folder(tensorboard)
+        watchers.append(TensorBoard(tensorboard))
+    if log_json is not None:
+        if not resume:
+            check_new_file(log_json, overwrite)
+            log_json.unlink(missing_ok=True)
+        watchers.append(partial(_append, log_json))
+
+    def watch(at: Epoch) -> None:
+        for one in watchers:
+            one(at)
+
+    return watch if watchers else None
 
 
 def _append(path: Path, epoch: Epoch) -> None:
