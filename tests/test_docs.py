@@ -18,7 +18,7 @@ def test_python_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
     text = (DOCS / name).read_text(encoding="utf-8")
     names: dict[str, object] = {}
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert blocks or name == "api.md"
+    assert blocks or name in ("api.md", "contributing.md")
     for block in blocks:
         exec(compile(block, name, "exec"), names)
 
@@ -28,3 +28,12 @@ def test_commands_exist() -> None:
     used = set(re.findall(r"(?:^\$ |`)entropix (\w+)", text, flags=re.MULTILINE))
     assert used
     assert used <= set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_contributing_names_what_exists() -> None:
+    root = DOCS.parent
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+(?:\.(?:py|sh|html)|/))`", text))
+    missing = [name for name in named if not any((root / above / name).exists() for above in ("", "entropix"))]
+    assert len(named) > 30
+    assert missing == []
