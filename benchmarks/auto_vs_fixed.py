@@ -74,21 +74,21 @@ def one_seed(task: Task, seed: int, runs: Runs, methods: Sequence[str]) -> dict[
 
 
 def by_pca(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
-    return {"latent_dim": pca_dimension(data.train)}
+    return {"latent_dim": pca_dimension(data.train[:])}
 
 
 def by_twonn(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
-    return {"latent_dim": twonn_dimension(data.distinct)}
+    return {"latent_dim": twonn_dimension(data.distinct[:])}
 
 
 def by_irmae(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
-    values = irmae.spectrum(irmae.train_irmae(data.train, epochs=epochs, seed=seed), data.train)
+    values = irmae.spectrum(irmae.train_irmae(data.train[:], epochs=epochs, seed=seed), data.train[:])
     return {"latent_dim": irmae.rank(values), "spectrum": values.tolist()}
 
 
 def by_least_volume(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
-    model = least_volume.train_least_volume(data.train, epochs=epochs, seed=seed)
-    return {"latent_dim": least_volume.pruned_dimension(model, data.train)}
+    model = least_volume.train_least_volume(data.train[:], epochs=epochs, seed=seed)
+    return {"latent_dim": least_volume.pruned_dimension(model, data.train[:])}
 
 
 RIVALS: dict[str, Callable[[Prepared, int, int], dict[str, Any]]] = {

@@ -58,7 +58,7 @@ def papers_score(detector: entropix.EntropixDetector) -> Detector:
 
 
 def uncertainty(task: Task, seed: int, runs: Runs) -> Detector:
-    train = runs.prepare(task, seed).train
+    train = runs.prepare(task, seed).train[:]
     model = train_uncertainty(train, LATENT_DIM, epochs=runs.epochs_of(task), seed=seed)
 
     def relative(images: ImageSet) -> np.ndarray:
@@ -68,27 +68,27 @@ def uncertainty(task: Task, seed: int, runs: Runs) -> Detector:
 
 
 def pca(task: Task, seed: int, runs: Runs) -> Detector:
-    components = Components.of(runs.prepare(task, seed).train)
+    components = Components.of(runs.prepare(task, seed).train[:])
     maps = lambda images: components.squared_residual(pixels(images)).mean(1)  # noqa: E731
     return Detector(lambda images: maps(images).mean((1, 2)), maps)
 
 
 def forest(task: Task, seed: int, runs: Runs) -> Detector:
-    train = runs.prepare(task, seed).train
+    train = runs.prepare(task, seed).train[:]
     components = Components.of(train)
     fitted = isolation_forest(components.features(train), seed)
     return Detector(lambda images: -fitted.score_samples(components.features(pixels(images))))
 
 
 def svm(task: Task, seed: int, runs: Runs) -> Detector:
-    train = runs.prepare(task, seed).train
+    train = runs.prepare(task, seed).train[:]
     components = Components.of(train)
     fitted = one_class_svm(components.features(train))
     return Detector(lambda images: -fitted.score_samples(components.features(pixels(images))))
 
 
 def neighbours(task: Task, seed: int, runs: Runs) -> Detector:
-    train = runs.prepare(task, seed).train
+    train = runs.prepare(task, seed).train[:]
     return Detector(lambda images: neighbour_distance(train, pixels(images).to(train.device)))
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from entropix.data import ImageView
 
 BATCH_SIZE = 256
 
@@ -19,12 +22,12 @@ class MemoryWarning(UserWarning):
 
 
 @torch.no_grad()
-def in_batches(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def in_batches(function: Callable[[Tensor], Tensor], x: Tensor | ImageView) -> Tensor:
     """function(x), computed for `BATCH_SIZE` rows at a time and without gradients."""
     return torch.cat(list(each_batch(function, x)))
 
 
-def each_batch(function: Callable[[Tensor], T], x: Tensor) -> Iterator[T]:
+def each_batch(function: Callable[[Tensor], T], x: Tensor | ImageView) -> Iterator[T]:
     """function of `BATCH_SIZE` rows of x at a time, of half as many whenever the device's memory does not hold them."""
     size, start = BATCH_SIZE, 0
     while True:

@@ -17,7 +17,7 @@ from entropix.batches import in_batches
 from entropix.calibration import Calibration, HeldOut, calibrate
 from entropix.checkpoint import Checkpoint, hash_of
 from entropix.console import Epoch, Progress
-from entropix.data import ImageSet
+from entropix.data import ImageSet, ImageView
 from entropix.data.vectors import Standard
 from entropix.estimators import Entropy
 from entropix.models import Autoencoder, DenseAutoencoder
@@ -162,13 +162,13 @@ def model_scores(
     model: Autoencoder | DenseAutoencoder,
     residuals: type[ResidualModel] | type[FeatureModel],
     *,
-    train: Tensor,
+    train: Tensor | ImageView,
     held_out: Tensor,
     groups: Sequence[str],
 ) -> Fitted:
     """The models of residuals and codes of a trained autoencoder, and what held-out normal inputs score by them.
 
-    train: (N, ...) distinct training inputs; held_out: (n, ...), groups: of each of them.
+    train: (N, ...) distinct training inputs, in random order; held_out: (n, ...), groups: of each of them.
     """
     codes = in_batches(model.encode, train)
     z = in_batches(model.encode, held_out)

@@ -40,13 +40,12 @@ def fit_vectors(
     standard = Standard.fit(x)
     rows = standard.apply(x)
     training, held_out, distinct = split(rows, [str(i) for i in range(len(rows))], seed)
-    distinct = np.intersect1d(training, distinct)
+    distinct = np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))
     if len(distinct) < FEWEST // 2:
         raise ValueError(f"{len(x)} samples leave {len(distinct)} distinct ones to train on; {FEWEST // 2} are needed")
     given, reason = latent_dim, ""
     if latent_dim == "auto":
-        chosen = np.random.default_rng(seed).permutation(distinct)[:MOST_FOR_DIMENSION]
-        dimension = intrinsic_dimension(rows[chosen]).value
+        dimension = intrinsic_dimension(rows[distinct[:MOST_FOR_DIMENSION]]).value
         latent_dim = int(np.clip(round(dimension), 1, rows.shape[1] - 1))
         reason = f"the intrinsic dimension of the rows is {dimension:.1f}"
     rows = rows.to(device)  # float64: scores don't depend on the batch, as scikit-learn's checks ask

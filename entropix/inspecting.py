@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from entropix.data import DataError, ImageSet, MissingSplitError, Select, read
+from entropix.batches import in_batches
+from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, Select, read
 from entropix.device import resolve_device
-from entropix.estimators import Entropy, EstimatorWarning, Twins, merge_twins
+from entropix.estimators import Entropy
 from entropix.fitting import default_epochs
 from entropix.prepared import FitWarning, Prepared, prepare, without_constant
 from entropix.selection.curve import MOST_IMAGES, ImageEntropy
+from entropix.split import image_twins
 
 # An image is clipped if more of its pixels than this are at the top of the scale.
 CLIPPED_SHARE = 0.05
@@ -109,12 +111,12 @@ def inspect(
     options |= {"skip_unreadable": True, "progress": progress}
     images = read(dataset, split="train", **options)
     constant = [images.names[i] for i in images.constant()]
-    x = images.scaled(images.value_range())
-    clipped = (x >= 1 - 1e-6).float().mean((1, 2, 3)) > CLIPPED_SHARE
-    keep = _twins(x).keep.cpu().numpy() if len(x) > 1 else np.arange(len(x))
+    x = ImageView.of(images, images.value_range(), torch.device("cpu"))
+    clipped = in_batches(lambda batch: (batch >= 1 - 2e-6).float().mean((1, 2, 3)), x) > CLIPPED_SHARE
+    keep = image_twins(x).keep.cpu().numpy() if len(x) > 1 else np.arange(len(x))
     prepared, problem = _prepared(images, seed)
     # the very images that fit measures, where there are enough
-    distinct = x[np.setdiff1d(keep, images.constant())] * 2 - 1 if prepared is None else prepared.distinct
+    distinct = x.subset(np.setdiff1d(keep, images.constant())) if prepared is None else prepared.distinct
     return Inspection(
         source=images.source,
         counts={
@@ -140,13 +142,6 @@ def inspect(
     )
 
 
-def _twins(x: torch.Tensor) -> Twins:
-    """Copies and near-copies among images (n, c, s, s), without a warning: their number is part of the answer."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EstimatorWarning)
-        return merge_twins(x.flatten(1))
-
-
 def _across_splits(dataset: Any, train: ImageSet, options: dict[str, Any]) -> int | None:
     """How many training images have a copy or near-copy among the test images; None where there are none."""
     try:
@@ -160,7 +155,7 @@ def _across_splits(dataset: Any, train: ImageSet, options: dict[str, Any]) -> in
         both = torch.cat([train.scaled(value_range), test.scaled(value_range)])
     except (DataError, RuntimeError):
         return None
-    group = _twins(both).group.cpu().numpy()
+    group = image_twins(both).group.cpu().numpy()
     return int(np.isin(group[: len(train)], group[len(train) :]).sum())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entropix.data import DataError, ImageSet
+from entropix.data import DataError, ImageSet, ImageView
 from entropix.split import split
 from entropix.training import BATCH_SIZE
 
@@ -24,8 +24,8 @@ class FitWarning(UserWarning):
 class Prepared:
     """Images on [-1, 1] on the device, split."""
 
-    train: Tensor  # (n_train, c, s, s), twins included
-    distinct: Tensor  # (n_distinct, c, s, s): the distinct images of train, in random order
+    train: ImageView  # (n_train, c, s, s), twins included
+    distinct: ImageView  # (n_distinct, c, s, s): the distinct images of train, in random order
     held_out: Tensor  # (n_held_out, c, s, s), distinct, in random order
     held_out_groups: list[str]  # patient, volume or name of each of them
     value_range: tuple[float, float] | None
@@ -57,7 +57,7 @@ def without_constant(data: ImageSet, skip: bool) -> ImageSet:
 def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
     """Scale and split images for training, if there are enough."""
     value_range = data.value_range()
-    images = data.scaled(value_range) * 2 - 1
+    images = ImageView.of(data, value_range, device)
     if len(images) < BATCH_SIZE + FEWEST_HELD_OUT:
         raise DataError(
             f"{data.source}: {len(images)} images; at least {BATCH_SIZE + FEWEST_HELD_OUT} are needed: "
@@ -79,12 +79,11 @@ def prepare(data: ImageSet, seed: int, device: torch.device) -> Prepared:
             FitWarning,
             stacklevel=3,
         )
-    images = images.to(device)
     held_out = np.random.default_rng(seed).permutation(held_out)
     return Prepared(
-        train=images[training],
-        distinct=images[np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))],
-        held_out=images[held_out],
+        train=images.subset(training),
+        distinct=images.subset(np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))),
+        held_out=images.subset(held_out)[:],
         held_out_groups=[data.groups[i] for i in held_out],
         value_range=value_range,
         n=len(images),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from entropix.batches import BATCH_SIZE, each_batch, in_batches
 from entropix.console import track
-from entropix.data import ImageSet, Select, read
+from entropix.data import ImageSet, ImageView, Select, read
 from entropix.data.vectors import Standard, check_vectors
 from entropix.ops import reconstruction_error
 from entropix.scoring import FeatureModel, LatentModel, ResidualModel
@@ -107,15 +107,15 @@ class Scorer:
         x_hat = in_batches(self.model_, self._inputs(images)).cpu()
         return (self.standard_.undo(x_hat) if self.standard_ is not None else (x_hat + 1) / 2).numpy()
 
-    def _inputs(self, images: Any) -> Tensor:
+    def _inputs(self, images: Any) -> Tensor | ImageView:
         """Inputs in the units of the model, on its device."""
         check_is_fitted(self)
         if self.standard_ is not None:
             return self.standard_.apply(check_vectors(self, images, reset=False)).to(self.device_)
-        return self.read(images).scaled(self.value_range_).to(self.device_) * 2 - 1
+        return ImageView.of(self.read(images), self.value_range_, self.device_)
 
     @staticmethod
-    def _track(function: Callable[[Tensor], T], x: Tensor, description: str, progress: bool) -> list[T]:
+    def _track(function: Callable[[Tensor], T], x: Tensor | ImageView, description: str, progress: bool) -> list[T]:
         return list(track(each_batch(function, x), description, progress, total=math.ceil(len(x) / BATCH_SIZE)))
 
     @torch.inference_mode()

@@ -6,35 +6,58 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from entropix.estimators import EstimatorWarning, merge_twins
+from entropix.batches import in_batches
+from entropix.data import ImageView
+from entropix.estimators import EstimatorWarning, Twins, merge_twins
+from entropix.selection.signal import SignalSpace
 
 HELD_OUT = 0.2  # share of the images that the autoencoder is not trained on
+MOST_HELD_OUT = 2000  # they tell false-positive rates down to 0.0005; more serve better as training images
+MOST_IN_PIXELS = 10_000  # images that are compared pixel by pixel; every one with every other
+AXES, SAMPLE = 32, 2000  # of more images, the leading principal axes of a sample are compared
 
 
-def split(images: Tensor, groups: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def split(images: Tensor | ImageView, groups: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Indices (ascending) of training images, of held-out images, and of the distinct ones among all.
 
-    images: (n, c, s, s). Images of one group (patient, volume) and twins (copies and near-copies) form one
-    unit; units are drawn at random as long as they fit into a fifth of the images. Training keeps its twins, as they
-    came; the held-out images are distinct.
+    images: (n, c, s, s), or vectors (n, p). Images of one group (patient, volume) and twins (copies and near-copies)
+    form one unit; units are drawn at random as long as they fit into a fifth of the images. Training keeps its twins,
+    as they came; the held-out images are distinct.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EstimatorWarning)  # the number is reported with the entropy
-        twins = merge_twins(images.flatten(1))
+    twins = image_twins(images)
     distinct = twins.keep.cpu().numpy()
     units = _units(twins.group.cpu().numpy(), groups)
     order = np.random.default_rng(seed).permutation(units.max() + 1)
     size = np.bincount(units)
     chosen: list[int] = []
-    room = HELD_OUT * len(images)
+    room = min(HELD_OUT * len(images), MOST_HELD_OUT)
     for unit in order:
         if size[unit] <= room or not chosen:  # one that is too large is passed over, not the end
             chosen.append(int(unit))
             room -= size[unit]
     held_out = np.isin(units, chosen)
     return np.flatnonzero(~held_out), np.intersect1d(np.flatnonzero(held_out), distinct), distinct
+
+
+def image_twins(images: Tensor | ImageView) -> Twins:
+    """Copies and near-copies among images (n, c, s, s), without a warning: their number is reported by the caller.
+
+    Of more than 10,000 images the projections on 32 principal axes are compared: the number of pairs grows as n^2,
+    and thousands of pixels each would take hours. Copies are as near in the projection; that others may be too is part
+    of the test's own account, which goes by the distances to be expected there.
+    """
+    if len(images) <= MOST_IN_PIXELS:
+        x = images[:].flatten(1)
+    else:
+        sample = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:SAMPLE]
+        space = SignalSpace.of(images[sample])
+        x = in_batches(lambda batch: space.project(batch)[:, :AXES], images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimatorWarning)
+        return merge_twins(x)
 
 
 def _units(twin: np.ndarray, groups: Sequence[str]) -> np.ndarray:

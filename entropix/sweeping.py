@@ -17,7 +17,7 @@ from torch import Tensor
 from entropix.batches import in_batches
 from entropix.checkpoint import Checkpoint
 from entropix.console import Progress
-from entropix.data import DataError, ImageSet, MissingSplitError, read
+from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, read
 from entropix.detector import EntropixDetector
 from entropix.device import resolve_device
 from entropix.files import check_new_folder, new_folder
@@ -232,8 +232,8 @@ def _train(
 
 
 def _row(detector: EntropixDetector, d: int, seed: int, data: Prepared, tests: ImageSet | None) -> SweepRow:
-    def error(images: Tensor) -> float:
-        return reconstruction_error(images, in_batches(detector.model_, images)).mean().item()
+    def error(images: Tensor | ImageView) -> float:
+        return in_batches(lambda x: reconstruction_error(x, detector.model_(x)), images).mean().item()
 
     train, held_out = error(data.train), error(data.held_out)
     if tests is None:

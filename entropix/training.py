@@ -1,6 +1,6 @@
 """The training loop, for the paper's autoencoder and for the nested one.
 
-Everything is in memory: images are a tensor on the model's device, a batch is an index. The recipe is the
+Images are a tensor, or a view of a set that may be larger than the memory; a batch is an index. The recipe is the
 paper's (Adam, learning rate 1e-3, batches of 64, squared error). `fit` goes further in the same number of epochs by two
 things that the paper's baseline does not use: with `one_cycle` the learning rate rises to three times that and falls to
 zero (Smith and Topin 2019), and errors count by their logarithms (`RelativeError`, `NestedError`).
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from entropix.checkpoint import Checkpoint
+from entropix.data import ImageView
 from entropix.models import NestedAutoencoder
 from entropix.training_state import TrainingState
 
@@ -29,7 +30,7 @@ OnEpoch = Callable[[int, float, nn.Module], None]
 
 def train(
     model: nn.Module,
-    images: Tensor,
+    images: Tensor | ImageView,
     objective: Objective,
     *,
     epochs: int,
@@ -67,8 +68,6 @@ def train(
         if one_cycle
         else None
     )
-    if images.ndim == 4:
-        images = images.contiguous(memory_format=torch.channels_last)
     model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     state = TrainingState(model, objective, optimizer, cycle, generator, checkpoint, name)
     state.resume()
@@ -80,7 +79,10 @@ def train(
         while len(state.left):
             state.tick()
             optimizer.zero_grad()
-            loss = objective(images[state.left[0]], generator)
+            batch = images[state.left[0]]
+            if batch.ndim == 4:
+                batch = batch.contiguous(memory_format=torch.channels_last)
+            loss = objective(batch, generator)
             loss.backward()
             optimizer.step()
             if cycle is not None:

@@ -6,8 +6,8 @@
 Data flows one way: `reader` finds the items of a source (`folders`: files and what their place says about
 them; `arrays`: arrays, archives, torch datasets), decodes files (`files` by `pillow`, `dicom`, `nifti`) or finds
 them decoded before (`cache`), brings each image to a float32 square of one size (`prepare`) and puts them together
-(`assemble`). Every source takes the same path after decoding: one image stored as PNG, DICOM or NIfTI gives the
-same pixels.
+(`assemble`; on disk where they are many: `spool`). Models take them a batch at a time (`view`). Every source takes
+the same path after decoding: one image stored as PNG, DICOM or NIfTI gives the same pixels.
 
 What cannot be read is never skipped in silence: `DataError` names the item and the reason, and
 `skip_unreadable=True` goes on and lists them in `ImageSet.unreadable`. A header is believed only as far as the file
@@ -18,5 +18,6 @@ from entropix.data.errors import DataError, MissingSplitError
 from entropix.data.imageset import ImageSet, Origin
 from entropix.data.reader import read
 from entropix.data.select import Select
+from entropix.data.view import ImageView
 
-__all__ = ["DataError", "ImageSet", "MissingSplitError", "Origin", "Select", "read"]
+__all__ = ["DataError", "ImageSet", "ImageView", "MissingSplitError", "Origin", "Select", "read"]

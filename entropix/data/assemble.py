@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,12 +13,13 @@ from entropix.data.errors import DataError
 from entropix.data.imageset import ImageSet
 from entropix.data.prepare import Block, with_channels
 from entropix.data.select import Select
+from entropix.data.spool import Spool, allocate
 
 # Radiographs are CR or DX by the detector that took them: one kind of image.
 SAME_KIND = {"DICOM CR": "DICOM DX"}
 
 
-def assemble(blocks: list[Block], *, channels: int | None, source: str) -> ImageSet:
+def assemble(arriving: Iterable[Block], *, channels: int | None, source: str) -> ImageSet:
     """One ImageSet of all blocks, in their order: one number of channels, one scale.
 
     The set is in colour if most of its images are: marks and tints on a few scans are not the subject.
@@ -24,16 +27,19 @@ def assemble(blocks: list[Block], *, channels: int | None, source: str) -> Image
     Raises:
         DataError: images that have no common channels or no common scale.
     """
-    unreadable = [entry for block in blocks for entry in block.unreadable]
-    blocks = [block for block in blocks if block.names]
+    spool, blocks, unreadable = Spool(), [], []
+    for block in arriving:
+        unreadable += block.unreadable
+        if block.names:
+            spool.add(block.images)
+            blocks.append(replace(block, images=block.images.new_empty(0, *block.images.shape[1:])))
     if not blocks:
         return _nothing(unreadable, source)
     found = {block.images.shape[1] for block in blocks}
+    count = sum(len(block.names) for block in blocks)
     if channels is None:
-        count = sum(len(block.names) for block in blocks)
         coloured = 2 * sum(block.coloured for block in blocks) > count
         channels = (3 if coloured else 1) if found <= {1, 3} else max(found)
-    images = torch.cat([with_channels(block.images, channels) for block in blocks])
     raw = [block for block in blocks if block.scale != "source"]
     unit = all(block.scale == "float" and block.low >= 0 and block.high <= 1 for block in raw)
     if raw and not unit and len(raw) < len(blocks):
@@ -44,8 +50,15 @@ def assemble(blocks: list[Block], *, channels: int | None, source: str) -> Image
             "Read them apart, or convert them to one bit depth."
         )
     natural = not raw or unit
+    images, start = allocate((count, channels, *blocks[0].images.shape[2:])), 0
+    for part in spool:
+        rows = images[start : start + len(part)]
+        rows.copy_(with_channels(part, channels))
+        if natural:
+            rows.clamp_(0, 1)
+        start += len(part)
     return ImageSet(
-        images=images.clamp(0, 1) if natural else images.contiguous(),
+        images=images,
         names=[name for block in blocks for name in block.names],
         labels=np.array([label for block in blocks for label in block.labels], dtype=np.int64),
         groups=[group for block in blocks for group in block.groups],

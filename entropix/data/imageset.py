@@ -37,6 +37,22 @@ class Origin:
     bits: int = 0
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """Linear map of raw values to [0, 1], lowest to 0 and highest to 1, clipped; value_range None: as they are."""
+
+    value_range: tuple[float, float] | None
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        if self.value_range is None:
+            return images
+        low, high = self.value_range
+        if not high > low:
+            return torch.zeros_like(images)
+        # float64: the difference of two float32 numbers may overflow
+        return ((images.double() - low) / (high - low)).clamp_(0, 1).float()
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """n images of c channels, resized to s x s pixels.
@@ -109,6 +125,18 @@ class ImageSet:
             return None
         return float(self.images.min()), float(self.images.max())
 
+    def scaling(self, value_range: tuple[float, float] | None = None) -> Scaling:
+        """The map of these images to [0, 1]; arguments and errors as for `scaled`."""
+        if value_range is None:
+            if not self.natural_scale:
+                low, high = self.images.min().item(), self.images.max().item()
+                raise DataError(
+                    f"{self.source}: raw values from {low:g} to {high:g}, but training images on [0, 1]; "
+                    "give both in the same unit, for example divided by their largest possible value"
+                )
+            return Scaling(None)
+        return Scaling(None if self.natural_scale and not self.inferred_scale else value_range)
+
     def scaled(self, value_range: tuple[float, float] | None = None) -> torch.Tensor:
         """Images on [0, 1], float32 (n, c, s, s).
 
@@ -121,21 +149,7 @@ class ImageSet:
         Raises:
             DataError: raw values, but the training images were on the natural scale.
         """
-        if value_range is None:
-            if not self.natural_scale:
-                low, high = self.images.min().item(), self.images.max().item()
-                raise DataError(
-                    f"{self.source}: raw values from {low:g} to {high:g}, but training images on [0, 1]; "
-                    "give both in the same unit, for example divided by their largest possible value"
-                )
-            return self.images
-        if self.natural_scale and not self.inferred_scale:
-            return self.images
-        low, high = value_range
-        if not high > low:
-            return torch.zeros_like(self.images)
-        # float64: the difference of two float32 numbers may overflow
-        return ((self.images.double() - low) / (high - low)).clamp_(0, 1).float()
+        return self.scaling(value_range)(self.images)
 
     def constant(self) -> np.ndarray:
         """Indices (m,) of images whose pixels all have one value, up to what resizing rounds."""

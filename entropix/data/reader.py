@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def read(
         warnings.simplefilter("ignore")  # readers warn about headers; what matters shows in the values
         found = _open(dataset, int(image_size), split, channels)
         if isinstance(found, Stream):
-            blocks = [b for group in track(found.blocks, "reading images", progress, found.total) for b in group]
+            blocks = chain.from_iterable(track(found.blocks, "reading images", progress, found.total))
             images = assemble(blocks, channels=channels, source=found.source)
         else:
             images = _read_files(found, int(image_size), channels, select, keep_ids, cache, progress)
@@ -169,7 +170,7 @@ def _read_files(
     workers = min(len(found.items), max(2, cpu_count()))
     pool = Parallel(n_jobs=workers, prefer="threads", return_as="generator")
     stream = pool(delayed(files.load)(item, image_size, channels, select, keep_ids) for item in found.items)
-    blocks = [b for group in track(stream, "reading images", progress, len(found.items)) for b in group]
+    blocks = chain.from_iterable(track(stream, "reading images", progress, len(found.items)))
     images = assemble(blocks, channels=channels, source=found.source)
     if kept and (cache is not True or time.monotonic() - started > WORTH_SECONDS):
         kept.store(images)

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from entropix.batches import in_batches
+from entropix.data import ImageView
 from entropix.estimators import Entropy, EstimatorWarning, entropy
 from entropix.estimators.kozachenko import kl_local, log_radii
 from entropix.ops import reconstruction_error
@@ -31,7 +32,7 @@ from entropix.selection.perturbations import perturbations
 from entropix.selection.signal import SignalSpace
 
 NEIGHBOURS = 5
-MOST_IMAGES = 2000  # for entropies: their standard error is then far below the differences of interest
+MOST_IMAGES = 2000  # for entropies and errors: their standard error is then far below the differences of interest
 MOST_HELD_OUT = 500  # for visibilities
 DRAWS = 4  # of each perturbation
 
@@ -76,7 +77,7 @@ class ImageEntropy:
         value: H(X_n) in the signal subspace of the images, nats, with its interval and intrinsic dimension.
     """
 
-    def __init__(self, images: Tensor) -> None:
+    def __init__(self, images: Tensor | ImageView) -> None:
         images = images[:MOST_IMAGES]
         self.space = SignalSpace.of(images)
         x = self.space.project(images)
@@ -98,16 +99,18 @@ class ImageEntropy:
 
 
 class Curve:
-    """Measures candidates on distinct training images and held-out normal images, (n, c, s, s) on [-1, 1].
+    """Measures candidates on distinct training images and held-out normal images, in random order.
+
+    Both (n, c, s, s) on [-1, 1]; of many, the first 2,000 and 500.
 
     Attributes:
         entropy: H(X_n) in the signal subspace, with its interval and intrinsic dimension.
     """
 
-    def __init__(self, train: Tensor, held_out: Tensor, seed: int) -> None:
-        self.train, self.held_out = train, held_out[:MOST_HELD_OUT]
+    def __init__(self, train: Tensor | ImageView, held_out: Tensor, seed: int) -> None:
+        self.train, self.held_out = train[:MOST_IMAGES], held_out[:MOST_HELD_OUT]
         self.foreign = list(perturbations(self.held_out, DRAWS, seed))
-        self.images = ImageEntropy(train)
+        self.images = ImageEntropy(self.train)
         self.entropy = self.images.value
 
     @torch.no_grad()
@@ -118,7 +121,7 @@ class Curve:
 
     def _point(self, model: Prefixes, codes: list[Tensor], d: int) -> CurvePoint:
         train_hat, normal_hat, *foreign_hat = (in_batches(lambda z: model.decode_prefix(z, d), z) for z in codes)
-        h = self.images.of_reconstructions(train_hat[:MOST_IMAGES])
+        h = self.images.of_reconstructions(train_hat)
         normal = reconstruction_error(self.held_out, normal_hat)
         ordered = normal.sort().values
         visible = torch.zeros_like(normal)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from entropix.checkpoint import Checkpoint
+from entropix.data import ImageView
 from entropix.device import resolve_device
 from entropix.models import Autoencoder
 from entropix.prepared import FEWEST_HELD_OUT, Prepared
@@ -115,6 +116,6 @@ def prune(
     return replace(adapted, history=losses)
 
 
-def _cut(wide: Any, distinct: Tensor, held_out: Tensor, seed: int) -> Adapted[Rotated]:
+def _cut(wide: Any, distinct: Tensor | ImageView, held_out: Tensor, seed: int) -> Adapted[Rotated]:
     rotated = rotate(wide, distinct)
     return adapt(rotated, rotated.cut, Curve(distinct, held_out, seed), [])

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from entropix.batches import in_batches
+from entropix.data import ImageView
 from entropix.models import Autoencoder
 from entropix.strategies.adapted import CANDIDATES
 
@@ -63,7 +64,7 @@ class Rotated(nn.Module):
         return Rotated(self.model, self.into[:d].clone(), self.out[:, :d].clone(), self.centre.clone(), (d,))
 
 
-def rotate(model: Any, images: Tensor) -> Rotated:
+def rotate(model: Any, images: Tensor | ImageView) -> Rotated:
     """`model` with its code turned to the axes of normal images (n, c, h, w).
 
     Raises:
