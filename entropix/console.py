@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TypeVar
 
 import rich.progress
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 T = TypeVar("T")
 
@@ -48,10 +48,9 @@ class Progress:
         console = Console(stderr=True)
         self._description, self._total, self._on_epoch = description, total, on_epoch
         self.watched = enabled or on_epoch is not None
-        self._reached = ""  # when last measured
         self._lines = enabled and not console.is_terminal
         self._started = self._last_line = time.monotonic()
-        self._bar = rich.progress.Progress(
+        self._bar = _Bar(
             rich.progress.TextColumn("{task.description}"),
             rich.progress.BarColumn(),
             rich.progress.MofNCompleteColumn(),
@@ -75,18 +74,16 @@ class Progress:
     def epoch(self, done: int, loss: float, **measured: float) -> None:
         """`done` epochs are over, the last with mean loss `loss`; measured: further fields of `Epoch`."""
         if measured:
-            self._reached = ", held-out error {error_held_out:.4g}, H {entropy:.1f} of {entropy_images:.1f}".format(
-                **measured
-            )
-        note = f"loss {loss:.4g}{self._reached}"
-        self._bar.update(self._task, completed=done, note=note)
+            text = "held-out error {error_held_out:.4g}, entropy {entropy:.1f} of {entropy_images:.1f} nats"
+            self._bar.below = text.format(**measured)
+        self._bar.update(self._task, completed=done, note=f"loss {loss:.4g}")
         now = time.monotonic()
         seconds = now - self._started
         if self._lines and now - self._last_line > LINE_SECONDS:
             self._last_line = now
             left = seconds / done * (self._total - done)
-            text = f"{self._description}: epoch {done} of {self._total}, {note}, about {left:.0f} s left"
-            print(text, file=sys.stderr)
+            reached = [f"epoch {done} of {self._total}", f"loss {loss:.4g}", *filter(None, [self._bar.below])]
+            print(f"{self._description}: {', '.join(reached)}, about {left:.0f} s left", file=sys.stderr)
         if self._on_epoch is not None:
             self._on_epoch(Epoch(done, self._total, loss, seconds, **measured))
 
@@ -97,6 +94,17 @@ class Progress:
     def message(self, text: str) -> None:
         """Replace the description."""
         self._bar.update(self._task, description=text, note="")
+
+
+class _Bar(rich.progress.Progress):
+    """A bar with a line of text below, which has no room beside it on a narrow terminal."""
+
+    below = ""  # what was measured last
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.below:
+            yield self.below
 
 
 def track(items: Iterable[T], description: str, enabled: bool, total: int | None = None) -> Iterator[T]:

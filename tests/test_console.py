@@ -1,6 +1,10 @@
 """Watching a training."""
 
+import io
+import re
+
 import pytest
+from rich.console import Console
 
 from entropix import console
 from entropix.console import Epoch, Progress
@@ -30,10 +34,22 @@ def test_what_was_measured_last_stays_in_view(
     lines = [line.partition(", about ")[0] for line in capsys.readouterr().err.splitlines()]
     assert lines == [
         "training: epoch 1 of 3, loss 0.5",
-        "training: epoch 2 of 3, loss 0.4, held-out error 0.0123, H 7.0 of 29.8",
-        "training: epoch 3 of 3, loss 0.3, held-out error 0.0123, H 7.0 of 29.8",
+        "training: epoch 2 of 3, loss 0.4, held-out error 0.0123, entropy 7.0 of 29.8 nats",
+        "training: epoch 3 of 3, loss 0.3, held-out error 0.0123, entropy 7.0 of 29.8 nats",
     ]
     assert [at.entropy for at in seen] == [None, 7.04, None]
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_a_terminal_shows_all_of_it(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=width)
+    monkeypatch.setattr(console, "Console", lambda stderr: terminal)
+    with Progress("training", 312) as bar:
+        bar.epoch(126, -6.1534, error_held_out=0.0123, entropy=7.04, entropy_images=29.8)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.getvalue())
+    for part in ("126/312", "loss -6.153", "held-out error 0.0123, entropy 7.0 of 29.8 nats", "-:--:--"):
+        assert part in text
 
 
 def test_nothing_is_shown_unless_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,5 +60,7 @@ def test_nothing_is_shown_unless_asked(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 class _Nothing:
+    below = ""
+
     def update(self, *_: object, **__: object) -> None:
         """rich's bar reads the clock too."""
