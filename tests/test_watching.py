@@ -95,6 +95,17 @@ def test_the_model_is_left_as_it_was() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_the_bar_says_what_comes_after_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    bar = Progress("training", 2, enabled=False)
+    monkeypatch.setattr(bar, "message", said.append)
+    watch = Watch(bar, torch.rand(40, 1, 16, 16), 100, 2)
+    watch(1, 1.0, torch.nn.Identity())
+    assert said == []
+    watch(2, 1.0, torch.nn.Identity())
+    assert said == ["trained, measuring"]
+
+
 def test_nothing_is_measured_unless_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Watch, "measure", lambda *_: pytest.fail("measured"))
     Watch(Progress("", 4, enabled=False), torch.rand(40, 1, 16, 16), 100, 4)(4, 1.0, torch.nn.Identity())
