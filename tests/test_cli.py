@@ -182,6 +182,10 @@ def test_a_process_of_its_own(tmp_path: Path) -> None:
     assert bad.stderr == "error: nowhere.npy: no such file\n"
 
 
+def test_version() -> None:
+    assert entropix_cli("--version").stdout == f"{entropix.__version__}\n"
+
+
 def test_info_command() -> None:
     document = json.loads(entropix_cli("info", "--json").stdout)
     assert document["entropix"] == entropix.__version__

@@ -20,6 +20,25 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        import entropix
+
+        print(entropix.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Folder, image, DICOM, NIfTI, .npy or .npz file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images; default: by their number.")]
