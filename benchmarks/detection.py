@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from detectors import METHODS, Detector
+from pixels import pixel_metrics
 from runs import Runs, environment
 from tasks import Task, load
 
@@ -79,18 +80,6 @@ def one_method(
         return detection_metrics(task.test.labels, detector.score(task.test)) | {"lesions": lesions}
 
     return runs.once(task, seed, f"detection-{method}", compute)
-
-
-def pixel_metrics(masks: np.ndarray, maps: np.ndarray) -> dict[str, float]:
-    """Average precision and best Dice of maps (n, s, s) over all pixels of all images with masks (n, s, s)."""
-    from sklearn.metrics import average_precision_score
-
-    truth, values = masks.ravel(), maps.ravel()
-    order = values.argsort()[::-1]
-    # at every threshold, pixels of one value together: 2 |truth and found| / (|truth| + |found|)
-    last = np.append(np.diff(values[order]) != 0, True)
-    dice = 2 * np.cumsum(truth[order])[last] / (truth.sum() + np.flatnonzero(last) + 1)
-    return {"pixel_ap": float(average_precision_score(truth, values)), "dice": float(dice.max())}
 
 
 def summarise(by_seed: list[dict[str, Any]]) -> dict[str, float]:
