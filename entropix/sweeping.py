@@ -214,7 +214,7 @@ def _train(
 ) -> tuple[EntropixDetector, SweepRow]:
     """One training, scored; on its own, so that another process can do it."""
     epochs = about["epochs"]
-    bar = Progress(f"d = {d}, seed {seed}", epochs, enabled=progress)
+    bar = Progress(f"sweep, d = {d}, seed {seed}", epochs, enabled=progress)
     fitted = fit_fixed(
         data,
         d,
