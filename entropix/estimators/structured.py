@@ -58,9 +58,10 @@ def structured_local(x: Array, k: int) -> Structured:
     """Contributions to the entropy of x (n, d), of full rank, without twins.
 
     What neighbours see is trusted against their own bias on a normal sample, which is the order of the error that
-    another density leaves: the total correlation t counts with the weight t^2 / (t^2 + bias^2). Where it is beyond two
-    standard errors, the map may have bent what it did not understand: "kl" on the whitened x is then taken if it is
-    lower, its bias being positive for all but heavy tails.
+    another density leaves: the total correlation t counts with the weight t^2 / (t^2 + bias^2). Where it exceeds that
+    bias by two standard errors, the map may have bent what it did not understand: "kl" on the whitened x is then taken
+    if it is lower. (With two standard errors alone, heavy tails in four dimensions, on which "kl" is 0.1 nats too low,
+    took it in a quarter of the samples, and intervals covered the truth in 87 % of them instead of 94 %.)
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -74,7 +75,7 @@ def structured_local(x: Array, k: int) -> Structured:
     remaining = total_correlation_local(z, k)
     seen, bias = float(remaining.mean()), normal_bias(d, n, k)
     local = bound - remaining * (seen**2 / (seen**2 + bias**2))
-    if seen > 2 * remaining.std() / np.sqrt(n):
+    if seen > abs(bias) + 2 * remaining.std() / np.sqrt(n):
         z, cost = whiten(x).apply(x)
         direct = cost + kl_local(log_radii(torch.from_numpy(z), k).kth, k, d).numpy()
         if direct.mean() < local.mean():
