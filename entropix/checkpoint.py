@@ -48,6 +48,9 @@ class Checkpoint:
         resume: go on from the checkpoint that is there.
         overwrite: or replace it.
 
+    Attributes:
+        over: what it holds is taken for all there is to a training, and nothing is written any more.
+
     Raises:
         FileExistsError: there is one, and neither was asked for; or something else is there.
         CheckpointError: it is damaged.
@@ -56,6 +59,7 @@ class Checkpoint:
     def __init__(self, out: Path, *, resume: bool = False, overwrite: bool = False) -> None:
         self.out = out.absolute()
         self.folder = self.out.with_name(f"{self.out.name}.checkpoint")
+        self.over = False
         self._known: dict[str, Any] | None = None
         names = {path.name for path in self.folder.iterdir()} if self.folder.exists() else set()
         if any(ABOUT not in name and SUFFIX not in name for name in names):
@@ -115,6 +119,11 @@ class Checkpoint:
         except (SafetensorError, ValueError, LookupError, TypeError) as error:
             raise CheckpointError(f"{path} is damaged ({error}); remove it to start this training anew") from error
 
+    def epochs(self) -> int:
+        """Those that the trainings in it have behind them, added up."""
+        names = [path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}")]
+        return sum(len(known[1]["losses"]) for known in map(self.load, names) if known is not None)
+
     def save(self, name: str, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Replace the state of the training `name`; facts are JSON.
 
@@ -124,6 +133,8 @@ class Checkpoint:
         """
         from safetensors.torch import save
 
+        if self.over:
+            return
         path = self._path(name)
         data = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, _header(facts))
         try:
@@ -143,12 +154,12 @@ class Checkpoint:
         """Until the block ends without an error, which is when the result is there."""
         try:
             yield
-        except KeyboardInterrupt:
-            if not (self.folder / ABOUT).exists():
+        except KeyboardInterrupt as interrupt:
+            if str(interrupt) or not (self.folder / ABOUT).exists():
                 raise
             raise KeyboardInterrupt(
-                f"interrupted; {self.folder} holds all but the last {SECONDS:.0f} seconds: go on with resume=True "
-                "(the same command and --resume)"
+                f"interrupted; {self.folder} holds all but at most the last {SECONDS:.0f} seconds: go on with "
+                "resume=True (the same command and --resume)"
             ) from None
         self.remove()
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from entropix import storage
+from entropix import parallel, storage
 from entropix.checkpoint import Checkpoint
 from entropix.console import Epoch
 from entropix.detector import EntropixDetector
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def fit(
@@ -29,6 +34,7 @@ def fit(
     overwrite: bool = False,
     resume: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
+    fabric: Fabric | None = None,
 ) -> EntropixDetector:
     """Fit an anomaly detector to normal images; the size of its code is chosen from them too.
 
@@ -59,13 +65,17 @@ def fit(
         on_epoch: called after every epoch with its number, their number, the mean loss, the seconds so far and, now
             and then, the error of held-out images and the entropy of their reconstructions (`entropix.console.Epoch`).
             It changes nothing about the result.
+        fabric: a Lightning `Fabric` that was launched: the training then is divided among its processes, on its devices
+            instead of `device`, and the first of them alone writes, shows and calls `on_epoch` (`entropix.parallel`).
 
     Raises:
         DataError: unreadable, constant or too few images; the message says what to do.
         ValueError: an argument out of its range.
         FileExistsError: `out` is in use, or holds the checkpoint of an interrupted fit that is not to be resumed.
         CheckpointError: the checkpoint is damaged, or of other images or settings.
-        FloatingPointError: the training diverged; the checkpoint keeps the last finite state.
+        FloatingPointError, KeyboardInterrupt: the training diverged, or Ctrl-C. The checkpoint keeps the last finite
+            state, and if an epoch was over, `out` holds a model of that state: d chosen, residuals modelled and
+            calibrated as ever, `settings_["stopped_after_epoch"]`. A second Ctrl-C leaves that model out.
     """
     if resume and out is None:
         raise ValueError("resume=True without out; give the folder that the interrupted fit was to write")
@@ -74,18 +84,37 @@ def fit(
         checkpoint = Checkpoint(Path(out), resume=resume, overwrite=overwrite)
         overwrite |= checkpoint.resumes  # it may have been interrupted after the model was there
         storage.check_free(Path(out), overwrite)
-    with nullcontext() if checkpoint is None else checkpoint.kept():
-        detector = EntropixDetector(
-            latent_dim, strategy=strategy, image_size=image_size, epochs=epochs, seed=seed, alpha=alpha, device=device
-        ).fit(
-            dataset,
-            progress=progress,
-            skip_unreadable=skip_unreadable,
-            on_epoch=on_epoch,
-            checkpoint=checkpoint,
-        )
-        if out is not None:
+    if fabric is not None:
+        device = str(fabric.device)
+        fabric.barrier()  # all have seen what is there before the first one writes
+        if fabric.global_rank:
+            checkpoint, progress, on_epoch = None, False, None
+    make = partial(
+        EntropixDetector, latent_dim, strategy=strategy, image_size=image_size, epochs=epochs, seed=seed, alpha=alpha
+    )
+    options: dict[str, Any] = {"progress": progress, "skip_unreadable": skip_unreadable, "checkpoint": checkpoint}
+    with nullcontext() if checkpoint is None else checkpoint.kept(), parallel.divided(fabric):
+        try:
+            detector = make(device=device).fit(dataset, on_epoch=on_epoch, **options)
+        except (KeyboardInterrupt, FloatingPointError) as stop:
+            if checkpoint is None or out is None or parallel.processes() > 1 or not (done := checkpoint.epochs()):
+                raise
+            why = (
+                str(stop)
+                or f"interrupted; resume=True (the same command and --resume) goes on with {checkpoint.folder}"
+            )
+            print(
+                f"{str(stop) or 'interrupted'}: making a model of epoch {done}; Ctrl-C leaves it out", file=sys.stderr
+            )
+            checkpoint.over = True
+            detector = make(device=device).fit(dataset, **options)
+            detector.settings_["stopped_after_epoch"] = done
             detector.save(out, overwrite=overwrite)
+            raise type(stop)(f"{why}; {out} holds a model of epoch {done}") from None
+        if out is not None and parallel.is_first():
+            detector.save(out, overwrite=overwrite)
+    if fabric is not None:
+        fabric.barrier()
     return detector
 
 

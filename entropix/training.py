@@ -12,9 +12,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from entropix import parallel
 from entropix.checkpoint import Checkpoint
 from entropix.data import ImageView
 from entropix.models import NestedAutoencoder
+from entropix.stepping import Gradients, deferred_interrupt
 from entropix.training_state import TrainingState
 
 BATCH_SIZE = 64
@@ -49,13 +51,18 @@ def train(
         objective: see `Objective`.
         on_epoch: see `OnEpoch`.
         checkpoint: where the state goes at the start, every half minute and at the end; and comes from, if it holds
-            that of this `name`. A training that was resumed ends like one that was not interrupted.
+            that of this `name`. A training that was resumed ends like one that was not interrupted. If it is over
+            (`Checkpoint.over`), the model is what it holds and no more.
+
+    In a block of `entropix.parallel.divided`, every process calls this, and trains on its share of each batch.
 
     Returns:
         The mean loss of each epoch.
 
     Raises:
         FloatingPointError: the loss became NaN or infinite; the checkpoint keeps the last finite state.
+        KeyboardInterrupt: Ctrl-C, after the step it came in; the checkpoint keeps the state.
+        torch.OutOfMemoryError: the device does not hold two images (`entropix.stepping.Gradients`).
         CheckpointError: the checkpoint is damaged, or another training's.
         OSError: the checkpoint can't be written.
     """
@@ -71,35 +78,39 @@ def train(
     model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     state = TrainingState(model, objective, optimizer, cycle, generator, checkpoint, name)
     state.resume()
-    for epoch in range(len(state.losses) + 1, epochs + 1):
-        if not len(state.left):
-            order = torch.randperm(len(images), generator=generator).to(images.device)
-            state.left = order[: batches * batch_size].view(batches, batch_size)
-            state.total = torch.zeros((), device=images.device)
-        while len(state.left):
-            state.tick()
-            optimizer.zero_grad()
-            batch = images[state.left[0]]
-            if batch.ndim == 4:
-                batch = batch.contiguous(memory_format=torch.channels_last)
-            loss = objective(batch, generator)
-            loss.backward()
-            optimizer.step()
-            if cycle is not None:
-                cycle.step()
-            state.total += loss.detach()
-            state.left = state.left[1:]
-        mean = state.total.item() / batches
-        if not math.isfinite(mean):
-            kept = "" if checkpoint is None else f"; the last finite state is in {checkpoint.folder}"
-            raise FloatingPointError(
-                f"the training loss became {mean} in epoch {epoch} of {epochs}; check the images for extreme values"
-                f"{kept}"
-            )
-        state.losses.append(mean)
-        if on_epoch is not None:
-            on_epoch(epoch, mean, model)
-    state.finish()
+    if checkpoint is not None and checkpoint.over:
+        epochs = len(state.losses)
+    with deferred_interrupt() as interrupted, parallel.training(model, objective, optimizer) as divided:
+        gradients = Gradients(*divided)
+        for epoch in range(len(state.losses) + 1, epochs + 1):
+            if not len(state.left):
+                order = torch.randperm(len(images), generator=generator).to(images.device)
+                state.left = order[: batches * batch_size].view(batches, batch_size)
+                state.total = torch.zeros((), device=images.device)
+            while len(state.left):
+                stop = interrupted()
+                state.tick(now=stop)
+                if stop:
+                    raise KeyboardInterrupt
+                batch = images[parallel.share(state.left[0])]
+                if batch.ndim == 4:
+                    batch = batch.contiguous(memory_format=torch.channels_last)
+                state.total += gradients(batch, generator)
+                gradients.optimizer.step()
+                if cycle is not None:
+                    cycle.step()
+                state.left = state.left[1:]
+            mean = state.total.item() / batches
+            if not math.isfinite(mean):
+                kept = "" if checkpoint is None else f"; the last finite state is in {checkpoint.folder}"
+                raise FloatingPointError(
+                    f"the training loss became {mean} in epoch {epoch} of {epochs}; check the images for extreme values"
+                    f"{kept}"
+                )
+            state.losses.append(mean)
+            if on_epoch is not None:
+                on_epoch(epoch, mean, model)
+        state.finish()
     # as a loaded model is, so that both compute the same to the last bit
     model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     return state.losses
@@ -140,7 +151,7 @@ class RunningMeans:
     def _update(self, errors: Tensor, kind: Tensor) -> None:
         # not index_add, whose order of summation, and so the result, varies on a GPU
         members = nn.functional.one_hot(kind, len(self.values)).to(errors.dtype)  # (n, kinds)
-        total, count = errors @ members, members.sum(0)
+        total, count = parallel.total(errors @ members), parallel.total(members.sum(0))
         current = total / count.clamp(min=1)
         blended = torch.where(self.values > 0, self.MEMORY * self.values + (1 - self.MEMORY) * current, current)
         # an error of exactly zero would divide by zero
@@ -180,7 +191,9 @@ class NestedError:
 
     def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         last = len(self.dims) - 1
-        drawn = torch.randint(last + 1, (len(batch),), generator=generator).to(batch.device)
-        drawn[: len(batch) // 2] = last
+        n = len(batch) * parallel.processes()
+        drawn = torch.randint(last + 1, (n,), generator=generator)
+        drawn[: n // 2] = last
+        drawn = parallel.share(drawn).to(batch.device)
         reconstruction = self.model.decode_prefix(self.model.encode(batch), self.dims[drawn])
         return self.means.relative((reconstruction - batch).square().flatten(1).mean(1), drawn)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from entropix import checkpoint as checkpoints
+from entropix import parallel
 from entropix.checkpoint import Checkpoint, CheckpointError
 
 
@@ -42,23 +43,23 @@ class TrainingState:
             CheckpointError: it holds the state of another training.
             OSError: it can't be written.
         """
-        if self.checkpoint is None:
-            return
-        known = self.checkpoint.load(self.name)
+        known = parallel.first(None if self.checkpoint is None else self.checkpoint.load(self.name))
         if known is None:
-            self._save(self._between_steps())
+            if self.checkpoint is not None:
+                self._save(self._between_steps())
             return
         self.saved = time.monotonic()
         try:
             self._take(*known)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            where = "the checkpoint" if self.checkpoint is None else self.checkpoint.folder
             raise CheckpointError(
-                f"{self.checkpoint.folder}: {self.name} does not fit this training ({error}); remove it to start anew"
+                f"{where}: {self.name} does not fit this training ({error}); remove it to start anew"
             ) from error
 
-    def tick(self) -> None:
-        """Write a checkpoint if the last one is old. Called between two steps, while batches are left."""
-        if self.checkpoint is None or time.monotonic() - self.saved < checkpoints.SECONDS:
+    def tick(self, *, now: bool = False) -> None:
+        """Write a checkpoint if the last one is old, or now. Called between two steps, while batches are left."""
+        if self.checkpoint is None or not (now or time.monotonic() - self.saved >= checkpoints.SECONDS):
             return
         # weights that are not finite will show in the loss, and the state before them stays
         if all(parameter.isfinite().all() for parameter in self.model.parameters()):

@@ -48,11 +48,19 @@ def fit(
     resume: Resume = False,
     log_json: Annotated[Path | None, typer.Option(help="File for a line of JSON per epoch, as it goes.")] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard's logs; needs its extra.")] = None,
+    devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on the CPU, that share each batch.")] = 1,
+    num_nodes: Annotated[int, typer.Option(min=1, help="Machines with as many devices each.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Fit a detector to the normal images in DATA and choose its latent dimension."""
     import entropix
+    from entropix import parallel
 
+    fabric = None
+    if devices > 1 or num_nodes > 1:
+        fabric = parallel.launch(device, devices, num_nodes)
+        if fabric.global_rank:
+            log_json = tensorboard = None
     on_epoch = _watchers(log_json, tensorboard, resume, overwrite)
     with interruptible():
         detector = entropix.fit(
@@ -68,7 +76,10 @@ def fit(
             overwrite=overwrite,
             resume=resume,
             on_epoch=on_epoch,
+            fabric=fabric,
         )
+    if fabric is not None and fabric.global_rank:
+        return
     result = {
         "model": str(out),
         "latent_dim": detector.latent_dim_,

@@ -19,6 +19,7 @@ import math
 import torch
 from torch import Tensor
 
+from entropix import parallel
 from entropix.batches import in_batches
 from entropix.checkpoint import Checkpoint
 from entropix.models import Autoencoder, NestedAutoencoder
@@ -53,11 +54,13 @@ class Length:
         settled = self.done > self.settles
         if not settled and self.done % EVERY == 0:
             self.step(generator)
-        length = (self.d + torch.rand(len(batch), generator=generator)).floor().to(batch.device)
-        wide = (torch.arange(len(batch), device=batch.device) < len(batch) // 2) & (not settled)
+        n = len(batch) * parallel.processes()
+        length = (self.d + torch.rand(n, generator=generator)).floor()
+        wide = (torch.arange(n) < n // 2) & (not settled)
         length[wide] = self.model.latent_dim
         if settled:
             length[:] = self.whole
+        length, wide = parallel.share(length).to(batch.device), parallel.share(wide).to(batch.device)
         error = (self.model.decode_prefix(self.model.encode(batch), length) - batch).square().flatten(1).mean(1)
         # relative errors: the short code must not rule the long one
         return self.errors.relative(error, wide.long())
@@ -85,7 +88,7 @@ class Length:
         missing = limit - TOLERANCE - (low + (self.d - below) * (high - low))
         wanted = missing / (high - low) if high > low else math.copysign(math.inf, missing)
         self.d += max(-LARGEST_STEP * self.d, min(LARGEST_STEP * self.d, wanted))
-        self.d = max(1.0, min(float(self.model.latent_dim), self.d))
+        self.d = parallel.first(max(1.0, min(float(self.model.latent_dim), self.d)))
 
 
 def constrain(
