@@ -18,7 +18,7 @@ from entropix.selection.curve import ImageEntropy
 
 MOST_IMAGES = 256
 MOMENTS = 20  # of a training
-SHARE = 0.015  # of its time; a step of the training costs about three passes through the autoencoder
+SHARE = 0.01  # of its time, a step costing about three passes through the autoencoder; the entropies cost as much again
 
 
 class Watch:
