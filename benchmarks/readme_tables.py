@@ -1,4 +1,4 @@
-"""Writes the README's tables from the JSON files in benchmarks/results: python benchmarks/readme_tables.py"""
+"""Writes the tables of README and docs from the JSON files in benchmarks/results: python benchmarks/readme_tables.py"""
 
 import json
 import re
@@ -143,18 +143,83 @@ def entropies() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"real": auto_vs_fixed, "detection": detection, "neighbours": neighbours, "entropies": entropies}
+def training() -> str:
+    """Our training beside the loop of the paper's benchmark."""
+    document = json.loads((ROOT / "benchmarks/results/training.json").read_text())
+    speed, runs = document["speed"], document["quality"]
+    rows = {}
+    for name, rates in speed.items():
+        by_clock, by_processor = (rates[unit]["median"] for unit in ("images_per_second", "images_per_cpu_second"))
+        rows[name] = [f"{by_clock:.0f}", f"{by_processor:.0f}"]
+        if name == "benchmark loop, files opened every time":
+            rows[name] += ["", "", ""]
+            continue
+        ends = [run[name] if name == "benchmark loop" else run[name][-1] for run in runs]
+        rows[name] += [
+            f"{_mean([end['error'] for end in ends]):.4f}",
+            ", ".join(str(end["epochs"]) for end in ends),
+            ", ".join(f"{end['cpu_seconds']:.0f}" for end in ends),
+        ]
+    head = ["", "images/s", "images/s of processor time", "held-out error", "epochs", "processor seconds"]
+    faster = [run["faster"]["cpu_seconds"] for run in runs]
+    return "\n".join(
+        [
+            f"{document['data']}, {document['n_train']} training images of {document['image_size']} x "
+            f"{document['image_size']}, d = {document['latent_dim']}, {document['machine']}; `{document['command']}`:",
+            "",
+            *_table(head, rows),
+            "",
+            f"The loop's best of {document['epochs']} epochs in seeds {', '.join(map(str, document['seeds']))}, and "
+            f"the shortest of our trainings that reaches it: {min(faster):.1f} to {max(faster):.1f} times faster.",
+        ]
+    )
+
+
+def growth() -> str:
+    """What a fit costs by size of the images, length of the code, number of images, rows and processes."""
+    document = json.loads((ROOT / "benchmarks/results/growth.json").read_text())
+    rows = {
+        f"training, {name}": [f"{value:.2f} ms an image shown"]
+        for name, value in document["training_ms_per_image"].items()
+    }
+    for part in document["rest_of_fit"]:
+        rows[f"all but training, n = {part['n']:,}"] = [f"{part['cpu_ms_per_image']:.1f} ms an image"]
+    for part in document["entropy"]:
+        rows[f"`entropy` of {part['n']:,} rows, d = {part['d']}"] = [
+            f"{part['auto_cpu_seconds']:.2f} s, by neighbours alone {part['kl_cpu_seconds']:.2f} s"
+        ]
+    for part in document["processes"]:
+        rows[f"training, 64, d = 16, {part['processes']} process{'es' * (part['processes'] > 1)}"] = [
+            f"{part['cpu_ms_per_image']:.2f} ms an image shown, all together"
+        ]
+    million = document["million"]
+    rows["**a million images, computed**"] = [
+        f"{million['training_hours']:.1f} h of training ({million['epochs']} epochs), "
+        f"{million['rest_hours']:.1f} h for the rest"
+    ]
+    title = f"Processor time, {document['machine']}; `{document['command']}`:"
+    return "\n".join([title, "", *_table(["what", "cost"], rows)])
+
+
+TABLES = {
+    "real": auto_vs_fixed,
+    "detection": detection,
+    "neighbours": neighbours,
+    "entropies": entropies,
+    "training": training,
+    "growth": growth,
+}
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    for name, make in TABLES.items():
-        if f"<!-- table: {name} -->" not in text:
-            continue
-        block = f"<!-- table: {name} -->\n{make()}\n<!-- end -->"
-        text = re.sub(rf"<!-- table: {name} -->.*?<!-- end -->", lambda _, b=block: b, text, flags=re.DOTALL)
-    path.write_text(text, encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "docs/performance.md"):
+        text = path.read_text(encoding="utf-8")
+        for name, make in TABLES.items():
+            if f"<!-- table: {name} -->" not in text:
+                continue
+            block = f"<!-- table: {name} -->\n{make()}\n<!-- end -->"
+            text = re.sub(rf"<!-- table: {name} -->.*?<!-- end -->", lambda _, b=block: b, text, flags=re.DOTALL)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import growth
 import numpy as np
 import pytest
 import torch
@@ -66,3 +67,13 @@ def test_document(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     if tries[-1]["error"] <= loop["error"]:
         assert quality["faster"]["cpu_seconds"] == pytest.approx(loop["cpu_seconds"] / tries[-1]["cpu_seconds"])
     assert document["sweep"]["ratio"] > 1
+
+
+def test_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 0 < growth.step(16, 4) < growth.step(64, 4)
+    cost = growth.entropy(300, 4)
+    assert cost["n"] == 300
+    assert cost["kl_cpu_seconds"] > 0
+    # a training image costs 2 ms each time it is shown, 800,000 are shown 25 times; the rest 9 ms an image once
+    million = growth.million(2.0, {"cpu_ms_per_image": 9.0})
+    assert million == {"epochs": 25, "training_hours": 11.1, "rest_hours": 2.5}

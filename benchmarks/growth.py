@@ -1,0 +1,136 @@
+"""How the cost of a fit grows, and what a million images take by that; writes results/growth.json.
+
+    python benchmarks/growth.py [--out JSON]
+
+Processor seconds of one thread, the smallest of a few turns. Training: a step of the fixed-d autoencoder and of the
+nested one that the default fit trains, by size of the images and length of the code. Rest: a fit with one epoch less
+that epoch, which is reading, search for copies, choice of d, models of residuals and calibration. Entropy: by number of
+rows and of dimensions. Processes: a training divided among two, on the CPU, all their processor seconds beside those of
+one. A million images: the default number of epochs of the nested autoencoder on four fifths of them, and the rest in
+proportion to the largest fit here.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from runs import environment
+
+import entropix
+from entropix import parallel
+from entropix.fitting import default_epochs
+from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.strategies.adapted import CANDIDATES
+from entropix.training import BATCH_SIZE, NestedError, RelativeError, train
+
+STEPS = 6  # batches of a turn
+TURNS = 3
+MILLION = 1_000_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/growth.json"))
+    parser.add_argument("--processes", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.processes:
+        divided(options.processes)
+        return
+    pixels = {f"{size}, d = {d}": step(size, d) for size, d in ((32, 16), (64, 16), (64, 128), (128, 16))}
+    nested = step(64, None)
+    rest = [rest_of_fit(n, nested) for n in (1_000, 4_000, 16_000)]
+    document = {
+        **environment(),
+        "training_ms_per_image": pixels | {"64, nested": nested},
+        "rest_of_fit": rest,
+        "entropy": [entropy(n, d) for n, d in ((5_000, 16), (10_000, 16), (20_000, 16), (40_000, 16), (10_000, 64))],
+        "processes": [processes(n) for n in (1, 2)],
+        "million": million(nested, rest[-1]),
+    }
+    options.out.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def step(size: int, d: int | None) -> float:
+    """Processor milliseconds per image of a training step; d None: the nested autoencoder."""
+    images = torch.rand(STEPS * BATCH_SIZE, 1, size, size) * 2 - 1
+    model = NestedAutoencoder(CANDIDATES, 1, size) if d is None else Autoencoder(d, 1, size)
+    objective = NestedError(model) if isinstance(model, NestedAutoencoder) else RelativeError(model)
+    return 1e3 * fastest(lambda: train(model, images, objective, epochs=1, seed=0, one_cycle=True)) / len(images)
+
+
+def rest_of_fit(n: int, nested: float) -> dict[str, float]:
+    """All that a fit of n images of 64 x 64 does beside training."""
+    images = np.concatenate([_images(min(1000, n - start), start) for start in range(0, n, 1000)])
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.save(Path(folder) / "images.npy", images)
+        del images
+        started = time.process_time()
+        detector = entropix.fit(Path(folder) / "images.npy", epochs=1, device="cpu", progress=False)
+        seconds = time.process_time() - started - 1e-3 * nested * detector.settings_["n_train"]
+    print(f"rest of a fit of {n}: {seconds:.0f} s", file=sys.stderr)
+    return {"n": n, "cpu_seconds": round(seconds, 1), "cpu_ms_per_image": round(1e3 * seconds / n, 2)}
+
+
+def entropy(n: int, d: int) -> dict[str, float]:
+    """`entropix.entropy` of n rows, both by neighbours alone and as it chooses."""
+    x = torch.randn(n, d, generator=torch.Generator().manual_seed(0))
+    kinds = {m: fastest(lambda m=m: entropix.entropy(x, method=m), 1 if n > 10_000 else TURNS) for m in ("kl", "auto")}
+    print(f"entropy of {n} x {d}: {kinds}", file=sys.stderr)
+    return {"n": n, "d": d} | {f"{name}_cpu_seconds": round(seconds, 3) for name, seconds in kinds.items()}
+
+
+def processes(n: int) -> dict[str, float]:
+    """Processor milliseconds per image of a training divided among n processes, added up."""
+    command = [sys.executable, __file__, "--processes", str(n)]
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    return {"processes": n, "cpu_ms_per_image": round(sum(float(line) for line in done.stdout.split()), 3)}
+
+
+def divided(n: int) -> None:
+    """One of n processes: prints its processor milliseconds per image of the whole training."""
+    fabric = parallel.launch("cpu", n) if n > 1 else None
+    with parallel.divided(fabric):
+        print(step(64, None), flush=True)
+
+
+def million(nested: float, largest: dict[str, float]) -> dict[str, float]:
+    """Processor hours of the default fit of a million images of 64 x 64, computed from what was measured."""
+    epochs, shown = default_epochs(MILLION), 0.8 * MILLION
+    training, rest = (
+        seconds / 3600 for seconds in (1e-3 * nested * epochs * shown, 1e-3 * largest["cpu_ms_per_image"] * MILLION)
+    )
+    return {"epochs": epochs, "training_hours": round(training, 1), "rest_hours": round(rest, 1)}
+
+
+def fastest(run: Callable[[], Any], turns: int = TURNS) -> float:
+    """Processor seconds of the fastest of some turns, after one that warms up."""
+    times = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(turns + 1):
+            started = time.process_time()
+            run()
+            times.append(time.process_time() - started)
+    return min(times[1:])
+
+
+def _images(n: int, seed: int) -> np.ndarray:
+    return (255 * entropix.datasets.phantoms(n, 8, seed=seed).images[:, 0]).round().astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main()
