@@ -36,3 +36,4 @@ else
     echo "compute-sanitizer is missing: memcheck and racecheck did not run"
 fi
 $python benchmarks/kernels_cuda.py --out "$out/kernels_cuda.json"
+$python benchmarks/training.py --device cuda --epochs 250 --seeds 0 --sweep --out "$out/training_cuda.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,3 +117,20 @@ def test_folder_that_vanishes_during_the_training(folder: Path, tmp_path: Path) 
     (tmp_path / "elsewhere").rename(folder)
     entropix.fit(folder, out=tmp_path / "third", resume=True, **SETTINGS)
     assert contents(tmp_path / "third") == contents(tmp_path / "whole")
+
+
+def test_the_documented_table_names_tests_that_exist() -> None:
+    here = Path(__file__).parent
+    rows = [
+        row
+        for row in (here.parent / "docs/performance.md").read_text(encoding="utf-8").splitlines()
+        if row.startswith("| ") and ".py" in row.split("|")[3]
+    ]
+    assert len(rows) >= 14
+    for row in rows:
+        file = ""
+        for other_file, function, same_file in re.findall(
+            r"`(?:(test_\w+\.py)(?:::(\w+))?|(test_\w+))`", row.split("|")[3]
+        ):
+            file = other_file or file
+            assert f"def {function or same_file or 'test_'}" in (here / file).read_text(encoding="utf-8")
