@@ -72,7 +72,7 @@ def main() -> None:
         document = {
             **environment(),
             "data": "phantoms" if options.data is None else options.data.resolve().name,
-            "trained_on": str(data.device),
+            "device_trained_on": str(data.device),
             "latent_dim": D,
             "image_size": SIZE,
             "n_train": len(data.train),
