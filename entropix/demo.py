@@ -83,7 +83,7 @@ def _result(detector: EntropixDetector, baseline: Sweep, test: Phantoms) -> dict
 def _write(out: Path, result: dict[str, Any], detector: EntropixDetector, test: Phantoms) -> None:
     figure, axes = new_figure(7, 4)
     plot_curve(detector, axes[0][0])
-    axes[0][0].set_title(f"{FACTORS} true factors, d = {detector.latent_dim_} chosen")
+    figure.suptitle(f"{FACTORS} true factors, d = {detector.latent_dim_} chosen")
     shown = np.flatnonzero(test.labels == 1)[:6]
     examples, axes = new_figure(9, 4.8, 3, len(shown))
     plot_heatmaps(detector, test.images[shown], axes, test.masks[shown])

@@ -32,8 +32,8 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
     error = [point["visibility_stderr"] for point in curve]
     right.errorbar(d, visibility, error, fmt="s:", color="tab:orange", capsize=3, label="visibility of foreign content")
     right.set_ylabel("visibility (0.5: none)")
-    handles = [*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
-    ax.legend(handles=handles, loc="lower right", fontsize="small")
+    right.spines["right"].set_visible(True)
+    _legend(ax, right)
 
 
 def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
@@ -47,7 +47,7 @@ def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
     ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
     ax.set(xlabel="latent dimension d", ylabel="mean squared error", xscale="log")
     _octave_ticks(ax, d)
-    ax.legend(fontsize="small")
+    _legend(ax)
 
 
 def plot_history(detector: EntropixDetector, ax: Axes) -> None:
@@ -76,7 +76,7 @@ def plot_scores(detector: EntropixDetector, ax: Axes, scores: np.ndarray, labels
         ax.hist(inside, bins.tolist(), density=True, histtype="stepfilled", alpha=0.4, label=f"{name} ({len(values)})")
     ax.axvline(-detector.offset_, color="tab:red", lw=1, ls="--", label=f"calibrated, alpha = {detector.alpha:g}")
     ax.set(xlabel="surprisal in nats", ylabel="density")
-    ax.legend(fontsize="small")
+    _legend(ax)
 
 
 def plot_roc(ax: Axes, scores: dict[str, np.ndarray], labels: np.ndarray) -> None:
@@ -89,7 +89,7 @@ def plot_roc(ax: Axes, scores: dict[str, np.ndarray], labels: np.ndarray) -> Non
         ax.plot(x, y, label=f"{name}, area {roc_auc_score(labels[known], values[known]):.3f}")
     ax.plot([0, 1], [0, 1], color="0.5", lw=1, ls=":")
     ax.set(xlabel="false-positive rate", ylabel="true-positive rate")
-    ax.legend(fontsize="small", loc="lower right")
+    _legend(ax)
 
 
 def plot_precision_recall(ax: Axes, scores: dict[str, np.ndarray], labels: np.ndarray) -> None:
@@ -102,7 +102,7 @@ def plot_precision_recall(ax: Axes, scores: dict[str, np.ndarray], labels: np.nd
         ax.plot(x, y, label=f"{name}, AP {average_precision_score(labels[known], values[known]):.3f}")
     ax.axhline(float((labels[known] == 1).mean()), color="0.5", lw=1, ls=":")
     ax.set(xlabel="recall", ylabel="precision", ylim=(0, 1.02))
-    ax.legend(fontsize="small", loc="lower left")
+    _legend(ax)
 
 
 def plot_heatmaps(
@@ -121,6 +121,14 @@ def plot_heatmaps(
             ax.set(xticks=[], yticks=[])
             if masks is not None and title != "reconstruction" and masks[column].any():
                 ax.contour(masks[column], levels=[0.5], colors="tab:cyan", linewidths=0.8)
+
+
+def _legend(*axes: Axes) -> None:
+    """Of all axes that share a place, above it: inside there is no corner that no curve comes to."""
+    handles = [handle for ax in axes for handle in ax.get_legend_handles_labels()[0]]
+    axes[0].legend(
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize="small", frameon=False
+    )
 
 
 def _octave_ticks(ax: Axes, d: list[int]) -> None:

@@ -95,7 +95,9 @@ def test_prepare(tmp_path: Path) -> None:
 def test_selections_are_read() -> None:
     texts = ["axis=coronal", "slices=3:-2", "component=1", "series=T1*"]
     assert Select.parse(texts) == Select("coronal", (3, -2), 1, "T1*")
+    assert Select.parse(texts).texts() == texts
     assert Select.parse([]) == Select()
+    assert Select().texts() == []
     assert Select.parse(["slices=:9"]).slices == (None, 9)
     for wrong in ("axis", "plane=axial", "slices=3", "component=x", "axis=oblique"):
         with pytest.raises(DataError, match=r"expected (axis=coronal|one of)"):

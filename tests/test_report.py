@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 from PIL import Image
 
 import entropix
-from entropix.data import DataError
+from entropix import plots
+from entropix.data import DataError, Select
 from entropix.outputs import score_files
 from entropix.report import write_report
 
@@ -53,7 +56,9 @@ def test_says_what_was_found(detector: entropix.EntropixDetector, page: Path) ->
     assert text.count('aria-label="') >= 6 + 12
     for what in ("ROC", "Precision", "Histogram", "Training loss", "Highest scores", "Typical scores"):
         assert what in text
-    assert "--epochs 3 --seed 0" in text
+    command = text.partition("<pre>")[2].partition("</pre>")[0].replace("\\\n  ", "")
+    options = "--latent-dim auto --strategy select --epochs 3 --seed 0 --device cpu --image-size 32"
+    assert command == f"entropix fit DATA --out MODEL {options}"
 
 
 def test_needs_nothing_else_and_escapes_names(page: Path) -> None:
@@ -96,7 +101,30 @@ def test_without_a_curve_labels_or_data(tmp_path: Path) -> None:
     assert "<h2>Scores" not in bare
     text = write_report(detector, tmp_path / "few.html", data=colour[:3].astype(np.float32)).read_text()
     assert text.count("<img") == 6
+    assert "--latent-dim 2 \\\n  --epochs 1 \\\n" in text
+    detector.settings_ |= {"select": asdict(Select(slices=(None, 9), series="T1 *")), "unreadable": [["a", "empty"]]}
+    text = write_report(detector, tmp_path / "selected.html").read_text()
+    assert "--select slices=:9 \\\n  --select &#39;series=T1 *&#39; \\\n  --skip-unreadable</pre>" in text
     assert "ROC" not in text
+
+
+def test_legends_cover_nothing(detector: entropix.EntropixDetector) -> None:
+    scores, labels = np.linspace(1, 9, 20, dtype=np.float32), np.arange(20) % 2
+    for draw in (
+        partial(plots.plot_curve, detector),
+        partial(plots.plot_errors, detector),
+        partial(plots.plot_scores, detector, scores=scores, labels=labels),
+        partial(plots.plot_roc, scores={"surprisal": scores}, labels=labels),
+        partial(plots.plot_precision_recall, scores={"surprisal": scores}, labels=labels),
+    ):
+        figure, axes = plots.new_figure(4.4, 3.1)
+        draw(ax=axes[0][0])
+        figure.canvas.draw()
+        legend = axes[0][0].get_legend().get_window_extent()
+        assert legend.y0 >= axes[0][0].get_window_extent().y1 - 1, draw
+        assert legend.y1 <= figure.bbox.y1
+        assert legend.x0 >= 0
+        assert legend.x1 <= figure.bbox.x1
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +150,8 @@ def test_in_a_browser(browser: Any, page: Path, width: int, scheme: str) -> None
     assert errors == []
     assert [url for url in requests if not url.startswith("data:")] == [page.as_uri()]
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    candidates = "document.querySelector('[aria-label=Candidates]')"
+    assert tab.evaluate(f"{candidates}.scrollWidth <= {candidates}.clientWidth")
     assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth && i.alt)")
     named = "[...document.querySelectorAll('svg')].every(s => s.role == 'img' && s.ariaLabel && s.clientHeight > 50)"
     assert tab.evaluate(named)

@@ -64,6 +64,13 @@ class Select:
             raise DataError(f"--select {text!r}; expected {expected}, one for each --select") from None
         return cls(**values)
 
+    def texts(self) -> list[str]:
+        """What `parse` makes this of, without what is so by itself."""
+        first, last = ("" if end is None else str(end) for end in self.slices)
+        texts = {"axis": self.axis, "slices": f"{first}:{last}", "component": self.component, "series": self.series}
+        usual = {"axis": Select.axis, "slices": ":", "component": None, "series": None}
+        return [f"{name}={value}" for name, value in texts.items() if value != usual[name]]
+
     def wants_series(self, *names: str) -> bool:
         """Whether a series of these names (description, number, UID) is to be read."""
         return self.series is None or any(fnmatchcase(name.lower(), self.series.lower()) for name in names)

@@ -22,8 +22,8 @@ STYLE: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.labelcolor": INK,
-    "legend.framealpha": 0,
     "axes.spines.top": False,
+    "axes.spines.right": False,
     "svg.fonttype": "none",  # text stays text
 }
 

@@ -7,6 +7,7 @@ where it is given, and go into the page alone.
 from __future__ import annotations
 
 import csv
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from entropix import plots
-from entropix.data import DataError, ImageSet
+from entropix.data import DataError, ImageSet, Select
 from entropix.detector import EntropixDetector
 from entropix.device import versions
 from entropix.files import check_new_file, new_file
@@ -25,7 +26,7 @@ from entropix.regions import find_regions
 from entropix.report.figures import grey_png, heat_png, svg
 
 MOST_LISTED = 20
-HIGHEST, TYPICAL = 8, 4  # images that are shown
+HIGHEST, TYPICAL = 9, 3  # images that are shown
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def write_report(
         pictures=None if images is None or found is None else _pictures(detector, images, found),
         unreadable=[] if images is None else images.unreadable,
         versions=versions(),
+        command=_command(detector),
     )
     with new_file(out) as partial_file:
         partial_file.write_text(page, encoding="utf-8")
@@ -107,6 +109,18 @@ def read_scores(path: Path) -> Scores:
         raise
     except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is not what `entropix score` writes ({error!r}); expected its CSV file") from error
+
+
+def _command(detector: EntropixDetector) -> str:
+    """The command that repeats the fit; DATA and MODEL stand for paths."""
+    settings = detector.settings_
+    names = ("latent_dim", "strategy", "epochs", "seed", "device")
+    options = {name: settings[name] for name in names if name in settings}
+    options |= {"image_size": detector.model_.image_size}
+    words = [f"--{name.replace('_', '-')} {value}" for name, value in options.items()]
+    words += [f"--select {shlex.quote(text)}" for text in Select(**settings.get("select", {})).texts()]
+    words += ["--skip-unreadable"] if settings["unreadable"] else []
+    return " \\\n  ".join(["entropix fit DATA --out MODEL", *words])
 
 
 def _score(detector: EntropixDetector, images: ImageSet) -> Scores:
