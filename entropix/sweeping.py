@@ -63,7 +63,7 @@ class Sweep:
         return self.detectors[latent_dim, seed]
 
     def table(self) -> list[dict[str, float]]:
-        """Mean and standard deviation over seeds for every d, as Table 1 and Figure 3 of the paper."""
+        """Mean and, of several seeds, standard deviation for every d, as Table 1 and Figure 3 of the paper."""
         summary = []
         for d in dict.fromkeys(row.latent_dim for row in self.rows):
             of_d = [asdict(row) for row in self.rows if row.latent_dim == d]
@@ -72,7 +72,8 @@ class Sweep:
                 values = [row[name] for row in of_d if row[name] is not None]
                 if values:
                     entry[name] = float(np.mean(values))
-                    entry[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+                if len(values) > 1:
+                    entry[f"{name}_sd"] = float(np.std(values, ddof=1))
             summary.append(entry)
         return summary
 

@@ -152,6 +152,7 @@ def test_sweep_command(folder: Path, tmp_path: Path) -> None:
     document = json.loads(result.stdout)
     assert [row["latent_dim"] for row in document["table"]] == [1, 2]
     assert document["best"]["latent_dim"] in (1, 2)
+    assert not any(name.endswith("_sd") for name in document["best"])  # of one seed
     assert (tmp_path / "s" / "sweep.csv").exists()
 
 
