@@ -193,9 +193,8 @@ def growth() -> str:
             f"{part['cpu_ms_per_image']:.2f} ms an image shown, all together"
         ]
     million = document["million"]
-    rows["**a million images, computed**"] = [
-        f"{million['training_hours']:.1f} h of training ({million['epochs']} epochs), "
-        f"{million['rest_hours']:.1f} h for the rest"
+    rows["**training on a million images, computed**"] = [
+        f"{million['training_hours']:.1f} h for {million['epochs']} epochs of four fifths of them"
     ]
     title = f"Processor time, {document['machine']}; `{document['command']}`:"
     return "\n".join([title, "", *_table(["what", "cost"], rows)])

@@ -74,6 +74,5 @@ def test_growth(monkeypatch: pytest.MonkeyPatch) -> None:
     cost = growth.entropy(300, 4)
     assert cost["n"] == 300
     assert cost["kl_cpu_seconds"] > 0
-    # a training image costs 2 ms each time it is shown, 800,000 are shown 25 times; the rest 9 ms an image once
-    million = growth.million(2.0, {"cpu_ms_per_image": 9.0})
-    assert million == {"epochs": 25, "training_hours": 11.1, "rest_hours": 2.5}
+    # a training image costs 2 ms each time it is shown; 800,000 are shown 25 times
+    assert growth.million(2.0) == {"epochs": 25, "training_hours": 11.1}
