@@ -7,6 +7,7 @@ default, and makes six passes at the least (the default: 25, which take an hour 
 the rest, reading, search for copies, choice of d, calibration, a smaller share). Each runs in a process of its own.
 Reported are seconds and processor seconds by image shown, the largest memory that the process held, mapped files
 included, and images scored per second, by the clock and by the processor seconds of one core, reading not counted.
+A killed run continues where it was.
 """
 
 import argparse
@@ -16,11 +17,12 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from runs import environment, timed
+from runs import environment, once, timed
 
 import entropix
 from entropix.fitting import PRESENTATIONS
@@ -39,15 +41,20 @@ def main() -> None:
     if options.one:
         print(json.dumps(one_fit(options.one, options.passes)))
         return
-    rows = []
+    parts = options.out.with_suffix(".parts")
+    rows = [once(parts / f"{n}-{options.passes}.json", partial(in_process, n, options.passes)) for n in options.sizes]
+    options.out.write_text(json.dumps(environment() | {"fits": rows}, indent=1) + "\n")
+
+
+def in_process(n: int, passes: int) -> dict[str, Any]:
+    """`one_fit` of n images in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npy"
-        for n in options.sizes:
-            simulate(path, n)
-            command = [sys.executable, __file__, "--one", str(path), "--passes", str(options.passes)]
-            rows.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
-            print(json.dumps(rows[-1]), file=sys.stderr)
-    options.out.write_text(json.dumps(environment() | {"fits": rows}, indent=1) + "\n")
+        simulate(path, n)
+        command = [sys.executable, __file__, "--one", str(path), "--passes", str(passes)]
+        result: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    print(json.dumps(result), file=sys.stderr)
+    return result
 
 
 def simulate(path: Path, n: int) -> None:

@@ -78,8 +78,9 @@ class Scorer:
     def heatmap(self, images: Any) -> np.ndarray | list[np.ndarray]:
         """Where the surprise of the residual is, in nats per pixel, in the geometry of the input.
 
-        The sum over an image is its "conditional" term, if the input has the model's resolution; the latent term
-        has no place in the image. Returns (n, h, w) float32, or a list of (h, w) if the images differ in size.
+        The sum over an image is its "conditional" term, if the input has the model's resolution, but for what
+        position and exposure of the whole image count; these and the latent term have no place in the image.
+        Returns (n, h, w) float32, or a list of (h, w) if the images differ in size.
         Of vectors (n, p): nats per feature, (n, p).
         """
         check_is_fitted(self)

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import entropix
+from entropix.batches import in_batches
 from entropix.data import DataError
 from entropix.fitting import default_epochs
 from entropix.metrics import detection_metrics
@@ -79,7 +80,11 @@ def test_shapes(detector: entropix.EntropixDetector, test_images: np.ndarray) ->
 
 def test_heatmap_sums_to_the_conditional_term(detector: entropix.EntropixDetector, normal: np.ndarray) -> None:
     maps = detector.heatmap(normal[:4])
-    np.testing.assert_allclose(maps.sum((1, 2)), detector.explain(normal[:4])["conditional"], rtol=1e-3)
+    x = torch.from_numpy(normal[:4]) * 2 - 1
+    energies = detector.residual_model_.energies(x, in_batches(detector.model_, x)) / detector.residual_model_.energy
+    elsewhere = energies[:, -1] * detector.residual_model_.freedom[-1] / 2  # position and exposure
+    conditional = detector.explain(normal[:4])["conditional"]
+    np.testing.assert_allclose(maps.sum((1, 2)) + elsewhere.numpy(), conditional, rtol=1e-3)
 
 
 def test_explain_adds_up(detector: entropix.EntropixDetector, normal: np.ndarray) -> None:

