@@ -200,6 +200,23 @@ def growth() -> str:
     return "\n".join([title, "", *_table(["what", "cost"], rows)])
 
 
+def scale() -> str:
+    """Memory and time of whole fits by the number of images."""
+    document = json.loads((ROOT / "benchmarks/results/scale.json").read_text())
+    rows = {
+        f"{fit['n']:,}": [
+            str(fit["epochs"]),
+            f"{fit['peak_gib']:.1f}",
+            f"{fit['cpu_ms_per_image']:.2f}",
+            f"{fit['scored_per_cpu_second']:,}",
+        ]
+        for fit in document["fits"]
+    }
+    head = ["images", "epochs", "most memory, GiB", "ms an image shown", "images scored a second"]
+    title = f"Whole fits of 64 x 64 images, processor time, {document['machine']}; `{document['command']}`:"
+    return "\n".join([title, "", *_table(head, rows)])
+
+
 TABLES = {
     "real": auto_vs_fixed,
     "detection": detection,
@@ -207,11 +224,12 @@ TABLES = {
     "entropies": entropies,
     "training": training,
     "growth": growth,
+    "scale": scale,
 }
 
 
 def main() -> None:
-    for path in (ROOT / "README.md", ROOT / "docs/performance.md"):
+    for path in (ROOT / "README.md", ROOT / "docs/performance.md", ROOT / "docs/scores.md"):
         text = path.read_text(encoding="utf-8")
         for name, make in TABLES.items():
             if f"<!-- table: {name} -->" not in text:
