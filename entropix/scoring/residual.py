@@ -164,7 +164,7 @@ def _precision(weights: Tensor) -> Tensor:
     """Inverse second moments (8, 8) of weights (n, 8)."""
     moments = (weights.T @ weights).double() / len(weights)
     moments += LEAST_SCALE**2 * torch.eye(NUISANCES, dtype=moments.dtype, device=moments.device)
-    return torch.linalg.inv(moments).to(weights.dtype)
+    return torch.linalg.inv(moments).to(weights.dtype).contiguous()  # as it is loaded, to the last bit
 
 
 def _left_out(energy: Tensor) -> Tensor:
