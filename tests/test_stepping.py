@@ -16,12 +16,11 @@ import torch
 from torch import Tensor, nn
 
 import entropix
-from entropix import checkpoint, stepping
+from entropix import checkpoint
 from entropix.batches import MemoryWarning
 from entropix.console import Epoch
 from entropix.models import Autoencoder
-from entropix.stepping import deferred_interrupt
-from entropix.training import squared_error, train
+from entropix.training import squared_error, stepping, train
 
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 4, "device": "cpu", "progress": False}
 
@@ -182,7 +181,7 @@ def test_ctrl_c_waits_for_the_end_of_the_block_once(times: int) -> None:
     seen = []
 
     def press() -> None:
-        with deferred_interrupt() as pressed:
+        with stepping.deferred_interrupt() as pressed:
             seen.append(pressed())
             for _ in range(times):
                 os.kill(os.getpid(), signal.SIGINT)
@@ -198,7 +197,7 @@ def test_a_handler_of_somebody_else_stays() -> None:
     seen: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
     try:
-        with deferred_interrupt() as pressed:
+        with stepping.deferred_interrupt() as pressed:
             os.kill(os.getpid(), signal.SIGINT)
             assert not pressed()
     finally:
