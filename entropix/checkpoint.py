@@ -49,6 +49,7 @@ class Checkpoint:
         overwrite: or replace it.
 
     Attributes:
+        begun: `begin` was called and succeeded, so what it holds is this run's and not that of an older one.
         over: what it holds is taken for all there is to a training, and nothing is written any more.
 
     Raises:
@@ -59,7 +60,7 @@ class Checkpoint:
     def __init__(self, out: Path, *, resume: bool = False, overwrite: bool = False) -> None:
         self.out = out.absolute()
         self.folder = self.out.with_name(f"{self.out.name}.checkpoint")
-        self.over = False
+        self.begun = self.over = False
         self._known: dict[str, Any] | None = None
         names = {path.name for path in self.folder.iterdir()} if self.folder.exists() else set()
         if any(ABOUT not in name and SUFFIX not in name for name in names):
@@ -91,6 +92,7 @@ class Checkpoint:
             self.folder.mkdir(parents=True)
             _write(self.folder / ABOUT, json.dumps(settings).encode())
             self._known = dict(settings)
+            self.begun = True
             return
         remove_leftovers(self.out)
         here, there = dict(settings), self._known
@@ -100,6 +102,7 @@ class Checkpoint:
                 f"{self.folder} is a checkpoint of other data or settings ({'; '.join(other)}); give the same ones, or "
                 "remove it to start anew"
             )
+        self.begun = True
 
     def load(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Tensors and facts of the training `name`; None if it has not begun.
@@ -120,7 +123,9 @@ class Checkpoint:
             raise CheckpointError(f"{path} is damaged ({error}); remove it to start this training anew") from error
 
     def epochs(self) -> int:
-        """Those that the trainings in it have behind them, added up."""
+        """Those that the trainings in it have behind them, added up; 0 before this run has begun."""
+        if not self.begun:
+            return 0
         names = [path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}")]
         return sum(len(known[1]["losses"]) for known in map(self.load, names) if known is not None)
 
@@ -155,7 +160,7 @@ class Checkpoint:
         try:
             yield
         except KeyboardInterrupt as interrupt:
-            if str(interrupt) or not (self.folder / ABOUT).exists():
+            if str(interrupt) or not self.resumes:
                 raise
             raise KeyboardInterrupt(
                 f"interrupted; {self.folder} holds all but at most the last {SECONDS:.0f} seconds: go on with "

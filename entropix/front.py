@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entropix import parallel, storage
+from entropix.calibration import check_alpha
 from entropix.checkpoint import Checkpoint
 from entropix.console import Epoch
+from entropix.data import read
+from entropix.data.vectors import are_vectors
 from entropix.detector import EntropixDetector
+from entropix.device import resolve_device
+from entropix.fitting import check_arguments
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -92,8 +97,14 @@ def fit(
     make = partial(
         EntropixDetector, latent_dim, strategy=strategy, image_size=image_size, epochs=epochs, seed=seed, alpha=alpha
     )
-    options: dict[str, Any] = {"progress": progress, "skip_unreadable": skip_unreadable, "checkpoint": checkpoint}
+    reading: dict[str, Any] = {"progress": progress, "skip_unreadable": skip_unreadable}
+    options = reading | {"checkpoint": checkpoint}
     with nullcontext() if checkpoint is None else checkpoint.kept(), parallel.divided(fabric):
+        check_arguments(latent_dim, image_size, epochs, strategy)
+        check_alpha(alpha)
+        resolve_device(device)
+        if not are_vectors(dataset):  # once: a second reading may give other images, and takes its time
+            dataset = read(dataset, image_size=image_size, **reading)
         try:
             detector = make(device=device).fit(dataset, on_epoch=on_epoch, **options)
         except (KeyboardInterrupt, FloatingPointError) as stop:

@@ -166,6 +166,42 @@ def test_ctrl_c_before_there_is_anything(tmp_path: Path, monkeypatch: pytest.Mon
         entropix.fit(two_batches, latent_dim=2, **SETTINGS)
 
 
+@pytest.mark.parametrize("place", ["entropix.front.read", "entropix.prepared.split"])
+@pytest.mark.parametrize("resume", [False, True])
+def test_ctrl_c_before_the_training_begins_leaves_what_there_is(
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool, place: str
+) -> None:
+    """A good model, and the checkpoint of an older run, whose epochs are not this one's."""
+    out, asked = tmp_path / "model", SETTINGS | {"latent_dim": 2}
+    with pytest.raises(KeyboardInterrupt, match="a model of epoch 2"):
+        entropix.fit(images, out=out, on_epoch=at_epoch(2), **asked)
+    before = contents(out), contents(tmp_path / "model.checkpoint")
+
+    def press(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, press)
+    data = images if resume else images[::-1]
+    with pytest.raises(KeyboardInterrupt, match="--resume" if resume else "^$"):
+        entropix.fit(data, out=out, resume=resume, overwrite=not resume, **asked)
+    assert (contents(out), contents(tmp_path / "model.checkpoint")) == before
+
+
+def test_what_is_read_is_read_once(images: np.ndarray, tmp_path: Path) -> None:
+    """The model that Ctrl-C leaves is of the images that the training saw, which a data set may not give again."""
+
+    class Noisy(torch.utils.data.Dataset[Tensor]):
+        def __len__(self) -> int:
+            return len(images)
+
+        def __getitem__(self, i: int) -> Tensor:
+            return torch.from_numpy(images[i]) + 0.01 * torch.rand(images[i].shape)
+
+    with pytest.raises(KeyboardInterrupt, match="holds a model of epoch 2"):
+        entropix.fit(Noisy(), out=tmp_path / "model", latent_dim=2, on_epoch=at_epoch(2), **SETTINGS)
+    assert len(entropix.load(tmp_path / "model").history_) == 2
+
+
 def test_second_ctrl_c_is_at_once(images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def press(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
