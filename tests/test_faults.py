@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,20 +13,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import contents
 from PIL import Image
 
 import entropix
 from entropix import storage
-from entropix.data import DataError, pillow
+from entropix.data import DataError, pillow, spool
 
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 2, "latent_dim": 2, "device": "cpu", "progress": False}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(images: np.ndarray, tmp_path: Path) -> Path:
     path = tmp_path / "images"
     path.mkdir()
-    for i, image in enumerate(entropix.datasets.phantoms(100, factors=3, image_size=16).images):
+    for i, image in enumerate(images):
         Image.fromarray((image[0] * 255).astype(np.uint8)).save(path / f"{i:03d}.png")
     return path
 
@@ -42,10 +44,6 @@ def unwritable(tmp_path: Path) -> Iterator[Path]:
         yield place
     else:
         pytest.skip("no place here that can't be written")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_unwritable_output_is_said_before_training(folder: Path, unwritable: Path) -> None:
@@ -71,6 +69,19 @@ def test_output_that_fails_at_the_end(
     entropix.fit(folder, out=tmp_path / "model", resume=True, on_epoch=lambda at: seen.append(at.epoch), **SETTINGS)
     assert seen == []  # it was trained
     assert contents(tmp_path / "model") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_temporary_folder_that_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch, as_folder: bool) -> None:
+    monkeypatch.setattr(spool, "IN_MEMORY", 1000)
+    data = folder if as_folder else np.random.default_rng(0).random((100, 16, 16))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        with pytest.raises(OSError, match=r"go to a file in .*, which failed .*TMPDIR"):
+            entropix.fit(data, on_epoch=lambda _: pytest.fail("it trained"), **SETTINGS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_file_that_vanishes_while_it_is_read(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,4 +144,5 @@ def test_the_documented_table_names_tests_that_exist() -> None:
             r"`(?:(test_\w+\.py)(?:::(\w+))?|(test_\w+))`", row.split("|")[3]
         ):
             file = other_file or file
-            assert f"def {function or same_file or 'test_'}" in (here / file).read_text(encoding="utf-8")
+            name = function or same_file
+            assert (f"def {name}(" if name else "def test_") in (here / file).read_text(encoding="utf-8")

@@ -1,5 +1,8 @@
 """Images that are more than the memory holds: spooled, mapped, viewed; copies among many."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +47,16 @@ def test_large_tensors_are_mapped_and_hold_what_is_written(small_memory: None, m
     x.copy_(torch.arange(x.numel()).reshape(x.shape))
     assert mapped == [(7, 1, 8, 8)]
     assert torch.equal(x.flatten(), torch.arange(448.0))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system reserves no room for a file")
+def test_mapped_tensors_have_their_room_on_the_disk(
+    small_memory: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a hole, to be filled while images are written: on a full disk that kills the process (SIGBUS)."""
+    monkeypatch.setattr(spool.tempfile, "TemporaryFile", lambda: (tmp_path / "mapped").open("w+b"))
+    spool.allocate((50, 1, 32, 32))
+    assert (tmp_path / "mapped").stat().st_blocks * 512 >= 4 * 50 * 32 * 32
 
 
 def test_a_set_read_through_a_file_is_the_same(heads: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO
 
 import numpy as np
@@ -14,9 +16,10 @@ IN_MEMORY = 2**29  # bytes; more go to a file, whose parts the system keeps in m
 
 
 class Spool:
-    """Blocks of float32 images, given back in their order. More than 512 MiB are in a file without a name.
+    """Blocks of float32 images, given back in their order. As soon as they are more than 512 MiB, all are in a file.
 
-    The file is in the folder for temporary files (the environment's TMPDIR) and goes with the process.
+    The file has no name, is in the folder for temporary files (the environment's TMPDIR), and is gone when the blocks
+    were given back, or with the process.
     """
 
     def __init__(self) -> None:
@@ -26,22 +29,28 @@ class Spool:
         self._file: IO[bytes] | None = None
 
     def add(self, images: Tensor) -> None:
-        """Take one more block, (b, c, s, s)."""
+        """Take one more block, (b, c, s, s).
+
+        Raises:
+            OSError: the folder for temporary files has no room for it.
+        """
         self._shapes.append(images.shape)
         self._held.append(images)
         self._bytes += images.nbytes
         if self._bytes > IN_MEMORY or self._file is not None:
             if self._file is None:
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the spool is)
-            for block in self._held:
-                block.contiguous().numpy().tofile(self._file)
+            with _room_for_images(self._file):
+                for block in self._held:
+                    self._file.write(block.contiguous().numpy().data)  # `tofile` is silent about a full disk
+                self._file.flush()
             self._held, self._bytes = [], 0
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Every block, once: what is in memory or in the file is given up."""
+        """Every block, once: each that was held in memory is let go of, and so is the file after the last."""
         if self._file is not None:
             self._file.seek(0)
-            for shape in self._shapes[: len(self._shapes) - len(self._held)]:
+            for shape in self._shapes:  # none of them is held: `add` writes what there is
                 yield torch.from_numpy(np.fromfile(self._file, np.float32, shape.numel())).view(shape)
             self._file.close()
         self._held.reverse()
@@ -50,8 +59,30 @@ class Spool:
 
 
 def allocate(shape: tuple[int, ...]) -> Tensor:
-    """An uninitialised float32 tensor; of more than 512 MiB it is mapped from a file without a name."""
-    if 4 * np.prod(shape, dtype=np.int64) <= IN_MEMORY:
+    """An uninitialised float32 tensor; of more than 512 MiB it is mapped from a file without a name.
+
+    Raises:
+        OSError: the folder for temporary files has no room for it.
+    """
+    size = 4 * int(np.prod(shape, dtype=np.int64))
+    if size <= IN_MEMORY:
         return torch.empty(shape)
-    with tempfile.TemporaryFile() as file:  # the mapping keeps it
+    with tempfile.TemporaryFile() as file, _room_for_images(file):  # the mapping keeps it
+        if hasattr(os, "posix_fallocate"):  # macOS has none
+            # the mapping alone makes a hole, and the process would be killed where the disk can't fill it
+            os.posix_fallocate(file.fileno(), 0, size)
         return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=shape))
+
+
+@contextmanager
+def _room_for_images(file: IO[bytes]) -> Iterator[None]:
+    """An error in the block says where the file is and what to do; the file is then closed."""
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError):  # of what could not be written
+            file.close()
+        raise OSError(
+            f"images of more than {IN_MEMORY / 2**20:.0f} MiB go to a file in {tempfile.gettempdir()}, which failed "
+            f"({error}); make room there, or set the environment's TMPDIR to a folder with more"
+        ) from error
