@@ -1,5 +1,6 @@
-"""Seeds, the hypothesis profile and the gpu marker."""
+"""Seeds, the hypothesis profile, small images and the gpu marker."""
 
+import importlib
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as entropix does, before torch is imported
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+
+import entropix
 
 settings.register_profile("entropix", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("entropix")
@@ -28,6 +31,25 @@ def _seed() -> None:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def images() -> np.ndarray:
+    """Normal images (100, 1, 16, 16) on [0, 1]."""
+    return entropix.datasets.phantoms(100, factors=3, image_size=16).images
+
+
+@pytest.fixture(scope="session")
+def mixed() -> entropix.datasets.Phantoms:
+    """Forty more like them, half of them with lesions."""
+    return entropix.datasets.phantoms(40, factors=3, lesions=0.5, image_size=16, seed=1)
+
+
+@pytest.fixture
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The strategies have three d to measure."""
+    for strategy in ("select", "prune", "constrain", "rotated"):
+        monkeypatch.setattr(importlib.import_module(f"entropix.strategies.{strategy}"), "CANDIDATES", (1, 2, 4))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

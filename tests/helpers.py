@@ -1,4 +1,8 @@
-"""Devices, plain float64 oracles, and a comparison of neighbours that knows ties."""
+"""Devices, threads, files, plain float64 oracles, and a comparison of neighbours that knows ties."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +15,22 @@ DTYPES = [torch.float32, torch.float64]
 METRICS = ["euclidean", "chebyshev"]
 # Relative error of a distance that is summed in its own dtype; knn decides in double and is far better.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many threads of torch in the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a folder, by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def naive_distances(x: Tensor, query: Tensor | None = None, metric: str = "euclidean") -> Tensor:

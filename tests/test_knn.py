@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import DEVICES, DTYPES, METRICS, assert_same_neighbours, naive_distances, naive_knn
+from helpers import DEVICES, DTYPES, METRICS, assert_same_neighbours, naive_distances, naive_knn, threads
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -62,16 +62,12 @@ def test_every_instruction_set(level: str, d: int, metric: str, dtype: torch.dty
     torch.testing.assert_close(found.distances, expected.distances.to(dtype), rtol=1e-7, atol=0)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_threads_change_nothing(threads: int) -> None:
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_threads_change_nothing(count: int) -> None:
     x = torch.randn(1000, 12)
     expected = knn(x, 5)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with threads(count):
         found = knn(x, 5)
-    finally:
-        torch.set_num_threads(before)
     assert torch.equal(found.distances, expected.distances)
     assert torch.equal(found.indices, expected.indices)
 

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from typer.testing import CliRunner
 
 import entropix
 from entropix import checkpoint as checkpoints
 from entropix import parallel
 from entropix.checkpoint import Checkpoint
+from entropix.cli import app
 from entropix.models import Autoencoder, NestedAutoencoder
 from entropix.strategies.constrain import Length
 from entropix.training import NestedError, RelativeError, squared_error, train
@@ -77,9 +79,13 @@ def main() -> None:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What each of two processes found, started as Lightning Fabric starts them."""
+def fabric() -> None:
     pytest.importorskip("lightning_fabric", reason="lightning-fabric (pip install 'entropix[fabric]') is missing")
+
+
+@pytest.fixture(scope="module")
+def found(fabric: None, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two processes found, started as Lightning Fabric starts them."""
     folder = tmp_path_factory.mktemp("parallel")
     checkpoint = Checkpoint(folder / "half")
     checkpoint.begin({})
@@ -121,8 +127,7 @@ def test_two_processes_go_on_where_one_was(found: list[dict[str, Any]]) -> None:
         np.testing.assert_allclose(one["resumed"][0], whole, rtol=1e-6)
 
 
-def test_command(tmp_path: Path) -> None:
-    pytest.importorskip("lightning_fabric", reason="lightning-fabric (pip install 'entropix[fabric]') is missing")
+def test_command(fabric: None, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", entropix.datasets.phantoms(100, factors=3, image_size=16).images)
     options = {"out": "model", "latent-dim": 2, "image-size": 16, "epochs": 3, "device": "cpu", "log-json": "log"}
     command = [sys.executable, "-m", "entropix", "fit", "x.npy", "--json", "--devices", "2"]
@@ -174,6 +179,15 @@ def test_batches_that_cannot_be_divided() -> None:
         parallel.share(torch.arange(64))
     with pytest.raises(ValueError, match="device='cuda:1' with 2 devices"):
         parallel.launch("cuda:1", 2)
+    with pytest.raises(ValueError, match="64 images can't be divided among 3 processes"):
+        entropix.fit("nothing is read", fabric=fake(3))
+
+
+def test_command_with_devices_that_cannot_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "launch", lambda *_: pytest.fail("processes were started"))
+    done = CliRunner().invoke(app, ["fit", "nothing", "--out", str(tmp_path / "model"), "--devices", "3"])
+    assert isinstance(done.exception, ValueError)
+    assert "3 processes; take 2, 4, 8, 16 or 32" in str(done.exception)
 
 
 if __name__ == "__main__":

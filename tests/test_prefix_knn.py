@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import DEVICES, DTYPES, TOLERANCE
+from helpers import DEVICES, DTYPES, TOLERANCE, threads
 from test_knn import level  # noqa: F401  (a fixture)
 from torch import Tensor
 
@@ -66,16 +66,12 @@ def test_twins_and_offsets(device: str) -> None:
     assert (prefix_knn(x.to(device), 1, mean_log=True)[:12] == -torch.inf).all()
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_threads_change_nothing(threads: int) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_threads_change_nothing(count: int) -> None:
     x = torch.randn(900, 10)
     expected = prefix_knn(x, 5), prefix_knn(x, 5, mean_log=True)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with threads(count):
         found = prefix_knn(x, 5), prefix_knn(x, 5, mean_log=True)
-    finally:
-        torch.set_num_threads(before)
     assert torch.equal(found[0], expected[0])
     assert torch.equal(found[1], expected[1])
 

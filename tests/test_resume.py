@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import resource
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import contents
 
 import entropix
 from entropix import checkpoint
@@ -30,17 +30,10 @@ class Killed(Exception):
     """What `interrupted` ends a fit with."""
 
 
-@pytest.fixture(scope="module")
-def images() -> np.ndarray:
-    return entropix.datasets.phantoms(100, factors=3, image_size=16).images
-
-
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch, few_candidates: None) -> None:
     """A checkpoint before every step, and few candidates to measure."""
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
-    for strategy in ("select", "prune", "constrain", "rotated"):
-        monkeypatch.setattr(importlib.import_module(f"entropix.strategies.{strategy}"), "CANDIDATES", (1, 2, 4))
 
 
 def interrupted(images: np.ndarray, out: Path, epoch: int, **options: Any) -> None:
@@ -52,10 +45,6 @@ def interrupted(images: np.ndarray, out: Path, epoch: int, **options: Any) -> No
 
     with pytest.raises(Killed):
         entropix.fit(images, out=out, on_epoch=stop, **SETTINGS | options)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import threads
 
 import entropix
 from entropix import checkpoint
@@ -16,16 +17,6 @@ from entropix.checkpoint import CheckpointError
 from entropix.sweeping import SweepRow
 
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 3, "device": "cpu", "progress": False, "dims": (1, 3)}
-
-
-@pytest.fixture(scope="module")
-def normal() -> np.ndarray:
-    return entropix.datasets.phantoms(100, factors=3, image_size=16).images
-
-
-@pytest.fixture(scope="module")
-def mixed() -> entropix.datasets.Phantoms:
-    return entropix.datasets.phantoms(40, factors=3, lesions=0.5, image_size=16, seed=1)
 
 
 @pytest.fixture(autouse=True)
@@ -39,24 +30,24 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("model", ["ae", "vae"])
 def test_resumed_sweep_is_the_uninterrupted_one(
-    normal: np.ndarray, mixed: entropix.datasets.Phantoms, tmp_path: Path, model: str
+    images: np.ndarray, mixed: entropix.datasets.Phantoms, tmp_path: Path, model: str
 ) -> None:
     asked = SETTINGS | {"test": mixed.images, "labels": mixed.labels, "model": model, "seeds": (0, 1)}
-    whole = entropix.sweep(normal, out=tmp_path / "whole", **asked)
+    whole = entropix.sweep(images, out=tmp_path / "whole", **asked)
 
     def stop(row: SweepRow) -> None:
         if (row.latent_dim, row.seed) == (3, 0):
             raise Killed
 
     with pytest.raises(Killed):
-        entropix.sweep(normal, out=tmp_path / "sweep", on_row=stop, **asked)
+        entropix.sweep(images, out=tmp_path / "sweep", on_row=stop, **asked)
     trained = {path.stem: path.stat().st_mtime_ns for path in (tmp_path / "sweep.checkpoint").glob("*.safetensors")}
     assert set(trained) == {"d1-seed0", "d3-seed0"}
     with pytest.raises(CheckpointError, match="epochs 3 there, 4 here"):
-        entropix.sweep(normal, out=tmp_path / "sweep", resume=True, **asked | {"epochs": 4})
+        entropix.sweep(images, out=tmp_path / "sweep", resume=True, **asked | {"epochs": 4})
     with pytest.raises(FileExistsError, match="interrupted run"):
-        entropix.sweep(normal, out=tmp_path / "sweep", **asked)
-    resumed = entropix.sweep(normal, out=tmp_path / "sweep", resume=True, **asked)
+        entropix.sweep(images, out=tmp_path / "sweep", **asked)
+    resumed = entropix.sweep(images, out=tmp_path / "sweep", resume=True, **asked)
     assert resumed.rows == whole.rows
     for name in ("sweep.csv", "sweep.json"):
         assert (tmp_path / "sweep" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -66,34 +57,30 @@ def test_resumed_sweep_is_the_uninterrupted_one(
 
 
 def test_trainings_that_are_done_are_not_done_again(
-    normal: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(row: SweepRow) -> None:
         if row.latent_dim == 3:
             raise Killed
 
     with pytest.raises(Killed):
-        entropix.sweep(normal, out=tmp_path / "sweep", on_row=stop, **SETTINGS)
+        entropix.sweep(images, out=tmp_path / "sweep", on_row=stop, **SETTINGS)
     steps = []
     step = torch.optim.Adam.step
     monkeypatch.setattr(torch.optim.Adam, "step", lambda *a, **k: (steps.append(1), step(*a, **k))[1])
-    result = entropix.sweep(normal, out=tmp_path / "sweep", resume=True, **SETTINGS | {"dims": (1, 2, 3)})
+    result = entropix.sweep(images, out=tmp_path / "sweep", resume=True, **SETTINGS | {"dims": (1, 2, 3)})
     assert [row.latent_dim for row in result.rows] == [1, 2, 3]
     assert len(steps) == 3  # d = 2: three epochs of one batch
 
 
-def test_processes_give_the_same(normal: np.ndarray, mixed: entropix.datasets.Phantoms, tmp_path: Path) -> None:
+def test_processes_give_the_same(images: np.ndarray, mixed: entropix.datasets.Phantoms, tmp_path: Path) -> None:
     asked = SETTINGS | {"test": mixed.images, "labels": mixed.labels}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        alone = entropix.sweep(normal, **asked)
-    finally:
-        torch.set_num_threads(threads)
+    with threads(1):
+        alone = entropix.sweep(images, **asked)
     from joblib import parallel_config
 
     with parallel_config(inner_max_num_threads=1, backend="loky"):
-        together = entropix.sweep(normal, out=tmp_path / "sweep", jobs=2, **asked)
+        together = entropix.sweep(images, out=tmp_path / "sweep", jobs=2, **asked)
     assert together.rows == alone.rows
     assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["settings"]["seeds"] == [0]
     np.testing.assert_array_equal(
@@ -102,9 +89,9 @@ def test_processes_give_the_same(normal: np.ndarray, mixed: entropix.datasets.Ph
     assert {path.name for path in tmp_path.iterdir()} == {"sweep"}
 
 
-def test_nothing_is_written_when_it_fails(normal: np.ndarray, tmp_path: Path) -> None:
+def test_nothing_is_written_when_it_fails(images: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(entropix.data.DataError, match="79 images"):
-        entropix.sweep(normal[:79], out=tmp_path / "sweep", **SETTINGS)
+        entropix.sweep(images[:79], out=tmp_path / "sweep", **SETTINGS)
     with pytest.raises(ValueError, match="resume=True without out"):
-        entropix.sweep(normal, resume=True, **SETTINGS)
+        entropix.sweep(images, resume=True, **SETTINGS)
     assert list(tmp_path.iterdir()) == []

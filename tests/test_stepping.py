@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import warnings
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import contents
 from torch import Tensor, nn
 
 import entropix
@@ -24,16 +24,7 @@ from entropix.training import squared_error, stepping, train
 
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 4, "device": "cpu", "progress": False}
 
-
-@pytest.fixture(scope="module")
-def images() -> np.ndarray:
-    return entropix.datasets.phantoms(100, factors=3, image_size=16).images
-
-
-@pytest.fixture(autouse=True)
-def _few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    for strategy in ("select", "prune", "constrain", "rotated"):
-        monkeypatch.setattr(importlib.import_module(f"entropix.strategies.{strategy}"), "CANDIDATES", (1, 2, 4))
+pytestmark = pytest.mark.usefixtures("few_candidates")
 
 
 def trained(most: int, sizes: list[int]) -> tuple[list[float], Tensor]:
@@ -110,10 +101,6 @@ def at_epoch(epoch: int) -> Callable[[Epoch], None]:
             os.kill(os.getpid(), signal.SIGINT)
 
     return press
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import threads
 
 import entropix
 
@@ -16,19 +17,15 @@ pytest.importorskip("distributed", reason="dask and distributed (pip install 'en
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 3, "device": "cpu", "progress": False}
 
 
-def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_workers(
+    images: np.ndarray, mixed: entropix.datasets.Phantoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from distributed import Client, LocalCluster, get_task_stream
     from joblib import parallel_config
 
-    normal = entropix.datasets.phantoms(100, factors=3, image_size=16).images
-    mixed = entropix.datasets.phantoms(40, factors=3, lesions=0.5, image_size=16, seed=1)
     asked = SETTINGS | {"test": mixed.images, "labels": mixed.labels, "dims": (1, 3), "seeds": (0, 1)}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        alone = entropix.sweep(normal, **asked)
-    finally:
-        torch.set_num_threads(threads)
+    with threads(1):
+        alone = entropix.sweep(images, **asked)
 
     def here(*_: Any, **__: Any) -> None:
         raise AssertionError("trained in this process")
@@ -42,7 +39,7 @@ def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         get_task_stream(client) as tasks,
     ):
         spread = entropix.sweep(
-            normal, jobs=-1, out=tmp_path / "sweep", on_row=lambda row: seen.append(row.latent_dim), **asked
+            images, jobs=-1, out=tmp_path / "sweep", on_row=lambda row: seen.append(row.latent_dim), **asked
         )
     assert len({task["worker"] for task in tasks.data}) == 2
     assert spread.rows == alone.rows

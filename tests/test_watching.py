@@ -1,12 +1,12 @@
 """Watching a fit: what is measured, how often, and that the fit ends the same."""
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers import contents
 
 import entropix
 from entropix import checkpoint, watching
@@ -23,10 +23,8 @@ def images() -> np.ndarray:
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch, few_candidates: None) -> None:
     """Few candidates, a checkpoint before every step, and every second epoch measured."""
-    for strategy in ("select", "prune", "constrain", "rotated"):
-        monkeypatch.setattr(importlib.import_module(f"entropix.strategies.{strategy}"), "CANDIDATES", (1, 2, 4))
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(watching, "SHARE", 0.05)
 
@@ -44,8 +42,7 @@ def test_a_watched_fit_ends_the_same(images: np.ndarray, tmp_path: Path, options
     seen: list[Epoch] = []
     entropix.fit(images, out=tmp_path / "alone", **SETTINGS | options)
     entropix.fit(images, out=tmp_path / "watched", on_epoch=seen.append, **SETTINGS | options)
-    alone, watched = ({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()} for name in ("alone", "watched"))
-    assert alone == watched
+    assert contents(tmp_path / "alone") == contents(tmp_path / "watched")
     assert [at.epoch for at in seen] == [1, 2, 3, 4, 5, 6]
     assert list(measured(seen)) == [2, 4, 6]
     assert np.isfinite(list(measured(seen).values())).all()
