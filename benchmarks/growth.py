@@ -6,7 +6,8 @@ Processor seconds of one thread, the smallest of a few turns. Training: a step o
 nested one that the default fit trains, by size of the images and length of the code. Rest: a fit with one epoch less
 that epoch, which is reading, search for copies, choice of d, models of residuals and calibration. Entropy: by number of
 rows and of dimensions. Processes: a training divided among two, on the CPU, all their processor seconds beside those of
-one. A million images: the default number of epochs of the nested autoencoder on four fifths of them; training alone.
+one. A million images: the default number of epochs of the nested autoencoder, on all of them but the held-out ones;
+training alone, computed from a step.
 Whole fits by number of images are in `scale.py`.
 """
 
@@ -19,17 +20,19 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from runs import environment
+from scale import simulate
 
 import entropix
 from entropix import parallel
 from entropix.fitting import default_epochs
 from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.split import HELD_OUT, MOST_HELD_OUT
 from entropix.strategies.adapted import CANDIDATES
 from entropix.training import BATCH_SIZE, NestedError, RelativeError, train
 
@@ -48,6 +51,8 @@ def main() -> None:
     if options.processes:
         divided(options.processes)
         return
+    if find_spec("lightning_fabric") is None:
+        parser.error("lightning-fabric divides a training among processes; pip install 'entropix[fabric]'")
     pixels = {f"{size}, d = {d}": step(size, d) for size, d in ((32, 16), (64, 16), (64, 128), (128, 16))}
     nested = step(64, None)
     document = {
@@ -71,13 +76,12 @@ def step(size: int, d: int | None) -> float:
 
 def rest_of_fit(n: int, nested: float) -> dict[str, float]:
     """All that a fit of n images of 64 x 64 does beside training."""
-    images = np.concatenate([_images(min(1000, n - start), start) for start in range(0, n, 1000)])
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        np.save(Path(folder) / "images.npy", images)
-        del images
+        path = Path(folder) / "images.npy"
+        simulate(path, n)
         started = time.process_time()
-        detector = entropix.fit(Path(folder) / "images.npy", epochs=1, device="cpu", progress=False)
+        detector = entropix.fit(path, epochs=1, device="cpu", progress=False)
         seconds = time.process_time() - started - 1e-3 * nested * detector.settings_["n_train"]
     print(f"rest of a fit of {n}: {seconds:.0f} s", file=sys.stderr)
     return {"n": n, "cpu_seconds": round(seconds, 1), "cpu_ms_per_image": round(1e3 * seconds / n, 2)}
@@ -86,9 +90,9 @@ def rest_of_fit(n: int, nested: float) -> dict[str, float]:
 def entropy(n: int, d: int) -> dict[str, float]:
     """`entropix.entropy` of n rows, both by neighbours alone and as it chooses."""
     x = torch.randn(n, d, generator=torch.Generator().manual_seed(0))
-    kinds = {m: fastest(lambda m=m: entropix.entropy(x, method=m), 1 if n > 10_000 else TURNS) for m in ("kl", "auto")}
+    kinds = {m: fastest(lambda m=m: entropix.entropy(x, method=m)) for m in ("kl", "auto")}
     print(f"entropy of {n} x {d}: {kinds}", file=sys.stderr)
-    return {"n": n, "d": d} | {f"{name}_cpu_seconds": round(seconds, 3) for name, seconds in kinds.items()}
+    return {"n": n, "d": d} | {f"{name}_cpu_seconds": round(seconds, 6) for name, seconds in kinds.items()}
 
 
 def processes(n: int) -> dict[str, float]:
@@ -109,24 +113,22 @@ def divided(n: int) -> None:
 
 def million(nested: float) -> dict[str, float]:
     """Processor hours of training in the default fit of a million images of 64 x 64, computed from a step."""
-    epochs = default_epochs(MILLION)
-    return {"epochs": epochs, "training_hours": round(1e-3 * nested * epochs * 0.8 * MILLION / 3600, 1)}
+    n_train = MILLION - int(min(HELD_OUT * MILLION, MOST_HELD_OUT))
+    epochs = default_epochs(n_train)
+    hours = 1e-3 * nested * epochs * n_train / 3600
+    return {"n_train": n_train, "epochs": epochs, "training_hours": round(hours, 1)}
 
 
-def fastest(run: Callable[[], Any], turns: int = TURNS) -> float:
+def fastest(run: Callable[[], Any]) -> float:
     """Processor seconds of the fastest of some turns, after one that warms up."""
     times = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for _ in range(turns + 1):
+        for _ in range(TURNS + 1):
             started = time.process_time()
             run()
             times.append(time.process_time() - started)
     return min(times[1:])
-
-
-def _images(n: int, seed: int) -> np.ndarray:
-    return (255 * entropix.datasets.phantoms(n, 8, seed=seed).images[:, 0]).round().astype(np.uint8)
 
 
 if __name__ == "__main__":

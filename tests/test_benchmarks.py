@@ -1,7 +1,7 @@
 """The benchmarks: their data, their rivals against answers that are known, and runs that continue where they were."""
 
-import argparse
 import json
+import sys
 from pathlib import Path
 
 import auto_vs_fixed
@@ -9,6 +9,7 @@ import detection
 import detectors
 import numpy as np
 import pytest
+import readme_tables
 import torch
 from rivals import dimension, irmae, least_volume, shallow, uncertainty
 from runs import Runs
@@ -187,10 +188,8 @@ def test_auto_vs_fixed(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(auto_vs_fixed, "DIMS", (8, 16))
     monkeypatch.setattr(auto_vs_fixed, "load", lambda _: tiny)
     out = tmp_path / "r.json"
-    arguments = argparse.Namespace(
-        data=["tiny"], epochs=1, seeds=[0], device="cpu", out=out, methods=[*STRATEGIES, *auto_vs_fixed.RIVALS]
-    )
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", lambda _: arguments)
+    arguments = f"--data tiny --epochs 1 --seeds 0 --device cpu --out {out}"
+    monkeypatch.setattr(sys, "argv", ["auto_vs_fixed.py", *arguments.split()])
     auto_vs_fixed.main()
     (entry,) = json.loads(out.read_text())["sets"]
     rows = {row["method"]: row for row in entry["methods"]}
@@ -211,10 +210,8 @@ def test_detection(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(detectors, "DIMS", (2,))
     monkeypatch.setattr(detection, "load", lambda _: tiny)
     monkeypatch.setattr(detection, "SIZES", {"large": (0.1, 0.2)})
-    arguments = argparse.Namespace(
-        data=["tiny"], epochs=1, seeds=[0], device="cpu", parts=tmp_path / "p", out=tmp_path / "d.json"
-    )
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", lambda _: arguments)
+    arguments = f"--data tiny --epochs 1 --seeds 0 --device cpu --parts {tmp_path / 'p'} --out {tmp_path / 'd.json'}"
+    monkeypatch.setattr(sys, "argv", ["detection.py", *arguments.split()])
     detection.main()
     (entry,) = json.loads((tmp_path / "d.json").read_text())["sets"]
     rows = {row["method"]: row for row in entry["methods"]}
@@ -223,3 +220,23 @@ def test_detection(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert all(0 <= value <= 1 for key, value in row.items() if key != "method")
         assert ("pixel_ap" in row) == (name not in ("isolation-forest", "one-class-svm", "knn"))
     assert set(entry["runs"]["pca"][0]["lesions"]) == {f"{kind}, large" for kind in entropix.datasets.KINDS}
+
+
+@pytest.mark.parametrize("page", readme_tables.PAGES, ids=lambda page: page.name)
+def test_tables_are_those_of_the_results(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert readme_tables.filled(text) == text
+
+
+@pytest.mark.parametrize("reached", [0, 1])
+def test_tries_that_missed_their_goal_are_not_shown(monkeypatch: pytest.MonkeyPatch, reached: int) -> None:
+    document = json.loads((readme_tables.ROOT / "benchmarks/results/training.json").read_text())
+    missed = document["quality"][reached:]
+    for run in missed:
+        del run["faster"]
+    monkeypatch.setattr(readme_tables.json, "loads", lambda _: document)
+    table = readme_tables.training()
+    (ours,) = (line.split(" | ") for line in table.splitlines() if line.startswith("| entropix |"))
+    assert ours[3] == "-"
+    assert ours[4].count("-") == ours[5].count("-") == len(missed)
+    assert ("none does" in table) == (reached == 0)
