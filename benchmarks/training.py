@@ -45,7 +45,7 @@ SHARES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.75, 1.0)  # of the loop's
 
 @dataclass(frozen=True)
 class Data:
-    """Files to train on, and others to measure the error on, which each side reads in its own way."""
+    """Files to train on, which each side reads in its own way, and others to measure the error on."""
 
     train: list[Path]
     held_out: list[Path]
@@ -185,8 +185,9 @@ def _fit(data: Data, known: Tensor, epochs: int, seed: int) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         options = {"latent_dim": D, "epochs": epochs, "seed": seed, "device": str(data.device), "progress": False}
-        _, cost = clock(lambda: entropix.fit(data.train + data.held_out, **options), data.device)
-    return {"epochs": epochs, "n": len(data.train) + len(data.held_out)} | cost
+        files = data.train + data.held_out
+        _, cost = clock(lambda: entropix.fit(files, image_size=SIZE, **options), data.device)
+    return {"epochs": epochs, "n": len(files)} | cost
 
 
 def sweep(data: Data, epochs: int) -> dict[str, Any]:
