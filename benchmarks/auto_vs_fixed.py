@@ -35,7 +35,7 @@ SCORES = ("residual", "surprisal")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", required=True)
-    parser.add_argument("--epochs", type=int, help="default: as many as show 250,000 images")
+    parser.add_argument("--epochs", type=int, help="default: 250,000 / number of images, 25 to 600")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--methods", nargs="+", choices=[*STRATEGIES, *RIVALS], default=[*STRATEGIES, *RIVALS])
     parser.add_argument("--device", default="auto")

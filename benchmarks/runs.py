@@ -25,7 +25,8 @@ from entropix.prepared import Prepared, prepare
 class Runs:
     """Where results are kept (`parts`: a JSON file each, and the detectors), and how to train.
 
-    epochs: None: as many as show 250,000 images, which is the paper's 250 for a thousand of them.
+    epochs: None: 250,000 / n passes, between 25 and 600, over the training images of a set's n normal ones: the paper's
+        250 for a thousand. `entropix.fit` divides by those it does not hold out, and makes more.
     """
 
     parts: Path

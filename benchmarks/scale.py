@@ -2,9 +2,10 @@
 
     python benchmarks/scale.py [--sizes 1000 10000 100000] [--passes 6] [--out JSON]
 
-Simulated heads of 64 x 64 pixels in a `.npy` file of bytes. Every fit shows the autoencoder 250,000 images, as is the
-default, and makes six passes at the least (the default: 25, which take an hour of a hundred thousand images and make
-the rest, reading, search for copies, choice of d, calibration, a smaller share). Each runs in a process of its own.
+Simulated heads of 64 x 64 pixels in a `.npy` file of bytes. Every fit makes 250,000 / n passes over the training images
+of its n, six at the least (the default divides by the training images alone and makes 25 at the least, which take an
+hour of a hundred thousand images and make the rest, reading, search for copies, choice of d, calibration, a smaller
+share). Each runs in a process of its own.
 Reported are seconds and processor seconds by image shown, the largest memory that the process held, mapped files
 included, and images scored per second, by the clock and by the processor seconds of one core, reading not counted.
 A killed run continues where it was.

@@ -4,7 +4,8 @@
 
 Data as for `auto_vs_fixed.py`, whose fits are reused where `--parts` names its folder of parts. A seed decides the
 held-out images, the initial weights and the order of the images; the half is a random half of the groups (patients or
-volumes where known). Every fit shows 250,000 images. A killed run continues where it was.
+volumes where known). Every fit makes 250,000 / n passes over the training images of its n.
+A killed run continues where it was.
 """
 
 import argparse
