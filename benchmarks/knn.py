@@ -10,6 +10,7 @@ dimension is not tried at higher ones of the same n, and no rival beyond a minut
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ from entropix.ops import knn, prefix_knn
 
 K = 5
 THREADS = 2
+IN_TURNS = 20_000  # rows; of more, one turn
 TREES = {"scipy cKDTree", "sklearn kd_tree"}  # slower the higher the dimension
 PRODUCTS_FROM = 8  # kLeastDim of csrc/knn/products.cpp
 LANES = {"avx512": 16, "avx2": 8, "portable": 4}
@@ -123,11 +126,11 @@ def measure_all(sizes: list[int], dims: list[int], turns: int) -> list[dict]:
             affordable = {
                 name: f
                 for name, f in methods.items()
-                if n <= 20_000 or limit.get(name, 99) * (n / before[-1]["n"]) ** 2 < 60
+                if n <= IN_TURNS or limit.get(name, 99) * (n / before[-1]["n"]) ** 2 < 60
             }
             if not affordable:
                 continue
-            row = measure(n, d, turns if n <= 20_000 else 1, affordable)  # a turn takes half a minute there
+            row = measure(n, d, turns if n <= IN_TURNS else 1, affordable)  # a turn takes half a minute there
             rows.append(row)
             best = row["seconds"][row["best_rival"]]
             slow_trees = {name for name in TREES if row["seconds"].get(name, 0) > 10 * best}
@@ -163,20 +166,27 @@ def summary(rows: list[dict], name: str) -> dict[str, float]:
     return {f"{name}_geometric_mean": round(float(np.exp(np.mean(np.log(ratios)))), 2), f"{name}_least": min(ratios)}
 
 
+def versions() -> dict[str, str]:
+    """Of the rivals' packages that are installed."""
+    found = {}
+    for name in ("scipy", "scikit-learn", "faiss-cpu"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 20_000, 100_000], help="ascending n")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "knn_cpu.json")
     options = parser.parse_args()
-    torch.set_num_threads(THREADS)
     sizes = options.sizes
+    if min(sizes) > IN_TURNS:
+        parser.error(f"prefixes are measured at a size of {IN_TURNS} or less; give one beside --sizes {max(sizes)}")
+    torch.set_num_threads(THREADS)
     load = os.getloadavg()[0]
     rows = measure_all(sizes, [2, 4, 8, 16, 32, 64, 128], options.turns)
-    import faiss
-    import scipy
-    import sklearn
-
     cpu = next(x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name"))
     result = {
         "command": f"python benchmarks/knn.py --sizes {' '.join(map(str, sizes))} --turns {options.turns}",
@@ -185,15 +195,13 @@ def main() -> None:
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "scipy": scipy.__version__,
-            "scikit-learn": sklearn.__version__,
-            "faiss": faiss.__version__,
+            **versions(),
         },
         "k": K,
         "knn": rows,
         **summary(rows, "ratio"),
         **summary(rows, "cpu_ratio"),
-        "prefix_knn": measure_prefixes(rows, max(n for n in sizes if n <= 20_000), 128),
+        "prefix_knn": measure_prefixes(rows, max(n for n in sizes if n <= IN_TURNS), 128),
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n")

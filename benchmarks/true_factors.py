@@ -9,14 +9,12 @@ take two. The choice is right if it lies in [m, 2 m]. Finished fits are kept in 
 import argparse
 import json
 import sys
-import time
 import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from runs import environment, once
+from runs import environment, once, timed
 
 import entropix
 from entropix.strategies import STRATEGIES
@@ -55,15 +53,13 @@ def main() -> None:
 
 def fit(strategy: str, m: int, seed: int) -> dict[str, Any]:
     images = entropix.datasets.phantoms(IMAGES, factors=m, image_size=SIZE, seed=seed).images
-    started = time.perf_counter()
+    options = {"strategy": strategy, "image_size": SIZE, "epochs": EPOCHS, "seed": seed, "progress": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        detector = entropix.fit(
-            np.asarray(images), strategy=strategy, image_size=SIZE, epochs=EPOCHS, seed=seed, progress=False
-        )
+        detector, cost = timed(lambda: entropix.fit(images, **options))
     curve = [{name: round(value, 5) for name, value in point.items()} for point in detector.curve_]
     dimension = detector.entropy_.dimension
-    seconds = round(time.perf_counter() - started, 1)
+    seconds = round(cost["seconds"], 1)
     return {"latent_dim": detector.latent_dim_, "intrinsic_dimension": dimension, "seconds": seconds, "curve": curve}
 
 
