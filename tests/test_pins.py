@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parent.parent
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
@@ -38,4 +37,3 @@ def test_the_supported_versions_are_those_of_the_pins() -> None:
     named = [name.rpartition(" ")[2] for name in project["classifiers"] if ":: Python ::" in name]
     assert tuple(named) == VERSIONS
     assert project["requires-python"] == ">=3.10"
-    assert all(version in SpecifierSet(project["requires-python"]) for version in VERSIONS)
