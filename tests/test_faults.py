@@ -71,10 +71,10 @@ def test_output_that_fails_at_the_end(
     assert contents(tmp_path / "model") == contents(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("as_folder", [False, True])
-def test_temporary_folder_that_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch, as_folder: bool) -> None:
+@pytest.mark.parametrize("kind", [np.asarray, list], ids=["one block", "many blocks"])
+def test_temporary_folder_that_is_full(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
     monkeypatch.setattr(spool, "IN_MEMORY", 1000)
-    data = folder if as_folder else np.random.default_rng(0).random((100, 16, 16))
+    data = kind(np.random.default_rng(0).random((100, 16, 16)))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))

@@ -1,6 +1,7 @@
 """The three strategies: pruning keeps what the code carries, constraining finds the length, one interface for all."""
 
 import copy
+import importlib
 
 import numpy as np
 import pytest
@@ -70,6 +71,26 @@ def test_prune_a_module_of_ones_own(linear: tuple[Linear, torch.Tensor]) -> None
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+def test_prune_measures_images_in_random_order(
+    linear: tuple[Linear, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's order may be that of patients or sizes; the first images of it are no sample."""
+    model, images = linear
+    ordered = images[images.flatten(1).norm(dim=1).argsort()]
+    seen: list[torch.Tensor] = []
+
+    def look(distinct: torch.Tensor, held_out: torch.Tensor, seed: int) -> Curve:
+        seen.extend([distinct, held_out])
+        return Curve(distinct, held_out, seed)
+
+    monkeypatch.setattr(importlib.import_module("entropix.strategies.prune"), "Curve", look)
+    entropix.prune(model, ordered, device="cpu")
+    for part in seen:
+        norms = part.flatten(1).norm(dim=1).numpy()
+        assert abs(np.corrcoef(norms, np.arange(len(norms)))[0, 1]) < 0.4
+    assert len(torch.cat(seen)) == 300
+
+
 @pytest.mark.parametrize(
     ("model", "images", "error", "message"),
     [
@@ -115,6 +136,29 @@ def test_length_moves_towards_the_constraint(linear: tuple[Linear, torch.Tensor]
         for _ in range(60):
             length.step(generator)
         assert length.whole == 3
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_length_counts_images_not_calls(monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
+    """Where memory is short a batch comes in parts: as many steps, and it settles at the same batch."""
+    steps = 0
+
+    def step(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    monkeypatch.setattr(Length, "step", step)
+    torch.manual_seed(0)
+    length = Length(NestedAutoencoder((1, 4), 1, SIDE), None, 50)  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(0)
+    for batch in range(1, 51):
+        for part in torch.rand(64, 1, SIDE, SIDE).chunk(parts):
+            value = length(part, generator).item()
+        assert steps == min(batch, 40) // 10
+        assert bool(length.errors.values[1] > 0) == (batch <= 40)
+    # once the length is settled, the loss is that of the present code alone
+    error = length.errors.values[0].log()
+    assert value == pytest.approx(float(error), abs=0.1)
 
 
 @pytest.mark.parametrize("strategy", ["select", "prune", "constrain"])

@@ -39,9 +39,9 @@ class Length:
     """The controlled length d of the code, and the objective of the training that goes with it."""
 
     def __init__(self, model: NestedAutoencoder, curve: Curve, batches: int) -> None:
-        self.model, self.curve, self.settles = model, curve, round(SETTLED * batches)
+        self.model, self.curve, self.settles = model, curve, BATCH_SIZE * round(SETTLED * batches)
         self.d = math.sqrt(model.latent_dim)  # half way, in octaves
-        self.done = 0
+        self.done = 0  # images; a step of the training may take several calls (`entropix.training.stepping`)
         self.errors = RunningMeans(2, model.to_code.weight.device)  # of the present code and of the whole one
 
     @property
@@ -50,27 +50,28 @@ class Length:
         return math.ceil(self.d - 1e-6)
 
     def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
-        self.done += 1
-        settled = self.done > self.settles
-        if not settled and self.done % EVERY == 0:
-            self.step(generator)
         n = len(batch) * parallel.processes()
+        self.done += n
+        settled = self.done > self.settles
+        if not settled and self.done % (EVERY * BATCH_SIZE) == 0:
+            self.step(generator)
         length = (self.d + torch.rand(n, generator=generator)).floor()
         wide = (torch.arange(n) < n // 2) & (not settled)
         length[wide] = self.model.latent_dim
         if settled:
             length[:] = self.whole
+            self.errors.values[1] = 0  # no image passes the whole code any more, and the loss is without it
         length, wide = parallel.share(length).to(batch.device), parallel.share(wide).to(batch.device)
         error = (self.model.decode_prefix(self.model.encode(batch), length) - batch).square().flatten(1).mean(1)
         # relative errors: the short code must not rule the long one
         return self.errors.relative(error, wide.long())
 
     def state_dict(self) -> dict[str, Tensor]:
-        counts = {"d": torch.tensor(self.d, dtype=torch.float64), "done": torch.tensor(self.done)}
+        counts = {"d": torch.tensor(self.d, dtype=torch.float64), "images": torch.tensor(self.done)}
         return counts | {f"errors.{name}": value for name, value in self.errors.state_dict().items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self.d, self.done = float(state["d"]), int(state["done"])
+        self.d, self.done = float(state["d"]), int(state["images"])
         self.errors.load_state_dict({"values": state["errors.values"]})
 
     @torch.no_grad()

@@ -84,8 +84,8 @@ def prune(
     Args:
         model: a `torch.nn.Module` with `encode`: images (n, c, h, w) to codes (n, wide), and `decode` back. It is
             not changed: the result holds a copy.
-        images: normal images (n, c, h, w) as the model takes them (its scale and size), at least 80; a fifth is held
-            out for the choice.
+        images: normal images (n, c, h, w) as the model takes them (its scale and size), at least 80; a fifth, at
+            most 2,000, is held out for the choice.
         epochs: of training on after the cut, by ln(squared error); 0: none.
         seed: of the split and of the training.
         device: "auto", "cpu", "cuda" or "cuda:N".
@@ -109,7 +109,10 @@ def prune(
     wide = copy.deepcopy(model).to(target).eval()
     training, held_out, distinct = split(images, [str(i) for i in range(len(images))], seed)
     images = images.to(target)
-    adapted = _cut(wide, images[np.intersect1d(training, distinct)], images[held_out], seed)
+    known, unseen = (  # what is measured takes the first of them for a sample of all
+        np.random.default_rng(seed).permutation(chosen) for chosen in (np.intersect1d(training, distinct), held_out)
+    )
+    adapted = _cut(wide, images[known], images[unseen], seed)
     if not epochs:
         return adapted
     losses = train(adapted.model, images[training], RelativeError(adapted.model), epochs=epochs, seed=seed)
