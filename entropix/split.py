@@ -24,8 +24,8 @@ def split(images: Tensor | ImageView, groups: Sequence[str], seed: int) -> tuple
     """Indices (ascending) of training images, of held-out images, and of the distinct ones among all.
 
     images: (n, c, s, s), or vectors (n, p). Images of one group (patient, volume) and twins (copies and near-copies)
-    form one unit; units are drawn at random as long as they fit into a fifth of the images. Training keeps its twins,
-    as they came; the held-out images are distinct.
+    form one unit; units are drawn at random as long as they fit into a fifth of the images, at most 2,000. Training
+    keeps its twins, as they came; the held-out images are distinct.
     """
     twins = image_twins(images)
     distinct = twins.keep.cpu().numpy()
@@ -43,13 +43,14 @@ def split(images: Tensor | ImageView, groups: Sequence[str], seed: int) -> tuple
 
 
 def image_twins(images: Tensor | ImageView) -> Twins:
-    """Copies and near-copies among images (n, c, s, s), without a warning: their number is reported by the caller.
+    """Copies and near-copies among images (n, c, s, s), or vectors (n, p); their number is for the caller to report.
 
     Of more than 10,000 images the projections on 32 principal axes are compared: the number of pairs grows as n^2,
     and thousands of pixels each would take hours. Copies are as near in the projection; that others may be too is part
-    of the test's own account, which goes by the distances to be expected there.
+    of the test's own account, which goes by the distances to be expected there. Vectors, which may lie on a lattice or
+    have few columns, are compared as they are.
     """
-    if len(images) <= MOST_IN_PIXELS:
+    if len(images) <= MOST_IN_PIXELS or len(images.shape) == 2:
         x = images[:].flatten(1)
     else:
         sample = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:SAMPLE]

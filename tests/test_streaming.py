@@ -67,6 +67,16 @@ def test_a_set_read_through_a_file_is_the_same(heads: np.ndarray, monkeypatch: p
         assert torch.equal(read(source, image_size=16).images, images)
 
 
+def test_part_of_a_mapped_set_is_mapped(small_memory: None, heads: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = read(heads, image_size=32)
+    mapped: list[tuple[int, ...]] = []
+    memmap = np.memmap
+    monkeypatch.setattr(np, "memmap", lambda *args, shape: mapped.append(shape) or memmap(*args, shape=shape))
+    chosen = np.arange(300)[::-2]
+    assert torch.equal(data.subset(chosen).images, data.images[torch.from_numpy(chosen.copy())])
+    assert mapped == [(150, 1, 32, 32)]
+
+
 def test_a_view_is_the_scaled_images(heads: np.ndarray) -> None:
     data = read(heads * 4000 - 1000, image_size=32)
     whole = data.scaled(data.value_range()) * 2 - 1
@@ -106,6 +116,16 @@ def test_copies_among_many_are_found(many: None, heads: np.ndarray) -> None:
     for original, copy in zip(range(20), range(100, 120), strict=True):
         assert (original in training) == (copy in training)
     assert len(distinct) == 280
+
+
+def test_vectors_are_compared_as_they_are(many: None) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 3))
+    rows[100:110] = rows[:10] + 1e-9 * rng.normal(size=(10, 3))
+    group = image_twins(torch.from_numpy(rows)).group
+    assert torch.equal(group[100:110], group[:10])
+    whole = torch.from_numpy(rng.integers(0, 1000, (300, 3)).astype(float))
+    assert len(image_twins(whole).keep) == len(torch.unique(whole, dim=0))
 
 
 def test_no_copies_among_many_distinct_images(many: None, heads: np.ndarray) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from entropix.data.errors import DataError
 from entropix.data.select import Select
+from entropix.data.spool import allocate
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,11 @@ class ImageSet:
         """The images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""
         chosen = np.asarray(indices)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        images = allocate((len(chosen), *self.images.shape[1:]))  # mapped, if too many for the memory
+        torch.index_select(self.images, 0, torch.from_numpy(chosen), out=images)
         return replace(
             self,
-            images=self.images[torch.from_numpy(chosen)],
+            images=images,
             names=[self.names[i] for i in chosen],
             labels=self.labels[chosen],
             groups=[self.groups[i] for i in chosen],
