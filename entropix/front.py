@@ -18,6 +18,7 @@ from entropix.data.vectors import are_vectors
 from entropix.detector import EntropixDetector
 from entropix.device import resolve_device
 from entropix.fitting import check_arguments
+from entropix.training import BATCH_SIZE
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -91,6 +92,7 @@ def fit(
         storage.check_free(Path(out), overwrite)
     if fabric is not None:
         device = str(fabric.device)
+        parallel.check_shares(BATCH_SIZE, fabric.world_size)
         fabric.barrier()  # all have seen what is there before the first one writes
         if fabric.global_rank:
             checkpoint, progress, on_epoch = None, False, None

@@ -81,9 +81,14 @@ def share(rows: Tensor) -> Tensor:
     fabric, n = _fabric.get(), processes()
     if fabric is None or n == 1:
         return rows
-    if len(rows) % n or len(rows) < 2 * n:
-        raise ValueError(f"a batch of {len(rows)} images can't be divided among {n} processes; take 2, 4, 8, 16 or 32")
+    check_shares(len(rows), n)
     return rows[fabric.global_rank :: n]
+
+
+def check_shares(rows: int, n: int) -> None:
+    """Raise the ValueError of `share` for batches of so many rows and n processes."""
+    if n > 1 and (rows % n or rows < 2 * n):
+        raise ValueError(f"a batch of {rows} images can't be divided among {n} processes; take 2, 4, 8, 16 or 32")
 
 
 def total(x: Tensor) -> Tensor:

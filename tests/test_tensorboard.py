@@ -60,11 +60,14 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(json_lines.read_text().splitlines()) == 2
     again = ["fit", tmp_path / "x.npy", "--out", tmp_path / "n", *options]
     assert "logs is not empty" in entropix_cli(*again, "--tensorboard", logs, code=1).stderr
+    entropix_cli(*again, "--tensorboard", logs, "--overwrite")
+    assert list(scalars(logs)["loss"].values()) == pytest.approx(entropix.load(tmp_path / "n").history_)
+    again[3] = tmp_path / "o"
     find = importlib.util.find_spec
     monkeypatch.setattr(
         "entropix.outputs.tensorboard.find_spec", lambda name: None if name == "tensorboard" else find(name)
     )
     error = entropix_cli(*again, "--tensorboard", tmp_path / "new", code=1).stderr
     assert "pip install 'entropix[tensorboard]'" in error
-    assert not (tmp_path / "n").exists()
+    assert not (tmp_path / "o").exists()
     assert not (tmp_path / "new").exists()

@@ -55,9 +55,11 @@ def fit(
     """Fit a detector to the normal images in DATA and choose its latent dimension."""
     import entropix
     from entropix import parallel
+    from entropix.training import BATCH_SIZE
 
     fabric = None
     if devices > 1 or num_nodes > 1:
+        parallel.check_shares(BATCH_SIZE, devices * num_nodes)
         fabric = parallel.launch(device, devices, num_nodes)
         if fabric.global_rank:
             log_json = tensorboard = None
@@ -230,7 +232,7 @@ def _watchers(
     if tensorboard is not None:
         from entropix.outputs.tensorboard import TensorBoard
 
-        if not resume:
+        if not (resume or overwrite):  # with either, TensorBoard hides what was there of the epochs that come
             check_new_folder(tensorboard)
         watchers.append(TensorBoard(tensorboard))
     if log_json is not None:
