@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from entropix.batches import in_batches
+from entropix.batches import each_batch, in_batches
 from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, Select, read
+from entropix.data.spool import allocate
 from entropix.device import resolve_device
 from entropix.estimators import Entropy
 from entropix.fitting import default_epochs
@@ -113,8 +114,12 @@ def inspect(
     constant = [images.names[i] for i in images.constant()]
     x = ImageView.of(images, images.value_range(), torch.device("cpu"))
     clipped = in_batches(lambda batch: (batch >= 1 - 2e-6).float().mean((1, 2, 3)), x) > CLIPPED_SHARE
-    keep = image_twins(x).keep.cpu().numpy() if len(x) > 1 else np.arange(len(x))
     prepared, problem = _prepared(images, seed)
+    if prepared is not None and not constant:
+        n_twins = prepared.n - prepared.n_distinct
+    else:  # which `prepare` did not count, or without the constant images
+        keep = image_twins(x).keep.cpu().numpy() if len(x) > 1 else np.arange(len(x))
+        n_twins = len(images) - len(keep)
     # the very images that fit measures, where there are enough
     distinct = x.subset(np.setdiff1d(keep, images.constant())) if prepared is None else prepared.distinct
     return Inspection(
@@ -125,7 +130,7 @@ def inspect(
             "n_volumes": len({origin.volume for origin in images.origins if origin.volume}) or None,
             "n_groups": len(set(images.groups)),
             "n_normal": int((images.labels == 0).sum()) or None,
-            "n_twins": len(images) - len(keep),
+            "n_twins": n_twins,
             "n_twins_across_splits": _across_splits(dataset, images, options),
         },
         kinds=_tally(origin.kind for origin in images.origins),
@@ -151,10 +156,17 @@ def _across_splits(dataset: Any, train: ImageSet, options: dict[str, Any]) -> in
     if set(test.names) & set(train.names) or isinstance(dataset, ImageSet):  # the source has no splits
         return None
     value_range = train.value_range()
-    try:
-        both = torch.cat([train.scaled(value_range), test.scaled(value_range)])
-    except (DataError, RuntimeError):
+    if test.images.shape[1:] != train.images.shape[1:]:
         return None
+    both, start = allocate((len(train) + len(test), *train.images.shape[1:])), 0
+    for one in (train, test):
+        try:
+            scaling = one.scaling(value_range)
+        except DataError:
+            return None
+        for batch in each_batch(scaling, one.images):
+            both[start : start + len(batch)] = batch
+            start += len(batch)
     group = image_twins(both).group.cpu().numpy()
     return int(np.isin(group[: len(train)], group[len(train) :]).sum())
 
