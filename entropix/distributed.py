@@ -18,7 +18,15 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
+from entropix.estimators._inputs import (
+    Samples,
+    as_samples,
+    check_base,
+    check_dimension,
+    check_method,
+    check_neighbours,
+    tell,
+)
 from entropix.estimators.differential_entropy import Contributions, on_manifold
 from entropix.estimators.dimension import DEFAULT_NEIGHBOURS
 from entropix.estimators.kozachenko import LogRadii, averaging_noise, kl_local
@@ -142,12 +150,9 @@ def _agree(
     """Rows (n, d) of this process, if what all the processes gave is right and goes together."""
     problem, rows = None, torch.empty(0, 0)
     try:
-        if method not in METHODS:
-            raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}")
-        if base is not None and not (base > 0 and base != 1):
-            raise ValueError(f"base is {base}; expected a positive number other than 1, or None for nats")
-        if dimension is not None and (method != "manifold" or dimension <= 0):
-            raise ValueError(f"dimension = {dimension} with method {method!r}: it sets a positive m for 'manifold'")
+        check_method(method, METHODS)
+        check_base(base)
+        check_dimension(dimension, method)
         samples = as_samples(x)
         if samples.batched or samples.x.requires_grad:
             raise ValueError(f"x has shape {tuple(samples.x.shape)}; expected rows (n, d) without gradient")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,24 @@ def check_neighbours(k: int, n: int, *, distinct: bool = True) -> None:
         raise ValueError(
             f"k = {k} neighbours need more than {k} {kind}, but there are {n}; give more samples or less k"
         )
+
+
+def check_method(method: str, methods: Collection[str]) -> None:
+    """Raise ValueError unless `method` is one of them."""
+    if method not in methods:
+        raise ValueError(f"method is {method!r}; expected one of {', '.join(methods)}")
+
+
+def check_base(base: float | None) -> None:
+    """Raise ValueError unless there are logarithms to `base`; None: natural ones."""
+    if base is not None and not (base > 0 and base != 1):
+        raise ValueError(f"base is {base}; expected a positive number other than 1, or None for nats")
+
+
+def check_dimension(dimension: float | None, method: str) -> None:
+    """Raise ValueError for an intrinsic dimension that is not positive, or of a method without one."""
+    if dimension is not None and (method != "manifold" or dimension <= 0):
+        raise ValueError(f"dimension = {dimension} with method {method!r}: it sets a positive m for 'manifold'")
 
 
 def tell(messages: list[str], stacklevel: int = 3) -> None:

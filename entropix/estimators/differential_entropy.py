@@ -8,7 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
+from entropix.estimators._inputs import (
+    Samples,
+    as_samples,
+    check_base,
+    check_dimension,
+    check_method,
+    check_neighbours,
+    tell,
+)
 from entropix.estimators.dimension import DEFAULT_NEIGHBOURS, from_log_radii
 from entropix.estimators.kozachenko import LogRadii, averaging_noise, kl_local, log_radii
 from entropix.estimators.marginals import quantile_scores
@@ -90,12 +98,9 @@ def entropy(
     ValueError for NaN and infinity, too few distinct rows, unknown options, and, where the method needs a
     density in all d dimensions, rows that lie in fewer ("kl", "kl_chebyshev", "structured").
     """
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}")
-    if base is not None and not (base > 0 and base != 1):
-        raise ValueError(f"base is {base}; expected a positive number other than 1, or None for nats")
-    if dimension is not None and (method != "manifold" or dimension <= 0):
-        raise ValueError(f"dimension = {dimension} with method {method!r}: it sets a positive m for 'manifold'")
+    check_method(method, METHODS)
+    check_base(base)
+    check_dimension(dimension, method)
     samples = as_samples(x)
     if samples.x.requires_grad and method in ("auto", "structured"):
         raise ValueError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
+from entropix.estimators._inputs import Samples, as_samples, check_base, check_neighbours, tell
 from entropix.estimators.kozachenko import log_radii
 from entropix.estimators.results import Information, averaged
 from entropix.estimators.twins import find_twins
@@ -26,8 +26,7 @@ def kl_divergence(x: Any, y: Any, k: int = 5, *, base: float | None = None, loca
     TypeError and ValueError as `entropy` does, and ValueError for samples of different d or when k or more points of y
     lie exactly on a point of x.
     """
-    if base is not None and not (base > 0 and base != 1):
-        raise ValueError(f"base is {base}; expected a positive number other than 1, or None for nats")
+    check_base(base)
     first, second = as_samples(x, "x"), as_samples(y, "y")
     if first.x.shape[::2] != second.x.shape[::2]:
         raise ValueError(

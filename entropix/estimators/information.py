@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
+from entropix.estimators._inputs import Samples, as_samples, check_base, check_method, check_neighbours, tell
 from entropix.estimators.kozachenko import averaging_noise
 from entropix.estimators.ksg import CONTROL_SAMPLES, controlled, frenzel_pompe, ksg1, ksg2, mixed
 from entropix.estimators.results import Information, averaged
@@ -45,8 +45,7 @@ def mutual_information(
     ValueError for samples of different length, constant x or y, or an unknown method.
     """
     estimators = {"auto": controlled, "ksg1": ksg1, "ksg2": ksg2, "mixed": mixed}
-    if method not in estimators:
-        raise ValueError(f"method is {method!r}; expected one of {', '.join(estimators)}")
+    check_method(method, estimators)
     estimator = estimators[method]
     return _run({"x": x, "y": y}, k, method, estimator, base, local, merge=method != "mixed")
 
@@ -84,8 +83,7 @@ def _run(
     *,
     merge: bool = True,
 ) -> Any:
-    if base is not None and not (base > 0 and base != 1):
-        raise ValueError(f"base is {base}; expected a positive number other than 1, or None for nats")
+    check_base(base)
     samples = {name: as_samples(value, name) for name, value in inputs.items()}
     first = next(iter(samples.values()))
     for name, sample in samples.items():
