@@ -128,7 +128,7 @@ def sweep(
         seeds: one training per d and seed.
         model: "ae", or "vae" for the paper's variational baseline (Table 2).
         image_size, epochs, device, progress, skip_unreadable: as for `entropix.fit`. Each training sees the same
-            four fifths of the images as `fit` with that seed, for as many epochs, with the paper's recipe
+            images as `fit` with that seed, for as many epochs, with the paper's recipe
             (constant learning rate).
         out: new folder for the tables (`Sweep.save`), checked before any work. Until they are there, `OUT.checkpoint`
             beside it holds every training, done or under way.

@@ -50,7 +50,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same com
 
 
 def main() -> None:
-    """Entry point: 0 done, 1 failed with one line on standard error, 2 wrong usage."""
+    """Entry point: 0 done, 1 failed with one line on standard error, 2 wrong usage, 130 Ctrl-C."""
     warnings.showwarning = _show_warning
     try:
         app(standalone_mode=True)
