@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import entropix
+from entropix import parallel
 from entropix.batches import in_batches
 from entropix.calibration import Calibration, HeldOut, calibrate
 from entropix.checkpoint import Checkpoint, hash_of
@@ -89,7 +90,8 @@ def fit_images(
 
 def to_resume(data: ImageSet, epochs: int | None) -> dict[str, Any]:
     """What must be the same for a training to be gone on with, beside its own settings."""
-    return {"images": hash_of(data.images, data.groups), "epochs": epochs, "entropix": entropix.__version__}
+    images = hash_of(data.images, data.groups)
+    return {"images": images, "epochs": epochs, "devices": parallel.processes(), "entropix": entropix.__version__}
 
 
 def fit_fixed(
@@ -209,6 +211,7 @@ def circumstances(epochs: int, seed: int, device: torch.device) -> dict[str, Any
         "epochs": epochs,
         "seed": seed,
         "device": str(device),
+        "devices": parallel.processes(),
         "entropix": entropix.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -1,5 +1,6 @@
 """The report: what it says, that it needs nothing else, and how a browser shows it."""
 
+import copy
 import json
 import re
 import shutil
@@ -106,6 +107,23 @@ def test_without_a_curve_labels_or_data(tmp_path: Path) -> None:
     text = write_report(detector, tmp_path / "selected.html").read_text()
     assert "--select slices=:9 \\\n  --select &#39;series=T1 *&#39; \\\n  --skip-unreadable</pre>" in text
     assert "ROC" not in text
+
+
+def test_stopped_divided_and_older_fits(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
+    other, texts = copy.copy(detector), []
+    older = {name: value for name, value in detector.settings_.items() if name != "devices"}
+    changes = ({}, {"devices": 4, "device": "cuda:0"}, {"stopped_after_epoch": 2})
+    for i, more in enumerate(changes):
+        other.settings_ = older | more
+        texts.append(write_report(other, tmp_path / f"{i}.html").read_text(encoding="utf-8"))
+    plain, divided, stopped = texts
+    assert "--devices" not in plain
+    assert "stopped" not in plain
+    assert "--device cuda \\\n" in divided
+    assert "--devices 4" in divided
+    assert '<th class="name">devices</th><td class="name">4</td>' in divided
+    assert "was stopped after epoch 2 of 3;" in stopped
+    assert "the command trains to the end." in stopped
 
 
 def test_legends_cover_nothing(detector: entropix.EntropixDetector) -> None:

@@ -77,7 +77,9 @@ def test_vectors_too(tmp_path: Path, rng: np.random.Generator) -> None:
         entropix.fit(rows + 1, out=tmp_path / "other", resume=True, **SETTINGS)
 
 
-def test_other_data_or_settings_are_refused(images: np.ndarray, tmp_path: Path) -> None:
+def test_other_data_or_settings_are_refused(
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "model"
     interrupted(images, out, 2)
     before = contents(tmp_path / "model.checkpoint")
@@ -90,6 +92,10 @@ def test_other_data_or_settings_are_refused(images: np.ndarray, tmp_path: Path) 
     ):
         with pytest.raises(CheckpointError, match=f"other data or settings.*{message}"):
             entropix.fit(images, out=out, resume=True, **SETTINGS | change)
+    with monkeypatch.context() as patch:
+        patch.setattr("entropix.parallel.processes", lambda: 2)
+        with pytest.raises(CheckpointError, match=r"devices 1 there, 2 here"):
+            entropix.fit(images, out=out, resume=True, **SETTINGS)
     with pytest.raises(CheckpointError, match=r"images .* there"):
         entropix.fit(images[::-1], out=out, resume=True, **SETTINGS)
     with pytest.raises(FileExistsError, match=r"model.checkpoint is the checkpoint of an interrupted run.*--resume"):

@@ -117,6 +117,8 @@ def _command(detector: EntropixDetector) -> str:
     names = ("latent_dim", "strategy", "epochs", "seed", "device")
     options = {name: settings[name] for name in names if name in settings}
     options |= {"image_size": detector.model_.image_size}
+    if (devices := settings.get("devices", 1)) > 1:
+        options |= {"device": settings["device"].split(":")[0], "devices": devices}
     words = [f"--{name.replace('_', '-')} {value}" for name, value in options.items()]
     words += [f"--select {shlex.quote(text)}" for text in Select(**settings.get("select", {})).texts()]
     words += ["--skip-unreadable"] if settings["unreadable"] else []
