@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,19 +24,21 @@ from torch import Tensor
 from entropix.batches import BATCH_SIZE
 from entropix.ops import reconstruction_error
 from entropix.scoring import LatentModel
+from entropix.split import MOST_HELD_OUT
 
 FOLDS = 5
 
 
 class Residuals(Protocol):
-    """A model of residuals, fitted on held-out inputs x and their reconstructions, both (n, ...)."""
-
-    @classmethod
-    def fit(cls, x: Tensor, x_hat: Tensor) -> Residuals: ...
+    """A model of the residuals of inputs x and reconstructions x_hat, both (n, ...)."""
 
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor: ...
 
     def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor: ...
+
+
+FitResiduals = Callable[[Tensor, Tensor], Any]
+"""A model (`Residuals`) fitted on held-out inputs and their reconstructions."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,11 @@ class Calibration:
         check_alpha(alpha)
         rank = math.floor(alpha * (len(self) + 1) + 1e-9)  # that many of the n + 1 ranks lie within alpha
         if rank == 0:
+            needed = math.ceil(1 / alpha) - 1
+            more = f"fit on at least {5 * needed} distinct images, or " if needed <= MOST_HELD_OUT else ""
             raise ValueError(
                 f"alpha={alpha}: with {len(self)} held-out normal images no p-value is below 1 / {len(self) + 1} = "
-                f"{self.least:.3g}; fit on at least {5 * (math.ceil(1 / alpha) - 1)} distinct images, or choose a "
-                "larger alpha"
+                f"{self.least:.3g}; {more}choose a larger alpha"
             )
         return float(getattr(self, name)[-rank])
 
@@ -109,20 +112,19 @@ def check_alpha(alpha: float) -> None:
         raise ValueError(f"alpha={alpha!r}; expected a false-positive rate between 0 and 1, such as 0.05")
 
 
-def calibrate(held_out: HeldOut, codes: Tensor, residual: Residuals, latent: LatentModel) -> Calibration:
-    """Cross-fitted scores of held-out images; `residual` and `latent` are the models fitted on all of them.
-
-    codes: (N, d) of distinct training images, as for `LatentModel.fit`.
-    """
+def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent: LatentModel) -> Calibration:
+    """Cross-fitted scores of held-out images; `residual`, by `fit`, and `latent` are the models fitted on all."""
     folds = _folds(held_out.groups)
-    conditional = _surprise(residual, held_out)
+    conditional, density = _surprise(residual, held_out), latent.surprise(held_out.z)
     surprisal, peak = torch.empty_like(conditional), torch.empty_like(conditional)
     for fold in np.unique(folds):
         inside, rest = folds == fold, folds != fold
         scored, fitted_on = held_out.subset(inside), held_out.subset(rest)
-        part = residual.fit(fitted_on.x, fitted_on.x_hat)
+        part = fit(fitted_on.x, fitted_on.x_hat)
         unit = (conditional[torch.from_numpy(rest)] / _surprise(part, fitted_on)).median()
-        excess = latent.fit(codes, fitted_on.z).excess(scored.z)
+        # the held-out codes set nothing but the level beyond which a code counts
+        usual = density[torch.from_numpy(rest)].amax()
+        excess = (density[torch.from_numpy(inside)] - usual).clamp(min=0)
         surprisal[torch.from_numpy(inside)] = unit * _surprise(part, scored) + excess
         peak[torch.from_numpy(inside)] = unit * _peak(part, scored)
     error = reconstruction_error(held_out.x, held_out.x_hat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import fields
@@ -24,6 +25,7 @@ from entropix.fitting_vectors import fit_vectors
 from entropix.prepared import FitWarning
 from entropix.regions import Region, find_regions
 from entropix.scorer import Scorer
+from entropix.split import MOST_HELD_OUT
 
 
 class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
@@ -114,9 +116,10 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         self._take(fitted)
         least = self.calibration_.least
         if self.alpha < least:
+            more = "fit on more images, or " if math.ceil(1 / self.alpha) <= MOST_HELD_OUT else ""
             warnings.warn(
                 f"{len(self.calibration_)} held-out normal images tell false-positive rates from {least:.3g} on, not "
-                f"alpha={self.alpha}: predict() uses {least:.3g}; fit on more images, or choose a larger alpha",
+                f"alpha={self.alpha}: predict() uses {least:.3g}; {more}choose a larger alpha",
                 FitWarning,
                 stacklevel=2,
             )

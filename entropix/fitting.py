@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 import entropix
 from entropix import parallel
 from entropix.batches import in_batches
-from entropix.calibration import Calibration, HeldOut, calibrate
+from entropix.calibration import Calibration, FitResiduals, HeldOut, calibrate
 from entropix.checkpoint import Checkpoint, hash_of
 from entropix.console import Epoch, Progress
 from entropix.data import ImageSet, ImageView
@@ -25,7 +26,8 @@ from entropix.models import Autoencoder, DenseAutoencoder
 from entropix.models.autoencoder import STRIDE
 from entropix.models.vae import VariationalAutoencoder
 from entropix.prepared import Prepared, prepare, without_constant
-from entropix.scoring import FeatureModel, LatentModel, ResidualModel
+from entropix.scoring import FeatureModel, LatentModel, ResidualModel, learn_scale
+from entropix.scoring.expectation import MOST_IMAGES
 from entropix.strategies import STRATEGIES
 from entropix.training import Objective, RelativeError, squared_error, train
 from entropix.watching import Watch
@@ -130,7 +132,7 @@ def fit_fixed(
             checkpoint=checkpoint,
             name=name,
         )
-    return _finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses)
+    return _finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses, seed)
 
 
 def _fit_auto(
@@ -139,17 +141,19 @@ def _fit_auto(
     with bar, seeded(seed), _deterministic():
         watch = Watch(bar, data.held_out, len(data.train), epochs)
         adapted = STRATEGIES[strategy](data, epochs=epochs, seed=seed, on_epoch=watch, checkpoint=checkpoint)
-    fitted = _finish(adapted.model, data, adapted.history)
+    fitted = _finish(adapted.model, data, adapted.history, seed)
     fitted.entropy = adapted.entropy
     fitted.curve = [point.to_dict() for point in adapted.curve]
     fitted.reason = adapted.reason
     return fitted
 
 
-def _finish(model: Autoencoder, data: Prepared, losses: list[float]) -> Fitted:
-    fitted = model_scores(
-        model, ResidualModel, train=data.distinct, held_out=data.held_out, groups=data.held_out_groups
-    )
+def _finish(model: Autoencoder, data: Prepared, losses: list[float], seed: int) -> Fitted:
+    known = data.distinct[:MOST_IMAGES]
+    with _deterministic():
+        network = learn_scale(known, in_batches(model, known), seed)
+    fit = partial(ResidualModel.fit, network=network)
+    fitted = model_scores(model, fit, train=data.distinct, held_out=data.held_out, groups=data.held_out_groups)
     fitted.value_range, fitted.history = data.value_range, losses
     fitted.settings = {
         "n_images": data.n,
@@ -162,7 +166,7 @@ def _finish(model: Autoencoder, data: Prepared, losses: list[float]) -> Fitted:
 
 def model_scores(
     model: Autoencoder | DenseAutoencoder,
-    residuals: type[ResidualModel] | type[FeatureModel],
+    fit: FitResiduals,
     *,
     train: Tensor | ImageView,
     held_out: Tensor,
@@ -170,14 +174,13 @@ def model_scores(
 ) -> Fitted:
     """The models of residuals and codes of a trained autoencoder, and what held-out normal inputs score by them.
 
-    train: (N, ...) distinct training inputs, in random order; held_out: (n, ...), groups: of each of them.
+    fit: of residuals; train: (N, ...) distinct training inputs, in random order; held_out: (n, ...), groups: of each.
     """
     codes = in_batches(model.encode, train)
     z = in_batches(model.encode, held_out)
     known = HeldOut(held_out, in_batches(model.decode, z), z, groups)
-    residual = residuals.fit(known.x, known.x_hat)
-    latent = LatentModel.fit(codes, known.z)
-    return Fitted(model, residual, latent, calibrate(known, codes, residual, latent))
+    residual, latent = fit(known.x, known.x_hat), LatentModel.fit(codes, known.z)
+    return Fitted(model, residual, latent, calibrate(known, fit, residual, latent))
 
 
 @contextmanager

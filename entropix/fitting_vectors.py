@@ -67,7 +67,7 @@ def fit_vectors(
         )
     model.double()
     fitted = model_scores(
-        model, FeatureModel, train=rows[distinct], held_out=rows[held_out], groups=[str(i) for i in held_out]
+        model, FeatureModel.fit, train=rows[distinct], held_out=rows[held_out], groups=[str(i) for i in held_out]
     )
     fitted.standard, fitted.reason, fitted.history = standard, reason, losses
     counts = {"n_rows": len(x), "n_train": len(training), "n_held_out": len(held_out)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from entropix.calibration import Calibration
 from entropix.data.vectors import Standard
@@ -18,13 +18,13 @@ from entropix.estimators import Entropy
 from entropix.files import check_new_folder, new_folder
 from entropix.fitting import Fitted
 from entropix.models import Autoencoder, DenseAutoencoder
-from entropix.scoring import FeatureModel, LatentModel, ResidualModel
+from entropix.scoring import FeatureModel, LatentModel, ResidualModel, ScaleNetwork
 
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
 
 FORMAT = "entropix-detector"
-VERSION = 3
+VERSION = 4
 TENSORS, DESCRIPTION = "model.safetensors", "detector.json"
 
 
@@ -77,7 +77,9 @@ def load(folder: Path, device: str) -> EntropixDetector:
         value_range = about["value_range"]
         fitted = Fitted(
             model=model.to(target).eval(),
-            residual_model=(ResidualModel if images else FeatureModel)(**_part(tensors, "residual_model")),
+            residual_model=(
+                _residual_model(tensors, about["model"]) if images else FeatureModel(**_part(tensors, "residual_model"))
+            ),
             latent_model=LatentModel(**_part(tensors, "latent_model")),
             calibration=calibration,
             value_range=None if value_range is None else (float(value_range[0]), float(value_range[1])),
@@ -105,12 +107,34 @@ def _tensors(detector: EntropixDetector) -> dict[str, Tensor]:
     for name in ("residual_model", "latent_model", "calibration", "standard"):
         part = getattr(detector, f"{name}_")
         if part is not None:
-            parts[name] = {field.name: getattr(part, field.name) for field in fields(part)}
+            parts[name] = _named_tensors(part)
     return {
         f"{part}.{name}": tensor.detach().cpu().contiguous()
         for part, tensors in parts.items()
         for name, tensor in tensors.items()
     }
+
+
+def _named_tensors(part: Any) -> dict[str, Tensor]:
+    """The fields of a dataclass, of which some may be modules."""
+    named: dict[str, Tensor] = {}
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, nn.Module):
+            named |= {f"{field.name}.{name}": tensor for name, tensor in value.state_dict().items()}
+        else:
+            named[field.name] = value
+    return named
+
+
+def _residual_model(tensors: dict[str, Tensor], model: dict[str, int]) -> ResidualModel:
+    known = _part(tensors, "residual_model")
+    weights = _part(known, "network")
+    with torch.device("meta"):
+        network = ScaleNetwork(model["channels"], model["image_size"])
+    network.load_state_dict(weights, assign=True)
+    fitted = {name: tensor for name, tensor in known.items() if not name.startswith("network.")}
+    return ResidualModel(**fitted, network=network.requires_grad_(False))
 
 
 def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -45,7 +45,7 @@ def test_rates_hold_for_one_autoencoder_and_many_held_out_sets(detector: Entropi
         order = 300 + np.random.default_rng(draw).permutation(len(pool) - 300)
         held_out = pool[order[:n]]
         fitted = model_scores(
-            detector.model_, ResidualModel, train=train, held_out=held_out, groups=[str(i) for i in range(n)]
+            detector.model_, ResidualModel.fit, train=train, held_out=held_out, groups=[str(i) for i in range(n)]
         )
         one = EntropixDetector.of(fitted)
         p = one.p_value((pool[order[n : n + n_test]].numpy() + 1) / 2)

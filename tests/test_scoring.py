@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from entropix.scoring import LatentModel, ResidualModel
+from entropix.scoring import LatentModel, ResidualModel, learn_scale
 from entropix.scoring.nuisance import explain
-from entropix.scoring.residual import Octave, _freedom, octaves
+from entropix.scoring.octaves import Octave, octaves
+from entropix.scoring.residual import _freedom
 
 
 def scene(n: int, seed: int, size: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
@@ -119,6 +120,55 @@ def test_perfect_reconstruction_is_finite() -> None:
     _, x_hat = scene(20, 0)
     model = ResidualModel.fit(x_hat, x_hat)
     assert torch.isfinite(model.surprise(x_hat, x_hat)).all()
+
+
+def dots(n: int, seed: int, size: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images (n, 1, 32, 32) of a bright dot, which is never quite right, and a dark one, which always is."""
+    generator = torch.Generator().manual_seed(seed)
+    line = torch.arange(size)
+    row = torch.randint(6, size - 6, (2, n, 1, 1, 1), generator=generator)
+    left = torch.randint(5, size // 2 - 4, (n, 1, 1, 1), generator=generator)
+    left = torch.where(torch.rand(n, 1, 1, 1, generator=generator) < 0.5, left, size - left)  # bright left or right
+    bright, dark = (
+        torch.exp(-((line - column).square() + (line[:, None] - one).square()) / 18.0)
+        for one, column in zip(row, (left, size - left), strict=True)
+    )
+    x_hat = bright - dark
+    noise = torch.randn(x_hat.shape, generator=generator)
+    return x_hat + (0.02 + 0.2 * bright) * noise, x_hat
+
+
+def code_length(model: ResidualModel, x: torch.Tensor, x_hat: torch.Tensor) -> torch.Tensor:
+    """Nats of a sample of each octave, but for a constant, with the best level."""
+    rest = explain(x - x_hat, x_hat).rest
+    squares = model.squares(rest, x_hat)
+    scales = [octave.sample(rest).square() / square for octave, square in zip(octaves(32), squares, strict=True)]
+    nats = [square.mean().log() + scale.log().mean() for square, scale in zip(squares, scales, strict=True)]
+    return torch.stack(nats) / 2
+
+
+def test_what_a_network_expects() -> None:
+    known, x, x_hat = dots(200, 1), *dots(300, 2)
+    network = learn_scale(*dots(400, 0), seed=0)
+    learnt, without = ResidualModel.fit(*known, network), ResidualModel.fit(*known)
+    saved = code_length(without, x, x_hat) - code_length(learnt, x, x_hat)
+    assert saved[0] > 0.05
+    assert (saved > 0).all()
+    changed = x + 0.1 * (x_hat < -0.5)
+    shown = [(model.surprise(changed, x_hat) - model.surprise(x, x_hat)).mean() for model in (learnt, without)]
+    assert shown[0] > 1.05 * shown[1] > 0
+    torch.testing.assert_close(learnt.surprise(2 * x, 2 * x_hat), learnt.surprise(x, x_hat), rtol=0.05, atol=0)
+    octaves_only = ((learnt.energies(x, x_hat) / learnt.energy)[:, :-1] @ learnt.freedom[:-1]) / 2
+    torch.testing.assert_close(learnt.surprise_map(x, x_hat).sum((1, 2)), octaves_only, rtol=1e-4, atol=0)
+
+
+def test_networks_of_one_seed_are_one() -> None:
+    before = torch.random.get_rng_state()
+    networks = [learn_scale(*dots(64, 0), seed=3) for _ in range(2)]
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for one, other in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
+        assert torch.equal(one, other)
+        assert not one.requires_grad
 
 
 def test_latent_surprise_is_the_density() -> None:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from entropix.files import check_new_file, new_file
+from entropix.scoring import ResidualModel
 
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
@@ -42,6 +43,8 @@ class Scoring(nn.Module):
     def __init__(self, detector: EntropixDetector) -> None:
         super().__init__()
         self.model = detector.model_
+        assert isinstance(detector.residual_model_, ResidualModel)
+        self.network = detector.residual_model_.network
         self.detector = (detector,)  # not a submodule: its models of the score become constants
         self.register_buffer("known", detector.calibration_.surprisal.to(detector.device_))
 

@@ -8,10 +8,11 @@ off and texture that no code holds, and it grows with the contrast of the image.
    moments C of held-out normal images. Under a normal model of residuals the two parts add up: -ln p(residual) is that
    of w plus that of the rest. The rest goes on.
 2. Expectation. At every pixel a scale is predicted from the reconstruction alone,
-   a |gradient of x^| + b place sd(x^): edges, and the usual residual at this place in units of the image's
-   contrast. Both terms are proportional to the contrast (gain), so the ratio residual / scale is free of it.
-   a, b >= 0 by least squares on |residual| of held-out normal images. The place map is known from few of them:
-   it is drawn to its mean as if a hundred more had been seen, each with the average residual everywhere.
+   factor (a |gradient of x^| + b place sd(x^)): edges, and the usual residual at this place in units of the image's
+   contrast, times what a network has learnt of the rest (`expectation`). Both terms are proportional to the contrast
+   (gain), and the factor is free of it, so the ratio residual / scale is too. a, b >= 0 by least squares on
+   |residual| / factor of held-out normal images. The place map is known from few of them: it is drawn to its mean as
+   if a hundred more had been seen, each with the average residual everywhere.
 3. Resolution. Both sides are blurred to octaves sigma = 1, 2, 4, ... pixels, each with a scale of its own.
    What normal images leave over is mostly fine; a lesion of any size stands out at the octave that matches it
    (a matched filter). What is blurred by sigma is sampled every sigma / 2 pixels, which loses nothing.
@@ -28,18 +29,21 @@ contrast and edges the reconstruction has, and not how well it fits.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from entropix.batches import BATCH_SIZE
-from entropix.scoring.nuisance import NUISANCES, explain
+from entropix.scoring.nuisance import NUISANCES, Explained, explain
+from entropix.scoring.octaves import contrast_of, gradient_of, octaves
 
-LEAST_CONTRAST = 1e-3  # of a reconstruction: an eighth of a grey level of 256, on [-1, 1] images
+if TYPE_CHECKING:
+    from entropix.scoring.expectation import ScaleNetwork
+
 AVERAGE_IMAGES = 100  # that the place map is shrunk by
-LEAST_SCALE = 1e-4  # of a residual: a tenth of that, so that a place without any residual divides by something
+LEAST_SCALE = 1e-4  # of a residual: a tenth of `LEAST_CONTRAST`, so that a place without any divides by something
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,12 @@ class ResidualModel:
     """Fitted by `ResidualModel.fit`. Samples of all octaves of an image, one after the other, are its positions.
 
     Attributes:
-        place: (c, positions) root mean square of residual / sd(x^) on normal images, shrunk.
+        place: (c, positions) root mean square of residual / (factor sd(x^)) on normal images, shrunk.
         coefficients: (octaves, 2) a and b.
         precision: (8, 8) C^-1, of the weights of position and exposure.
         energy: (octaves + 1,) mean energy of normal images; the last is that of position and exposure.
         freedom: (octaves + 1,) nu, effective degrees of freedom.
+        network: of the factor; None: it is one.
     """
 
     place: Tensor
@@ -59,36 +64,34 @@ class ResidualModel:
     precision: Tensor
     energy: Tensor
     freedom: Tensor
+    network: ScaleNetwork | None = None
 
     @classmethod
-    def fit(cls, x: Tensor, x_hat: Tensor) -> ResidualModel:
+    def fit(cls, x: Tensor, x_hat: Tensor, network: ScaleNetwork | None = None) -> ResidualModel:
         """From held-out normal images and their reconstructions, both (n, c, s, s) on [-1, 1]."""
-        contrast = _contrast(x_hat)
-        batches = list(zip(x.split(BATCH_SIZE), x_hat.split(BATCH_SIZE), strict=True))
-        parts = [explain(one - one_hat, one_hat) for one, one_hat in batches]
-        rest = torch.cat([part.rest for part in parts])
+        hats = x_hat.split(BATCH_SIZE)
+        parts = [explain(one - hat, hat) for one, hat in zip(x.split(BATCH_SIZE), hats, strict=True)]
+        rest, weights = (torch.cat(part) for part in zip(*parts, strict=True))
+        factors = [torch.cat(part) for part in zip(*(_factors(network, hat) for hat in hats), strict=True)]
+        contrast, gradient = contrast_of(x_hat), gradient_of(x_hat)
         places, coefficients = [], []
-        for octave in octaves(x.shape[-1]):
-            residual = octave.sample(rest)
+        for octave, factor in zip(octaves(x.shape[-1]), factors, strict=True):
+            residual = octave.sample(rest) / factor
             square = (residual / contrast).square().mean(0)
             place = ((len(x) * square + AVERAGE_IMAGES * square.mean()) / (len(x) + AVERAGE_IMAGES)).sqrt()
-            edges = octave.sample(_gradient(x_hat))
-            coefficients.append(_least_squares(edges, place * contrast, residual.abs()))
+            coefficients.append(_least_squares(octave.sample(gradient), place * contrast, residual.abs()))
             places.append(place)
         unit = x.new_ones(len(places) + 1)
-        weights = torch.cat([part.weights for part in parts])
         known = torch.cat(places, 1), torch.stack(coefficients), _precision(weights)
-        model = cls(*known, unit, unit)
-        energies = torch.cat([model.energies(one, one_hat) for one, one_hat in batches])
+        model = cls(*known, unit, unit, network)
+        energies = torch.cat([model._energies(part, hat) for part, hat in zip(parts, hats, strict=True)])
         energies[:, -1] = _left_out(energies[:, -1])
         energies.clamp_(min=torch.finfo(x.dtype).tiny)
-        return cls(*known, energies.mean(0), _freedom(energies))
+        return cls(*known, energies.mean(0), _freedom(energies), network)
 
     def energies(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Mean of (residual / scale)^2 per octave, and of position and exposure: (n, octaves + 1)."""
-        parts = explain(x - x_hat, x_hat)
-        squares = [square.mean((1, 2)) for square in self._squares(parts.rest, x_hat)]
-        return torch.stack([*squares, self._distance(parts.weights)], 1)
+        return self._energies(explain(x - x_hat, x_hat), x_hat)
 
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats (n,) of images and reconstructions (n, c, s, s) on [-1, 1]."""
@@ -102,7 +105,7 @@ class ResidualModel:
         nats = self.freedom[:-1] / (2 * x[0].numel()) / self.energy[:-1]
         size = x.shape[-1]
         total = torch.zeros_like(x[:, 0])
-        squares = self._squares(explain(x - x_hat, x_hat).rest, x_hat)
+        squares = self.squares(explain(x - x_hat, x_hat).rest, x_hat)
         for share, octave, square in zip(nats, octaves(size), squares, strict=True):
             # linear interpolation of cells by a whole factor keeps their mean
             side = size // octave.stride
@@ -110,54 +113,30 @@ class ResidualModel:
             total += share * F.interpolate(cells, size=(size, size), mode="bilinear")[:, 0]
         return total
 
-    def _distance(self, weights: Tensor) -> Tensor:
-        """Energy of position and exposure, (n,)."""
-        return ((weights @ self.precision) * weights).mean(1)
-
-    def _squares(self, residual: Tensor, x_hat: Tensor) -> list[Tensor]:
-        """(residual / scale)^2 of each octave, (n, c, samples)."""
-        gradient, contrast = _gradient(x_hat), _contrast(x_hat)
+    def squares(self, rest: Tensor, x_hat: Tensor) -> list[Tensor]:
+        """(rest of the residual / scale)^2 at the samples of each octave, (n, c, samples)."""
+        gradient, contrast = gradient_of(x_hat), contrast_of(x_hat)
         scales = octaves(x_hat.shape[-1])
         places = self.place.split([octave.samples for octave in scales], 1)
+        fitted = zip(scales, places, self.coefficients.tolist(), _factors(self.network, x_hat), strict=True)
         squares = []
-        for octave, place, (a, b) in zip(scales, places, self.coefficients.tolist(), strict=True):
-            scale = a * octave.sample(gradient) + b * place * contrast + LEAST_SCALE
-            squares.append((octave.sample(residual) / scale).square())
+        for octave, place, (a, b), factor in fitted:
+            scale = (a * octave.sample(gradient) + b * place * contrast) * factor + LEAST_SCALE
+            squares.append((octave.sample(rest) / scale).square())
         return squares
 
-
-class Octave(NamedTuple):
-    """Images of size x size pixels blurred by `sigma` and sampled every `stride` pixels."""
-
-    size: int
-    sigma: int
-
-    @property
-    def stride(self) -> int:
-        return max(1, self.sigma // 2)
-
-    @property
-    def samples(self) -> int:
-        """Number of samples of an image."""
-        return (self.size // self.stride) ** 2
-
-    def sample(self, x: Tensor) -> Tensor:
-        """Samples (n, c, samples) of images (n, c, s, s); at the border the weights inside sum to one.
-
-        As two small matrix products, which on a CPU are many times faster than a separable convolution.
-        """
-        pixel = torch.arange(self.size, device=x.device, dtype=x.dtype)
-        centre = pixel[:: self.stride] + (self.stride - 1) / 2
-        distance = ((centre[:, None] - pixel) / self.sigma).abs()
-        # beyond what float32 can add; left in, denormal weights make the products a hundred times slower
-        weights = torch.exp(-0.5 * distance.square()) * (distance < 6)
-        weights = weights / weights.sum(1, keepdim=True)
-        return (weights @ (x @ weights.T)).flatten(2)
+    def _energies(self, parts: Explained, x_hat: Tensor) -> Tensor:
+        squares = [square.mean((1, 2)) for square in self.squares(parts.rest, x_hat)]
+        distance = ((parts.weights @ self.precision) * parts.weights).mean(1)
+        return torch.stack([*squares, distance], 1)
 
 
-def octaves(size: int) -> list[Octave]:
-    """Blurs by 1, 2, 4, ... pixels, up to an eighth of the image."""
-    return [Octave(size, 2**i) for i in range(max(1, (size // 8).bit_length()))]
+@torch.no_grad()
+def _factors(network: ScaleNetwork | None, x_hat: Tensor) -> list[Tensor]:
+    """Of the scale at the samples of each octave, (n, c, samples); without a network (n, 1, 1)."""
+    if network is None:
+        return [x_hat.new_ones(len(x_hat), 1, 1)] * len(octaves(x_hat.shape[-1]))
+    return [factor.exp() for factor in network(x_hat)]
 
 
 def _precision(weights: Tensor) -> Tensor:
@@ -168,7 +147,7 @@ def _precision(weights: Tensor) -> Tensor:
 
 
 def _left_out(energy: Tensor) -> Tensor:
-    """What `_distance` (n,) of the images that C is made of would be if each were left out (Sherman and Morrison 1950).
+    """What the energy (n,) of position and exposure would be if each image were left out of C (Sherman, Morrison 1950).
 
     C has 36 numbers: of few images, each is close to it because it is in it.
     """
@@ -185,18 +164,6 @@ def _freedom(energies: Tensor) -> Tensor:
         value = torch.polygamma(1, half)
         half = half + value * (1 - value / variance) / torch.polygamma(2, half)
     return (2 * half).to(energies.dtype)
-
-
-def _contrast(x_hat: Tensor) -> Tensor:
-    """Standard deviation of each reconstruction, (n, 1, 1): its gain."""
-    return x_hat.flatten(1).std(1).clamp(min=LEAST_CONTRAST).reshape(-1, 1, 1)
-
-
-def _gradient(x_hat: Tensor) -> Tensor:
-    """Length of the forward-difference gradient, averaged over 3 x 3 pixels: (n, c, s, s)."""
-    dx = F.pad(x_hat.diff(dim=-1), (0, 1))
-    dy = F.pad(x_hat.diff(dim=-2), (0, 0, 0, 1))
-    return F.avg_pool2d(torch.hypot(dx, dy), 3, stride=1, padding=1, count_include_pad=False)
 
 
 def _least_squares(first: Tensor, second: Tensor, target: Tensor) -> Tensor:
