@@ -50,17 +50,24 @@ class ScaleNetwork(nn.Module):
         for parameter in last.parameters():
             nn.init.zeros_(parameter)  # to begin with, the factor is one
 
-    def forward(self, x_hat: Tensor) -> list[Tensor]:
+    def forward(self, x_hat: Tensor, gradient: Tensor, contrast: Tensor) -> list[Tensor]:
+        """Gradient and contrast as of `gradient_of` and `contrast_of`, which the caller needs too."""
         n, channels, size, _ = x_hat.shape
-        contrast = contrast_of(x_hat)[..., None]
+        contrast = contrast[..., None]
         image = (x_hat - x_hat.mean((1, 2, 3), keepdim=True)) / contrast
-        edges = (gradient_of(x_hat) / contrast + LEAST_GRADIENT).log()
+        edges = (gradient / contrast + LEAST_GRADIENT).log()
         line = torch.linspace(-1, 1, size, dtype=x_hat.dtype, device=x_hat.device)
         across, down = line.expand(size, size), line[:, None].expand(size, size)
         place = torch.stack([across, down, across.square() + down.square()]).expand(n, -1, -1, -1)
         coarse = self.network(F.avg_pool2d(torch.cat([image, edges, place], 1), STRIDE))
-        fine = F.interpolate(coarse, size=(size, size), mode="bilinear")
-        return [octave.sample(part) for octave, part in zip(octaves(size), fine.split(channels, 1), strict=True)]
+        # bilinear to the pixels, then to the samples: one product
+        cells = torch.eye(size // STRIDE, dtype=x_hat.dtype, device=x_hat.device)
+        fine = F.interpolate(cells[None], size=size, mode="linear")[0].T
+        factors = []
+        for octave, part in zip(octaves(size), coarse.split(channels, 1), strict=True):
+            weights = octave.weights(x_hat) @ fine
+            factors.append((weights @ (part @ weights.T)).flatten(2))
+        return factors
 
 
 def learn_scale(x: Tensor, x_hat: Tensor, seed: int) -> ScaleNetwork:
@@ -77,9 +84,10 @@ def learn_scale(x: Tensor, x_hat: Tensor, seed: int) -> ScaleNetwork:
         """Nats of a sample, but for a constant, averaged over octaves."""
         rest, x_hat = batch.chunk(2, dim=1)
         squares = model.squares(rest, x_hat)
+        factors = network(x_hat, gradient_of(x_hat), contrast_of(x_hat))
         nats = [
             (square / energy * (-2 * log_factor).exp() / 2 + log_factor).mean()
-            for square, energy, log_factor in zip(squares, model.energy[:-1], network(x_hat), strict=True)
+            for square, energy, log_factor in zip(squares, model.energy[:-1], factors, strict=True)
         ]
         return torch.stack(nats).mean()
 

@@ -72,8 +72,9 @@ class ResidualModel:
         hats = x_hat.split(BATCH_SIZE)
         parts = [explain(one - hat, hat) for one, hat in zip(x.split(BATCH_SIZE), hats, strict=True)]
         rest, weights = (torch.cat(part) for part in zip(*parts, strict=True))
-        factors = [torch.cat(part) for part in zip(*(_factors(network, hat) for hat in hats), strict=True)]
-        contrast, gradient = contrast_of(x_hat), gradient_of(x_hat)
+        gradient, contrast = gradient_of(x_hat), contrast_of(x_hat)
+        given = zip(*(part.split(BATCH_SIZE) for part in (x_hat, gradient, contrast)), strict=True)
+        factors = [torch.cat(part) for part in zip(*(_factors(network, *one) for one in given), strict=True)]
         places, coefficients = [], []
         for octave, factor in zip(octaves(x.shape[-1]), factors, strict=True):
             residual = octave.sample(rest) / factor
@@ -118,7 +119,9 @@ class ResidualModel:
         gradient, contrast = gradient_of(x_hat), contrast_of(x_hat)
         scales = octaves(x_hat.shape[-1])
         places = self.place.split([octave.samples for octave in scales], 1)
-        fitted = zip(scales, places, self.coefficients.tolist(), _factors(self.network, x_hat), strict=True)
+        fitted = zip(
+            scales, places, self.coefficients.tolist(), _factors(self.network, x_hat, gradient, contrast), strict=True
+        )
         squares = []
         for octave, place, (a, b), factor in fitted:
             scale = (a * octave.sample(gradient) + b * place * contrast) * factor + LEAST_SCALE
@@ -132,11 +135,11 @@ class ResidualModel:
 
 
 @torch.no_grad()
-def _factors(network: ScaleNetwork | None, x_hat: Tensor) -> list[Tensor]:
+def _factors(network: ScaleNetwork | None, x_hat: Tensor, gradient: Tensor, contrast: Tensor) -> list[Tensor]:
     """Of the scale at the samples of each octave, (n, c, samples); without a network (n, 1, 1)."""
     if network is None:
         return [x_hat.new_ones(len(x_hat), 1, 1)] * len(octaves(x_hat.shape[-1]))
-    return [factor.exp() for factor in network(x_hat)]
+    return [factor.exp() for factor in network(x_hat, gradient, contrast)]
 
 
 def _precision(weights: Tensor) -> Tensor:
