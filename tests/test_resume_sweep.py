@@ -14,6 +14,7 @@ from helpers import threads
 import entropix
 from entropix import checkpoint
 from entropix.checkpoint import CheckpointError
+from entropix.scoring.expectation import EPOCHS
 from entropix.sweeping import SweepRow
 
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 3, "device": "cpu", "progress": False, "dims": (1, 3)}
@@ -70,7 +71,8 @@ def test_trainings_that_are_done_are_not_done_again(
     monkeypatch.setattr(torch.optim.Adam, "step", lambda *a, **k: (steps.append(1), step(*a, **k))[1])
     result = entropix.sweep(images, out=tmp_path / "sweep", resume=True, **SETTINGS | {"dims": (1, 2, 3)})
     assert [row.latent_dim for row in result.rows] == [1, 2, 3]
-    assert len(steps) == 3  # d = 2: three epochs of one batch
+    # d = 2: three epochs of one batch; and the scores of all three, whose models are never kept between runs
+    assert len(steps) == 3 + 3 * EPOCHS
 
 
 def test_processes_give_the_same(images: np.ndarray, mixed: entropix.datasets.Phantoms, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,14 @@ from entropix.training import squared_error, stepping, train
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 4, "device": "cpu", "progress": False}
 
 pytestmark = pytest.mark.usefixtures("few_candidates")
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c() -> Iterator[None]:
+    """As on a terminal: what a shell starts in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def trained(most: int, sizes: list[int]) -> tuple[list[float], Tensor]:
