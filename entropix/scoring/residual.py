@@ -170,12 +170,16 @@ def _freedom(energies: Tensor) -> Tensor:
 
 
 def _least_squares(first: Tensor, second: Tensor, target: Tensor) -> Tensor:
-    """Non-negative (a, b) minimising |a first + b second - target|^2, from the 2 x 2 normal equations."""
+    """Non-negative (a, b) minimising |a first + b second - target|^2, all (n, ...), from the 2 x 2 normal equations."""
     from scipy.optimize import nnls
 
-    columns = torch.stack([first.flatten(), second.flatten()]).double()
-    gram = columns @ columns.T
+    gram = torch.zeros(2, 2, dtype=torch.float64, device=target.device)
+    right = torch.zeros(2, 1, dtype=torch.float64, device=target.device)
+    for parts in zip(*(part.split(BATCH_SIZE) for part in (first, second, target)), strict=True):
+        *columns, wanted = (part.flatten().double() for part in parts)
+        gram += torch.stack(columns) @ torch.stack(columns).T
+        right += torch.stack(columns) @ wanted[:, None]
     factor = torch.linalg.cholesky(gram + 1e-12 * gram.trace() * torch.eye(2, device=gram.device))
-    right = torch.linalg.solve_triangular(factor, (columns @ target.flatten().double())[:, None], upper=False)
+    right = torch.linalg.solve_triangular(factor, right, upper=False)
     solution, _ = nnls(factor.T.cpu().numpy(), right[:, 0].cpu().numpy())
     return torch.tensor(solution, dtype=target.dtype, device=target.device)
