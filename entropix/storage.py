@@ -71,6 +71,8 @@ def load(folder: Path, device: str) -> EntropixDetector:
         with torch.device("meta"):  # no memory for sizes that the tensors, which are there, don't have
             model = Autoencoder(**about["model"]) if images else DenseAutoencoder(**about["model"]).double()
         model.load_state_dict(_part(tensors, "model"), assign=True)
+        # the layout that it was trained in, so that both compute the same to the last bit
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         calibration = Calibration(**_part(tensors, "calibration"))
         standard = None if images else Standard(**_part(tensors, "standard"))
         tensors = {name: tensor.to(target) for name, tensor in tensors.items()}

@@ -54,6 +54,8 @@ class Autoencoder(nn.Module):
             *(_convolution(nn.ConvTranspose2d, i, o) for i, o in up),
             nn.ConvTranspose2d(WIDTHS[0], channels, kernel_size=4, stride=2, padding=1),
         )
+        # the layout in which convolutions are faster
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (n, latent_dim) of images (n, channels, image_size, image_size)."""

@@ -7,6 +7,7 @@ the detector does.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import logging
@@ -42,7 +43,7 @@ class Scoring(nn.Module):
 
     def __init__(self, detector: EntropixDetector) -> None:
         super().__init__()
-        self.model = detector.model_
+        self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # which files have
         assert isinstance(detector.residual_model_, ResidualModel)
         self.network = detector.residual_model_.network
         self.detector = (detector,)  # not a submodule: its models of the score become constants
@@ -54,8 +55,8 @@ class Scoring(nn.Module):
             low, high = detector.value_range_
             images = ((images - low) / (high - low)).clamp(0, 1)
         x = images * 2 - 1
-        z = detector.model_.encode(x)
-        x_hat = detector.model_.decode(z)
+        z = self.model.encode(x)
+        x_hat = self.model.decode(z)
         terms = detector.terms(x, z, x_hat)
         heat = detector.residual_model_.surprise_map(x, x_hat)
         above = (self.known >= terms["surprisal"][:, None]).sum(1)

@@ -74,7 +74,7 @@ def train(
         if one_cycle
         else None
     )
-    model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    model.train()
     state = TrainingState(model, objective, optimizer, cycle, generator, checkpoint, name)
     state.resume()
     if checkpoint is not None and checkpoint.over:
@@ -91,10 +91,7 @@ def train(
                 state.tick(now=stop)
                 if stop:
                     raise KeyboardInterrupt
-                batch = images[parallel.share(state.left[0])]
-                if batch.ndim == 4:
-                    batch = batch.contiguous(memory_format=torch.channels_last)
-                state.total += gradients(batch, generator)
+                state.total += gradients(images[parallel.share(state.left[0])], generator)
                 gradients.optimizer.step()
                 if cycle is not None:
                     cycle.step()
@@ -110,6 +107,5 @@ def train(
             if on_epoch is not None:
                 on_epoch(epoch, mean, model)
         state.finish()
-    # as a loaded model is, so that both compute the same to the last bit
-    model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    model.eval()
     return state.losses
