@@ -16,7 +16,7 @@ from entropix.selection.signal import SignalSpace
 
 HELD_OUT = 0.2  # share of the images that the autoencoder is not trained on
 MOST_HELD_OUT = 2000  # they tell false-positive rates down to 0.0005; more serve better as training images
-MOST_IN_PIXELS = 10_000  # images that are compared pixel by pixel; every one with every other
+MOST_IN_PIXELS = 4000  # images that are compared pixel by pixel; every one with every other
 AXES, SAMPLE = 32, 2000  # of more images, the leading principal axes of a sample are compared
 
 
@@ -45,7 +45,7 @@ def split(images: Tensor | ImageView, groups: Sequence[str], seed: int) -> tuple
 def image_twins(images: Tensor | ImageView) -> Twins:
     """Copies and near-copies among images (n, c, s, s), or vectors (n, p); their number is for the caller to report.
 
-    Of more than 10,000 images the projections on 32 principal axes are compared: the number of pairs grows as n^2,
+    Of more than 4,000 images the projections on 32 principal axes are compared: the number of pairs grows as n^2,
     and thousands of pixels each would take hours. Copies are as near in the projection; that others may be too is part
     of the test's own account, which goes by the distances to be expected there. Vectors, which may lie on a lattice or
     have few columns, are compared as they are.

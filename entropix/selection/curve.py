@@ -34,7 +34,7 @@ from entropix.selection.signal import SignalSpace
 NEIGHBOURS = 5
 MOST_IMAGES = 2000  # for entropies and errors: their standard error is then far below the differences of interest
 MOST_HELD_OUT = 500  # for visibilities
-DRAWS = 4  # of each perturbation
+CHANGED = 1000  # held-out images times draws of each perturbation, between two and four draws
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,8 @@ class Curve:
 
     def __init__(self, train: Tensor | ImageView, held_out: Tensor, seed: int) -> None:
         self.train, self.held_out = train[:MOST_IMAGES], held_out[:MOST_HELD_OUT]
-        self.foreign = list(perturbations(self.held_out, DRAWS, seed))
+        draws = min(4, max(2, CHANGED // len(self.held_out)))
+        self.foreign = list(perturbations(self.held_out, draws, seed))
         self.images = ImageEntropy(self.train)
         self.entropy = self.images.value
 
