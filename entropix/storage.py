@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
 
 FORMAT = "entropix-detector"
-VERSION = 4
+VERSION = 5
 TENSORS, DESCRIPTION = "model.safetensors", "detector.json"
 
 

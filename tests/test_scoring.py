@@ -21,10 +21,10 @@ def scene(n: int, seed: int, size: int = 32) -> tuple[torch.Tensor, torch.Tensor
 
 
 def test_octaves() -> None:
-    assert [octave.sigma for octave in octaves(64)] == [1, 2, 4, 8]
-    assert [octave.stride for octave in octaves(64)] == [1, 1, 2, 4]
-    assert [octave.sigma for octave in octaves(128)] == [1, 2, 4, 8, 16]
-    assert [octave.samples for octave in octaves(16)] == [256, 256]
+    assert [octave.sigma for octave in octaves(64)] == [0.5, 1, 2, 4, 8]
+    assert [octave.stride for octave in octaves(64)] == [1, 1, 1, 2, 4]
+    assert [octave.sigma for octave in octaves(128)] == [0.5, 1, 2, 4, 8, 16]
+    assert [octave.samples for octave in octaves(16)] == [256, 256, 256]
 
 
 def test_samples_are_those_of_a_gaussian_blur() -> None:

@@ -15,11 +15,11 @@ class Octave(NamedTuple):
     """Images of size x size pixels blurred by `sigma` and sampled every `stride` pixels."""
 
     size: int
-    sigma: int
+    sigma: float
 
     @property
     def stride(self) -> int:
-        return max(1, self.sigma // 2)
+        return max(1, int(self.sigma / 2))
 
     @property
     def samples(self) -> int:
@@ -45,8 +45,8 @@ class Octave(NamedTuple):
 
 
 def octaves(size: int) -> list[Octave]:
-    """Blurs by 1, 2, 4, ... pixels, up to an eighth of the image."""
-    return [Octave(size, 2**i) for i in range(max(1, (size // 8).bit_length()))]
+    """Blurs by 1/2, 1, 2, 4, ... pixels, up to an eighth of the image."""
+    return [Octave(size, 2**i / 2) for i in range(max(1, (size // 8).bit_length()) + 1)]
 
 
 def contrast_of(x_hat: Tensor) -> Tensor:

@@ -13,9 +13,9 @@ off and texture that no code holds, and it grows with the contrast of the image.
    (gain), and the factor is free of it, so the ratio residual / scale is too. a, b >= 0 by least squares on
    |residual| / factor of held-out normal images. The place map is known from few of them: it is drawn to its mean as
    if a hundred more had been seen, each with the average residual everywhere.
-3. Resolution. Both sides are blurred to octaves sigma = 1, 2, 4, ... pixels, each with a scale of its own.
+3. Resolution. Both sides are blurred to octaves sigma = 1/2, 1, 2, 4, ... pixels, each with a scale of its own.
    What normal images leave over is mostly fine; a lesion of any size stands out at the octave that matches it
-   (a matched filter). What is blurred by sigma is sampled every sigma / 2 pixels, which loses nothing.
+   (a matched filter). What is blurred by sigma is sampled every sigma / 2 pixels (at least one), which loses nothing.
 4. Units. Which size to look for is unknown, so every octave counts, by its own code length: the energy r of an
    octave relative to its mean on normal images behaves like a chi-square of nu degrees of freedom divided by nu
    (Satterthwaite 1946), whose Gaussian code length is nu r / 2 nats, and so does w. A component in which normal images
