@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
     from entropix.front import fit, load
     from entropix.strategies.prune import prune
-    from entropix.sweeping import Sweep, sweep
+    from entropix.sweep_result import Sweep
+    from entropix.sweeping import sweep
 
 # Loaded when first used: they stand on scikit-learn, which takes longer to import than all of entropix.
 _LAZY = {
     "EntropixDetector": "detector",
-    "Sweep": "sweeping",
+    "Sweep": "sweep_result",
     "fit": "front",
     "load": "front",
     "prune": "strategies",

@@ -15,7 +15,8 @@ from entropix.files import check_new_folder, new_folder
 from entropix.front import fit
 from entropix.metrics import detection_metrics
 from entropix.plots import new_figure, plot_curve, plot_heatmaps
-from entropix.sweeping import Sweep, sweep
+from entropix.sweep_result import Sweep
+from entropix.sweeping import sweep
 
 FACTORS = 4
 TRAIN, TEST = 600, 300

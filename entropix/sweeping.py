@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,84 +18,14 @@ from entropix.console import Progress
 from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, read
 from entropix.detector import EntropixDetector
 from entropix.device import resolve_device
-from entropix.files import check_new_folder, new_folder
+from entropix.files import check_new_folder
 from entropix.fitting import DIMS, check_arguments, default_epochs, fit_fixed, settings, to_resume
 from entropix.metrics import detection_metrics
 from entropix.ops import reconstruction_error
 from entropix.prepared import Prepared, prepare, without_constant
+from entropix.sweep_result import FILES, Sweep, SweepRow
 
 MODELS = ("ae", "vae")
-FILES = ("sweep.csv", "sweep.json")
-
-
-@dataclass(frozen=True)
-class SweepRow:
-    """One training. Errors are mean squared errors of images on [-1, 1]; None where there are no such images."""
-
-    latent_dim: int
-    seed: int
-    auc: float | None
-    ap: float | None
-    error_train: float
-    error_held_out: float
-    error_test_normal: float | None
-    error_test_abnormal: float | None
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Result of `sweep`: `rows`, one per training, and every training's detector."""
-
-    rows: list[SweepRow]
-    detectors: dict[tuple[int, int], EntropixDetector] = field(repr=False)
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def detector(self, latent_dim: int, seed: int = 0) -> EntropixDetector:
-        """The detector of one training.
-
-        Raises:
-            KeyError: there was no such training.
-        """
-        if (latent_dim, seed) not in self.detectors:
-            raise KeyError(f"no training with d = {latent_dim}, seed = {seed}; there are {sorted(self.detectors)}")
-        return self.detectors[latent_dim, seed]
-
-    def table(self) -> list[dict[str, float]]:
-        """Mean and, of several seeds, standard deviation for every d, as Table 1 and Figure 3 of the paper."""
-        summary = []
-        for d in dict.fromkeys(row.latent_dim for row in self.rows):
-            of_d = [asdict(row) for row in self.rows if row.latent_dim == d]
-            entry: dict[str, float] = {"latent_dim": d}
-            for name in ("auc", "ap", "error_train", "error_held_out", "error_test_normal", "error_test_abnormal"):
-                values = [row[name] for row in of_d if row[name] is not None]
-                if values:
-                    entry[name] = float(np.mean(values))
-                if len(values) > 1:
-                    entry[f"{name}_sd"] = float(np.std(values, ddof=1))
-            summary.append(entry)
-        return summary
-
-    def best(self) -> dict[str, float] | None:
-        """The entry of `table` with the highest AUC: the oracle that sees the labels. None without labels."""
-        scored = [entry for entry in self.table() if "auc" in entry]
-        return max(scored, key=lambda entry: entry["auc"], default=None)
-
-    def save(self, folder: str | Path) -> Path:
-        """Write `sweep.csv` (rows) and `sweep.json` (table, rows, settings) to a new or empty folder."""
-        folder = Path(folder)
-        check_new_folder(folder)
-        return self._write(folder)
-
-    def _write(self, folder: Path) -> Path:
-        rows = [asdict(row) for row in self.rows]
-        document = {"settings": self.settings, "table": self.table(), "rows": rows}
-        with new_folder(folder) as scratch:
-            with (scratch / FILES[0]).open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-                writer.writeheader()
-                writer.writerows(rows)
-            (scratch / FILES[1]).write_text(json.dumps(document, indent=1), encoding="utf-8")
-        return folder
 
 
 def sweep(
@@ -197,7 +125,7 @@ def sweep(
         about = settings(images, detector.settings_["epochs"], seeds[0], target)
         result = Sweep(rows, detectors, about | {"seeds": seeds, "model": model})
         if out is not None:
-            result._write(Path(out))
+            result.write(Path(out))
     return result
 
 

@@ -15,7 +15,7 @@ import entropix
 from entropix import checkpoint
 from entropix.checkpoint import CheckpointError
 from entropix.scoring.expectation import EPOCHS
-from entropix.sweeping import SweepRow
+from entropix.sweep_result import SweepRow
 
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 3, "device": "cpu", "progress": False, "dims": (1, 3)}
 

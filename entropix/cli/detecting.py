@@ -183,7 +183,7 @@ def sweep(
 ) -> None:
     """The paper's baseline: train once per latent dimension and seed, score on the labelled test images of DATA."""
     import entropix
-    from entropix.sweeping import SweepRow
+    from entropix.sweep_result import SweepRow
 
     def report(row: SweepRow) -> None:
         auc = "" if row.auc is None else f", AUC {row.auc:.3f}, AP {row.ap:.3f}"
