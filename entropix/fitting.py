@@ -113,14 +113,12 @@ def fit_fixed(
     paper: the paper's recipe (squared error, constant learning rate), otherwise that of `entropix.fit`.
     checkpoint: where the training keeps its state, under `name`.
     """
-    kind = VariationalAutoencoder if variational else Autoencoder
-    with seeded(seed):
-        model = kind(latent_dim, data.channels, data.image_size).to(data.train.device)
+    model = untrained(VariationalAutoencoder if variational else Autoencoder, data, latent_dim, seed)
     if isinstance(model, VariationalAutoencoder):
         objective: Objective = model.negative_elbo
     else:
         objective = squared_error(model) if paper else RelativeError(model)
-    with bar, _deterministic():
+    with bar, deterministic():
         losses = train(
             model,
             data.train,
@@ -132,25 +130,32 @@ def fit_fixed(
             checkpoint=checkpoint,
             name=name,
         )
-    return _finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses, seed)
+    return finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses, seed)
+
+
+def untrained(kind: type[Autoencoder], data: Prepared, latent_dim: int, seed: int) -> Autoencoder:
+    """An autoencoder for the images, on their device, with the weights that `seed` draws."""
+    with seeded(seed):
+        return kind(latent_dim, data.channels, data.image_size).to(data.train.device)
 
 
 def _fit_auto(
     data: Prepared, strategy: str, epochs: int, seed: int, bar: Progress, checkpoint: Checkpoint | None
 ) -> Fitted:
-    with bar, seeded(seed), _deterministic():
+    with bar, seeded(seed), deterministic():
         watch = Watch(bar, data.held_out, len(data.train), epochs)
         adapted = STRATEGIES[strategy](data, epochs=epochs, seed=seed, on_epoch=watch, checkpoint=checkpoint)
-    fitted = _finish(adapted.model, data, adapted.history, seed)
+    fitted = finish(adapted.model, data, adapted.history, seed)
     fitted.entropy = adapted.entropy
     fitted.curve = [point.to_dict() for point in adapted.curve]
     fitted.reason = adapted.reason
     return fitted
 
 
-def _finish(model: Autoencoder, data: Prepared, losses: list[float], seed: int) -> Fitted:
+def finish(model: Autoencoder, data: Prepared, losses: list[float], seed: int) -> Fitted:
+    """What is learnt after the training: the models of residuals and codes, and the calibration."""
     known = data.distinct[:MOST_IMAGES]
-    with _deterministic():
+    with deterministic():
         network = learn_scale(known, in_batches(model, known), seed)
     fit = partial(ResidualModel.fit, network=network)
     fitted = model_scores(model, fit, train=data.distinct, held_out=data.held_out, groups=data.held_out_groups)
@@ -191,7 +196,7 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _deterministic() -> AbstractContextManager[None]:
+def deterministic() -> AbstractContextManager[None]:
     """cuDNN's algorithms may otherwise differ from run to run."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
 

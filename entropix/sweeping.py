@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from entropix.batches import in_batches
@@ -19,10 +20,11 @@ from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, rea
 from entropix.detector import EntropixDetector
 from entropix.device import resolve_device
 from entropix.files import check_new_folder
-from entropix.fitting import DIMS, check_arguments, default_epochs, fit_fixed, settings, to_resume
+from entropix.fitting import DIMS, Fitted, check_arguments, default_epochs, fit_fixed, settings, to_resume
 from entropix.metrics import detection_metrics
 from entropix.ops import reconstruction_error
 from entropix.prepared import Prepared, prepare, without_constant
+from entropix.stacking import fit_stacked
 from entropix.sweep_result import FILES, Sweep, SweepRow
 
 MODELS = ("ae", "vae")
@@ -61,9 +63,11 @@ def sweep(
         out: new folder for the tables (`Sweep.save`), checked before any work. Until they are there, `OUT.checkpoint`
             beside it holds every training, done or under way.
         resume: go on with the checkpoint that an interrupted sweep to `out` left; other `dims` and `seeds` may be
-            asked for, and what was trained is not trained again.
+            asked for, and what was trained is not trained again (of a GPU's one training for all `dims`, if these are
+            the same).
         jobs: trainings at a time, each in a process of its own (joblib's `n_jobs`: -1 for one per core). With as many
-            threads each, they give what they give one after the other.
+            threads each, they give what they give one after the other. On a GPU, the plain autoencoders of one seed are
+            one training unless `jobs` says otherwise; what rounding changes in them is within the noise of seeds.
         on_row: called after every training, in the order of seeds and dims.
 
     The labels only score; they choose nothing but `Sweep.best`, which is what nobody has in practice.
@@ -96,28 +100,32 @@ def sweep(
     }
     images = without_constant(read(train, split="train", **options), skip_unreadable)
     tests = _test_images(train, test, labels, options | {"channels": images.images.shape[1]})
-    train_one = partial(
-        _train,
-        tests=tests,
-        model=model,
-        parameters={"image_size": image_size, "epochs": epochs, "device": device},
-        checkpoint=checkpoint,
-        progress=progress and jobs == 1,
-    )
+    parameters = {"image_size": image_size, "epochs": epochs, "device": device}
+    score = partial(_scored, tests=tests, parameters=parameters)
 
-    def trainings() -> Iterator[Any]:
+    def prepared() -> Iterator[tuple[Prepared, int, dict[str, Any]]]:
         for seed in seeds:
             data = prepare(images, seed, target)
             if checkpoint is not None:
                 checkpoint.begin(to_resume(images, epochs) | {"model": model})
             n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
-            about = settings(images, n_epochs, seed, target) | {"model": model}
-            for d in dims:
-                yield delayed(train_one)(data, d, seed, about)
+            yield data, seed, settings(images, n_epochs, seed, target) | {"model": model}
+
+    shown = progress and jobs == 1
+    if _at_once(target, model, dims, jobs):
+        results = (
+            score(fitted, data, d, seed, about)
+            for data, seed, about in prepared()
+            for d, fitted in _fit_at_once(data, dims, seed, about["epochs"], checkpoint, shown)
+        )
+    else:
+        train_one = partial(_train, score=score, model=model, checkpoint=checkpoint, progress=shown)
+        tasks = (delayed(train_one)(data, d, seed, about) for data, seed, about in prepared() for d in dims)
+        results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
 
     rows, detectors = [], {}
     with nullcontext() if checkpoint is None else checkpoint.kept():
-        for detector, row in Parallel(n_jobs=jobs, return_as="generator")(trainings()):
+        for detector, row in results:
             detectors[row.latent_dim, row.seed] = detector
             rows.append(row)
             if on_row is not None:
@@ -129,15 +137,28 @@ def sweep(
     return result
 
 
+def _at_once(device: torch.device, model: str, dims: Sequence[int], jobs: int) -> bool:
+    """Whether all d of a seed are one training. A GPU waits for kernels to be launched, a processor never waits."""
+    return device.type == "cuda" and model == "ae" and len(dims) > 1 and jobs == 1
+
+
+def _fit_at_once(
+    data: Prepared, dims: Sequence[int], seed: int, epochs: int, checkpoint: Checkpoint | None, progress: bool
+) -> Iterator[tuple[int, Fitted]]:
+    """All d of one seed, trained as one network."""
+    name = f"d{'-'.join(map(str, dims))}-seed{seed}"
+    bar = Progress(f"sweep, {len(dims)} d, seed {seed}", epochs, enabled=progress)
+    return zip(dims, fit_stacked(data, dims, epochs, seed, bar, checkpoint, name), strict=True)
+
+
 def _train(
     data: Prepared,
     d: int,
     seed: int,
     about: dict[str, Any],
     *,
-    tests: ImageSet | None,
+    score: Callable[..., tuple[EntropixDetector, SweepRow]],
     model: str,
-    parameters: dict[str, Any],
     checkpoint: Checkpoint | None,
     progress: bool,
 ) -> tuple[EntropixDetector, SweepRow]:
@@ -155,6 +176,19 @@ def _train(
         checkpoint=checkpoint,
         name=f"d{d}-seed{seed}",
     )
+    return score(fitted, data, d, seed, about)
+
+
+def _scored(
+    fitted: Fitted,
+    data: Prepared,
+    d: int,
+    seed: int,
+    about: dict[str, Any],
+    *,
+    tests: ImageSet | None,
+    parameters: dict[str, Any],
+) -> tuple[EntropixDetector, SweepRow]:
     fitted.settings |= about | {"latent_dim": d}
     detector = EntropixDetector.of(fitted, latent_dim=d, seed=seed, **parameters)
     return detector, _row(detector, d, seed, data, tests)

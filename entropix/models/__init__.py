@@ -2,6 +2,7 @@
 
 from entropix.models.autoencoder import Autoencoder, NestedAutoencoder
 from entropix.models.dense import DenseAutoencoder
+from entropix.models.stack import Stack
 from entropix.models.vae import VariationalAutoencoder
 
-__all__ = ["Autoencoder", "DenseAutoencoder", "NestedAutoencoder", "VariationalAutoencoder"]
+__all__ = ["Autoencoder", "DenseAutoencoder", "NestedAutoencoder", "Stack", "VariationalAutoencoder"]
