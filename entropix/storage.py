@@ -66,7 +66,8 @@ def load(folder: Path, device: str) -> EntropixDetector:
     target = resolve_device(device)
     about = _read_description(folder)
     try:
-        tensors = load_file(folder / TENSORS)
+        # in the file tensors lie at any address, and products of memory that is not aligned differ in the last bit
+        tensors = {name: tensor.clone() for name, tensor in load_file(folder / TENSORS).items()}
         images = about["kind"] == "images"
         with torch.device("meta"):  # no memory for sizes that the tensors, which are there, don't have
             model = Autoencoder(**about["model"]) if images else DenseAutoencoder(**about["model"]).double()

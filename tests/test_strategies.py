@@ -172,6 +172,8 @@ def test_one_interface(strategy: str, tmp_path: object) -> None:
     assert detector.reason_
     again = entropix.load(detector.save(tmp_path / "model"), device="cpu")
     assert np.array_equal(again.anomaly_score(images[:5]), detector.anomaly_score(images[:5]))
+    # products of memory that is not aligned differ in the last bit on some processors
+    assert all(weight.data_ptr() % 64 == 0 for weight in again.model_.parameters())
 
 
 def test_unknown_strategy() -> None:
