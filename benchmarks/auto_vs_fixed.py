@@ -24,8 +24,8 @@ from rivals.dimension import at_least, elbow, nearest, pca_dimension, twonn_dime
 from runs import Runs, environment, timed
 from tasks import Task, load
 
-from entropix.prepared import Prepared
 from entropix.strategies import STRATEGIES
+from entropix.training._training_data import TrainingData
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)
 FIXED = (8, 16)
@@ -73,25 +73,25 @@ def one_seed(task: Task, seed: int, runs: Runs, methods: Sequence[str]) -> dict[
     return result
 
 
-def by_pca(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
+def by_pca(data: TrainingData, epochs: int, seed: int) -> dict[str, Any]:
     return {"latent_dim": pca_dimension(data.train[:])}
 
 
-def by_twonn(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
+def by_twonn(data: TrainingData, epochs: int, seed: int) -> dict[str, Any]:
     return {"latent_dim": twonn_dimension(data.distinct[:])}
 
 
-def by_irmae(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
+def by_irmae(data: TrainingData, epochs: int, seed: int) -> dict[str, Any]:
     values = irmae.spectrum(irmae.train_irmae(data.train[:], epochs=epochs, seed=seed), data.train[:])
     return {"latent_dim": irmae.rank(values), "spectrum": values.tolist()}
 
 
-def by_least_volume(data: Prepared, epochs: int, seed: int) -> dict[str, Any]:
+def by_least_volume(data: TrainingData, epochs: int, seed: int) -> dict[str, Any]:
     model = least_volume.train_least_volume(data.train[:], epochs=epochs, seed=seed)
     return {"latent_dim": least_volume.pruned_dimension(model, data.train[:])}
 
 
-RIVALS: dict[str, Callable[[Prepared, int, int], dict[str, Any]]] = {
+RIVALS: dict[str, Callable[[TrainingData, int, int], dict[str, Any]]] = {
     "pca": by_pca,
     "twonn": by_twonn,
     "irmae": by_irmae,

@@ -24,7 +24,7 @@ from runs import Runs, environment
 from tasks import Task, load
 
 from entropix.datasets import KINDS, implant_lesions
-from entropix.metrics import detection_metrics
+from entropix.scoring._metrics import detection_metrics
 
 CARRIERS = 200  # normal test images that lesions are put on
 SIZES = {"small": (0.04, 0.08), "large": (0.1, 0.2)}  # radius as a share of the image's width

@@ -12,7 +12,7 @@ from tasks import Task
 from torch import Tensor
 
 import entropix
-from entropix.batches import in_batches
+from entropix._utils._batches import in_batches
 from entropix.data import ImageSet
 
 LATENT_DIM = 16  # of the VAE and AE-U, as in the paper's Table 2
@@ -52,7 +52,7 @@ def papers_score(detector: entropix.EntropixDetector) -> Detector:
     """Mean squared error of the reconstruction, and the squared error as the map."""
 
     def maps(images: ImageSet) -> np.ndarray:
-        return np.square(detector.reconstruct(images) - images.images.numpy()).mean(1)
+        return np.square(detector.reconstruct(images) - images.pixels.numpy()).mean(1)
 
     return Detector(lambda images: detector.anomaly_score(images, "residual"), maps)
 

@@ -20,8 +20,8 @@ $python -c 'import json; from entropix._native import native_info; print(json.du
 $python benchmarks/sanitize_cuda.py
 if $python -c 'import pytest, hypothesis' 2>/dev/null; then
     ENTROPIX_REQUIRE_CUDA=1 $python -m pytest -q -m gpu \
-        tests/test_knn.py tests/test_prefix_knn.py tests/test_count_within.py tests/test_reconstruction.py \
-        tests/test_detector.py
+        tests/ops/test_knn.py tests/ops/test_prefix_knn.py tests/ops/test_count_within.py tests/ops/test_reconstruction.py \
+        tests/detector/test_detector.py
 else
     echo "pytest or hypothesis is missing: the GPU tests did not run"
 fi

@@ -29,12 +29,12 @@ from runs import environment
 from scale import simulate
 
 import entropix
-from entropix import parallel
-from entropix.fitting import default_epochs
+from entropix.detector._learn import default_epochs
 from entropix.models import Autoencoder, NestedAutoencoder
-from entropix.split import HELD_OUT, MOST_HELD_OUT
-from entropix.strategies.adapted import CANDIDATES
-from entropix.training import BATCH_SIZE, NestedError, RelativeError, train
+from entropix.strategies._adapted import CANDIDATES
+from entropix.training import TRAINING_BATCH, NestedError, RelativeError, train
+from entropix.training import _parallel as parallel
+from entropix.training._split import HELD_OUT, MOST_HELD_OUT
 
 STEPS = 6  # batches of a turn
 TURNS = 2
@@ -68,7 +68,7 @@ def main() -> None:
 
 def step(size: int, d: int | None) -> float:
     """Processor milliseconds per image of a training step; d None: the nested autoencoder."""
-    images = torch.rand(STEPS * BATCH_SIZE, 1, size, size) * 2 - 1
+    images = torch.rand(STEPS * TRAINING_BATCH, 1, size, size) * 2 - 1
     model = NestedAutoencoder(CANDIDATES, 1, size) if d is None else Autoencoder(d, 1, size)
     objective = NestedError(model) if isinstance(model, NestedAutoencoder) else RelativeError(model)
     return 1e3 * fastest(lambda: train(model, images, objective, epochs=1, seed=0, one_cycle=True)) / len(images)

@@ -20,7 +20,7 @@ def read_masks(root: Path, images: ImageSet) -> np.ndarray:
     missing = [name for name, path, y in zip(images.names, paths, images.labels, strict=True) if y == 1 and not path]
     if missing:
         raise SystemExit(f"{root}: no mask of {missing[0]} in {' or '.join(FOLDERS)}, nor of {len(missing) - 1} more")
-    size = images.images.shape[-1]
+    size = images.pixels.shape[-1]
     masks = np.zeros((len(images), size, size), bool)
     known = [i for i, path in enumerate(paths) if path]
     found = read([paths[i] for i in known], image_size=size, channels=1, split="test").images[:, 0]

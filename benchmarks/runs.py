@@ -15,10 +15,10 @@ import torch
 from tasks import Task
 
 import entropix
-from entropix.device import resolve_device
-from entropix.fitting import default_epochs
-from entropix.metrics import detection_metrics
-from entropix.prepared import Prepared, prepare
+from entropix._utils._device import resolve_device
+from entropix.detector._learn import default_epochs
+from entropix.scoring._metrics import detection_metrics
+from entropix.training._training_data import TrainingData
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Runs:
     def epochs_of(self, task: Task) -> int:
         return self.epochs or default_epochs(len(task.train))
 
-    def prepare(self, task: Task, seed: int) -> Prepared:
+    def prepare(self, task: Task, seed: int) -> TrainingData:
         """The training images and the held-out ones that every training of this seed has."""
-        return prepare(task.train, seed, resolve_device(self.device))
+        return TrainingData.from_images(task.train, seed, resolve_device(self.device))
 
     def fixed(self, task: Task, d: int, seed: int) -> dict[str, Any]:
         """The sweep's training of one d: the paper's score and the default one."""

@@ -29,13 +29,13 @@ from runs import environment, timed
 from torch import Tensor
 
 import entropix
-from entropix.batches import in_batches
+from entropix._utils._batches import in_batches
+from entropix._utils._device import resolve_device
 from entropix.data import ImageView, read
-from entropix.device import resolve_device
 from entropix.models import Autoencoder
 from entropix.ops import reconstruction_error
-from entropix.split import split
 from entropix.training import RelativeError, train
+from entropix.training._split import split
 
 D, SIZE, IMAGES = 16, 64, 1000
 TURNS, TURN_EPOCHS = 3, 3
@@ -54,7 +54,7 @@ class Data:
     def read(self, paths: list[Path]) -> ImageView:
         """(n, 1, s, s) on [-1, 1], as `entropix.fit` reads files."""
         images = read(paths, image_size=SIZE, channels=1, cache=False)
-        return ImageView.of(images, images.value_range(), self.device)
+        return ImageView.from_set(images, images.value_range(), self.device)
 
 
 def main() -> None:
@@ -97,7 +97,7 @@ def phantoms(folder: Path) -> Path:
 def divide(folder: Path, device: torch.device) -> Data:
     """The files as `entropix.fit` divides them with seed 0."""
     images = read(folder, image_size=SIZE, channels=1, cache=False)
-    training, held_out, _ = split(images.images, images.groups, 0)
+    training, held_out, _ = split(images.pixels, images.groups, 0)
     paths = [origin.path for origin in images.origins]
     return Data(*([paths[i] for i in indices] for indices in (training, held_out)), device)
 

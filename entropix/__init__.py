@@ -11,11 +11,10 @@ import os
 # several times slower. Only where nobody decided otherwise; without effect if torch was imported before.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-__version__ = "0.1.0"
-
 from typing import TYPE_CHECKING, Any
 
-from entropix import data, datasets, estimators, models, ops
+from entropix import data, datasets, estimators, exceptions, models, ops
+from entropix._version import __version__
 from entropix.estimators import (
     conditional_mutual_information,
     entropy,
@@ -26,50 +25,90 @@ from entropix.estimators import (
 )
 
 if TYPE_CHECKING:
-    from entropix.detector import EntropixDetector
-    from entropix.front import fit, load
-    from entropix.strategies.prune import prune
-    from entropix.sweep_result import Sweep
-    from entropix.sweeping import sweep
+    from entropix import (
+        baseline,
+        detector,
+        distributed,
+        plots,
+        report,
+        scoring,
+        selection,
+        strategies,
+        training,
+        writers,
+    )
+    from entropix.baseline import Sweep, sweep
+    from entropix.detector import EntropixDetector, fit, inspect, load
+    from entropix.strategies import prune
+    from entropix.writers import export
 
 # Loaded when first used: they stand on scikit-learn, which takes longer to import than all of entropix.
-_LAZY = {
+_LAZY_NAMES = {
     "EntropixDetector": "detector",
-    "Sweep": "sweep_result",
-    "fit": "front",
-    "load": "front",
+    "Sweep": "baseline",
+    "export": "writers",
+    "fit": "detector",
+    "inspect": "detector",
+    "load": "detector",
     "prune": "strategies",
-    "sweep": "sweeping",
+    "sweep": "baseline",
 }
+_LAZY_PACKAGES = (
+    "baseline",
+    "detector",
+    "distributed",
+    "plots",
+    "report",
+    "scoring",
+    "selection",
+    "strategies",
+    "training",
+    "writers",
+)
 
 __all__ = [
     "EntropixDetector",
     "Sweep",
     "__version__",
+    "baseline",
     "conditional_mutual_information",
     "data",
     "datasets",
+    "detector",
+    "distributed",
     "entropy",
     "estimators",
+    "exceptions",
+    "export",
     "fit",
+    "inspect",
     "intrinsic_dimension",
     "kl_divergence",
     "load",
     "models",
     "mutual_information",
     "ops",
+    "plots",
     "prune",
+    "report",
+    "scoring",
+    "selection",
+    "strategies",
     "sweep",
     "total_correlation",
+    "training",
+    "writers",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'entropix' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"entropix.{_LAZY[name]}"), name)
+    if name in _LAZY_PACKAGES:
+        return import_module(f"entropix.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(import_module(f"entropix.{_LAZY_NAMES[name]}"), name)
+    raise AttributeError(f"module 'entropix' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

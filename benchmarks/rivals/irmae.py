@@ -9,9 +9,9 @@ AdamW, learning rate 1e-3, weight decay 1e-6, mean squared error.
 import torch
 from torch import Tensor, nn
 
-from entropix.batches import in_batches
+from entropix._utils._batches import in_batches
 from entropix.models import Autoencoder
-from entropix.training import BATCH_SIZE
+from entropix.training import TRAINING_BATCH
 
 WIDTH = 128  # of the code, the sweep's largest d
 LAYERS = 4
@@ -30,7 +30,7 @@ def train_irmae(images: Tensor, *, epochs: int, seed: int) -> Autoencoder:
     generator = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
         order = torch.randperm(len(images), generator=generator).to(images.device)
-        for batch in order.split(BATCH_SIZE)[: len(images) // BATCH_SIZE]:
+        for batch in order.split(TRAINING_BATCH)[: len(images) // TRAINING_BATCH]:
             optimizer.zero_grad()
             nn.functional.mse_loss(model(images[batch]), images[batch]).backward()
             optimizer.step()

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
-from entropix.batches import in_batches
+from entropix._utils._batches import in_batches
 from entropix.models import Autoencoder
-from entropix.models.autoencoder import HIDDEN, STRIDE, WIDTHS
+from entropix.models._autoencoder import HIDDEN, STRIDE, WIDTHS
 from entropix.training import train
 
 WIDTH = 128  # of the code, the sweep's largest d

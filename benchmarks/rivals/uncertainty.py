@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from entropix.models import Autoencoder
-from entropix.models.autoencoder import WIDTHS
+from entropix.models._autoencoder import WIDTHS
 from entropix.training import train
 
 

@@ -1,10 +1,11 @@
 """The command line. Results go to standard output, with `--json` as one JSON document; all else to standard error.
 
-`application` holds the application, its entry point and the options that commands share; the other modules one group of
+`_application` holds the application, its entry point and the options that commands share; the other modules one group of
 commands each.
 """
 
-from entropix.cli import data, detecting, estimating, reporting, showing  # their commands, in the order of the help
-from entropix.cli.application import app, main
+# ruff: noqa: F401 (their commands are in the order of the help)
+from entropix.cli import _data, _detecting, _estimating, _reporting, _showing
+from entropix.cli._application import app, main
 
-__all__ = ["app", "data", "detecting", "estimating", "main", "reporting", "showing"]
+__all__ = ["app", "main"]

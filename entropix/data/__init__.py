@@ -14,10 +14,25 @@ What cannot be read is never skipped in silence: `DataError` names the item and 
 is long enough for it, and no further than `scale.MAX_VALUES` values.
 """
 
-from entropix.data.errors import DataError, MissingSplitError
-from entropix.data.imageset import ImageSet, Origin
-from entropix.data.reader import read
-from entropix.data.select import Select
-from entropix.data.view import ImageView
+from entropix.data._imageset import ImageSet, Origin
+from entropix.data._reader import read
+from entropix.data._select import Select
+from entropix.data._spool import allocate
+from entropix.data._vectors import FEWEST_ROWS, Standard, are_vectors, check_vectors
+from entropix.data._view import ImageView
+from entropix.exceptions import DataError, MissingSplitError
 
-__all__ = ["DataError", "ImageSet", "ImageView", "MissingSplitError", "Origin", "Select", "read"]
+__all__ = [
+    "FEWEST_ROWS",
+    "DataError",
+    "ImageSet",
+    "ImageView",
+    "MissingSplitError",
+    "Origin",
+    "Select",
+    "Standard",
+    "allocate",
+    "are_vectors",
+    "check_vectors",
+    "read",
+]

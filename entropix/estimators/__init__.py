@@ -1,28 +1,47 @@
 """Entropy, information and intrinsic dimension from nearest neighbours, for arrays and tensors.
 
 Everything here knows samples (n, d) only. Results carry their standard error, a 95 % interval, and what the
-data suffered from; see `results`.
+data suffered from; see `Estimate`.
+
+_entropy, _information, _divergence, _dimension   the public functions.
+_kozachenko_leonenko, _ksg                        the estimates from neighbours behind them, point by point.
+_structured, _normalising_maps, _mixture,
+_unmixing, _marginals                             entropy in many dimensions: maps to independent coordinates.
+_normal_reference                                 what neighbour distances look like in a normal sample.
+_duplicates                                       which rows are copies of others.
+_subspace, _signal_space                          the subspace that rows span; the one that stands out of noise.
+_distributed                                      entropy of rows that lie in several processes.
 """
 
-from entropix.estimators._inputs import EstimatorWarning
-from entropix.estimators.differential_entropy import entropy
-from entropix.estimators.dimension import intrinsic_dimension
-from entropix.estimators.divergence import kl_divergence
-from entropix.estimators.information import conditional_mutual_information, mutual_information, total_correlation
-from entropix.estimators.results import Entropy, Information, IntrinsicDimension
-from entropix.estimators.twins import Twins, merge_twins
+from entropix.estimators._dimension import intrinsic_dimension
+from entropix.estimators._distributed import distributed_entropy
+from entropix.estimators._divergence import kl_divergence
+from entropix.estimators._duplicates import Duplicates, merge_duplicates
+from entropix.estimators._entropy import entropy
+from entropix.estimators._information import conditional_mutual_information, mutual_information, total_correlation
+from entropix.estimators._kozachenko_leonenko import kl_local, log_radii
+from entropix.estimators._normal_reference import log_unit_ball
+from entropix.estimators._results import Entropy, Estimate, Information, IntrinsicDimension
+from entropix.estimators._signal_space import SignalSpace
+from entropix.exceptions import EstimatorWarning
 
 __all__ = [
+    "Duplicates",
     "Entropy",
+    "Estimate",
     "EstimatorWarning",
     "Information",
     "IntrinsicDimension",
-    "Twins",
+    "SignalSpace",
     "conditional_mutual_information",
+    "distributed_entropy",
     "entropy",
     "intrinsic_dimension",
     "kl_divergence",
-    "merge_twins",
+    "kl_local",
+    "log_radii",
+    "log_unit_ball",
+    "merge_duplicates",
     "mutual_information",
     "total_correlation",
 ]

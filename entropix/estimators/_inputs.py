@@ -11,9 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-
-class EstimatorWarning(UserWarning):
-    """The data suffers from something that an estimate should be read with: twins, ties, too few samples."""
+from entropix.exceptions import EstimatorWarning
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Which latent dimension: measured on normal images alone, from one nested autoencoder.
 
-`curve` measures every candidate d (entropy of the reconstructions, errors, visibility of foreign content),
-`choice` picks one and says why.
+`_curve` measures every candidate d (entropy of the reconstructions, errors, visibility of foreign content, which
+`_perturbations` makes), `_choice` picks one and says why.
 """
 
-from entropix.selection.choice import Choice, choose
-from entropix.selection.curve import Curve, CurvePoint
+from entropix.selection._choice import Choice, choose
+from entropix.selection._curve import MEASURED_IMAGES, Curve, CurvePoint, ImageEntropy, Prefixes
 
-__all__ = ["Choice", "Curve", "CurvePoint", "choose"]
+__all__ = ["MEASURED_IMAGES", "Choice", "Curve", "CurvePoint", "ImageEntropy", "Prefixes", "choose"]

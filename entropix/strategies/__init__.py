@@ -7,10 +7,10 @@ constrain  the length of the code is part of the training, driven to where the e
 
 from collections.abc import Callable
 
-from entropix.strategies.adapted import CANDIDATES, Adapted
-from entropix.strategies.constrain import constrain
-from entropix.strategies.prune import prune, prune_wide
-from entropix.strategies.select import select
+from entropix.strategies._adapted import CANDIDATES, Adapted
+from entropix.strategies._constrain import constrain
+from entropix.strategies._prune import prune, prune_wide
+from entropix.strategies._select import select
 
 STRATEGIES: dict[str, Callable[..., Adapted]] = {"select": select, "prune": prune_wide, "constrain": constrain}
 

@@ -1,21 +1,42 @@
-"""Training: objectives, the loop, one step of it, and the state that it is resumed from.
+"""Training: images ready for it, objectives, the loop, one step of it, and the state that it is resumed from.
 
-loop        `train`: epochs over images, for any model and objective.
-objectives  the paper's squared error, and errors by their logarithms.
-stepping    the gradients of a batch, with the memory there is; Ctrl-C between two steps.
-state       what a checkpoint keeps of a training.
+_training_data  `TrainingData`: images checked, scaled and split.
+_split          who is trained on and who is held out: groups and duplicates stay together.
+_loop           `train`: epochs over images, for any model and objective.
+_objectives     the paper's squared error, and errors by their logarithms.
+_stepping       the gradients of a batch, with the memory there is; Ctrl-C between two steps.
+_state          what a checkpoint keeps of a training.
+_checkpoint     `Checkpoint`: the folder in which a fit or a sweep keeps its state.
+_parallel       one training in several processes.
 """
 
-from entropix.training.loop import BATCH_SIZE, OnEpoch, train
-from entropix.training.objectives import NestedError, Objective, RelativeError, RunningMeans, squared_error
+from entropix._utils import Epoch
+from entropix.training import _parallel as parallel
+from entropix.training._checkpoint import Checkpoint, hash_of
+from entropix.training._loop import TRAINING_BATCH, OnEpoch, train
+from entropix.training._objectives import NestedError, Objective, RelativeError, RunningMeans, squared_error
+from entropix.training._parallel import launch
+from entropix.training._split import MOST_HELD_OUT, image_duplicates, split
+from entropix.training._training_data import FEWEST_HELD_OUT, TrainingData, without_constant
 
 __all__ = [
-    "BATCH_SIZE",
+    "FEWEST_HELD_OUT",
+    "MOST_HELD_OUT",
+    "TRAINING_BATCH",
+    "Checkpoint",
+    "Epoch",
     "NestedError",
     "Objective",
     "OnEpoch",
     "RelativeError",
     "RunningMeans",
+    "TrainingData",
+    "hash_of",
+    "image_duplicates",
+    "launch",
+    "parallel",
+    "split",
     "squared_error",
     "train",
+    "without_constant",
 ]

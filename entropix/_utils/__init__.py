@@ -1,0 +1,22 @@
+"""Tools that know nothing of images or models: batches, progress, files that appear whole, devices."""
+
+from entropix._utils._batches import INFERENCE_BATCH, each_batch, in_batches
+from entropix._utils._console import Epoch, Progress, track
+from entropix._utils._device import resolve_device, versions
+from entropix._utils._files import check_new_file, check_new_folder, new_file, new_folder, remove_leftovers
+
+__all__ = [
+    "INFERENCE_BATCH",
+    "Epoch",
+    "Progress",
+    "check_new_file",
+    "check_new_folder",
+    "each_batch",
+    "in_batches",
+    "new_file",
+    "new_folder",
+    "remove_leftovers",
+    "resolve_device",
+    "track",
+    "versions",
+]

@@ -1,0 +1,117 @@
+"""Progress on standard error: a bar on a terminal, now and then a line of a long training elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TypeVar
+
+import rich.progress
+from rich.console import Console, RenderableType
+
+T = TypeVar("T")
+
+
+LINE_SECONDS = 15.0  # between lines where there is no terminal
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """`epoch` of `epochs` of a training are done, the last with mean loss `loss`, `seconds` after the start.
+
+    The others are measured now and then while images are fitted (`entropix.detector`) and None in between, on a few
+    held-out images on [-1, 1]: their mean squared error, the entropy of their reconstructions, and H(X_n) by the same
+    images, which it approaches; nats.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    seconds: float
+    error_held_out: float | None = None
+    entropy: float | None = None
+    entropy_images: float | None = None
+
+
+class Progress:
+    """A bar over `total` steps; nothing is shown unless `enabled`.
+
+    on_epoch: called after every epoch, whether or not anything is shown.
+    """
+
+    def __init__(
+        self, description: str, total: int, enabled: bool = True, on_epoch: Callable[[Epoch], None] | None = None
+    ) -> None:
+        console = Console(stderr=True)
+        self._description, self._total, self._on_epoch = description, total, on_epoch
+        self.watched = enabled or on_epoch is not None
+        self._lines = enabled and not console.is_terminal
+        self._started = self._last_line = time.monotonic()
+        self._bar = _Bar(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TextColumn("{task.fields[note]}"),
+            rich.progress.TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not (enabled and console.is_terminal),
+        )
+        self._task = self._bar.add_task(description, total=total, note="")
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def epoch(self, done: int, loss: float, **measured: float) -> None:
+        """`done` epochs are over, the last with mean loss `loss`; measured: further fields of `Epoch`."""
+        if measured:
+            text = "held-out error {error_held_out:.4g}, entropy {entropy:.1f} of {entropy_images:.1f} nats"
+            self._bar.below = text.format(**measured)
+        self._bar.update(self._task, completed=done, note=f"loss {loss:.4g}")
+        now = time.monotonic()
+        seconds = now - self._started
+        if self._lines and now - self._last_line > LINE_SECONDS:
+            self._last_line = now
+            left = seconds / done * (self._total - done)
+            reached = [f"epoch {done} of {self._total}", f"loss {loss:.4g}", *filter(None, [self._bar.below])]
+            print(f"{self._description}: {', '.join(reached)}, about {left:.0f} s left", file=sys.stderr)
+        if self._on_epoch is not None:
+            self._on_epoch(Epoch(done, self._total, loss, seconds, **measured))
+
+    def step(self, done: int) -> None:
+        """`done` steps are over."""
+        self._bar.update(self._task, completed=done)
+
+    def message(self, text: str) -> None:
+        """Replace the description."""
+        self._bar.update(self._task, description=text, note="")
+
+
+class _Bar(rich.progress.Progress):
+    """A bar with a line of text below, which has no room beside it on a narrow terminal."""
+
+    below = ""  # what was measured last
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.below:
+            yield self.below
+
+
+def track(items: Iterable[T], description: str, enabled: bool, total: int | None = None) -> Iterator[T]:
+    """Pass `items` on, with a bar; `total` is their number where they have no length."""
+    if total is None:
+        total = len(items) if isinstance(items, Sized) else 0
+    with Progress(description, total, enabled and total > 1) as bar:
+        for done, item in enumerate(items):
+            bar.step(done)
+            yield item

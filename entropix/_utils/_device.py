@@ -1,0 +1,47 @@
+"""`device="auto"`: the GPU where both PyTorch and the native kernels can use it, else the CPU."""
+
+from typing import Any
+
+import torch
+
+from entropix._native import native_info
+from entropix._version import __version__
+
+
+def resolve_device(device: str) -> torch.device:
+    """The device of "auto", "cpu", "cuda" or "cuda:1".
+
+    Raises:
+        ValueError: not a device, or one that is not usable here; the message says why.
+    """
+    if device == "auto":
+        return torch.device("cuda" if native_info()["cuda_usable"] else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'") from error
+    if resolved.type not in ("cpu", "cuda"):
+        raise ValueError(f"device={device!r}; entropix's kernels run on 'cpu' and 'cuda'")
+    if resolved.type == "cpu":
+        return resolved
+    info = native_info()
+    if not info["cuda_usable"]:
+        raise ValueError(f"device={device!r} is not usable: {info['cuda_reason']}; use device='cpu' or 'auto'")
+    if resolved.index is not None and resolved.index >= torch.cuda.device_count():
+        raise ValueError(f"device={device!r}, but there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+    return resolved
+
+
+def versions() -> dict[str, Any]:
+    """Versions of entropix, Python and the libraries it stands on, and the state of the native module."""
+    import platform
+    from importlib.metadata import version
+
+    libraries = ("torch", "numpy", "scipy", "scikit-learn", "pydicom", "nibabel", "pillow")
+    return {
+        "entropix": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{name: version(name) for name in libraries},
+        **{f"native_{name}": value for name, value in native_info().items()},
+    }

@@ -1,0 +1,87 @@
+"""What a sweep leaves: a row and a detector for every training, and the paper's tables of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from entropix._utils import check_new_folder, new_folder
+from entropix.detector import EntropixDetector
+
+FILES = ("sweep.csv", "sweep.json")
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One training. Errors are mean squared errors of images on [-1, 1]; None where there are no such images."""
+
+    latent_dim: int
+    seed: int
+    auc: float | None
+    ap: float | None
+    error_train: float
+    error_held_out: float
+    error_test_normal: float | None
+    error_test_abnormal: float | None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Result of `sweep`: `rows`, one per training, and every training's detector."""
+
+    rows: list[SweepRow]
+    detectors: dict[tuple[int, int], EntropixDetector] = field(repr=False)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def detector(self, latent_dim: int, seed: int = 0) -> EntropixDetector:
+        """The detector of one training.
+
+        Raises:
+            KeyError: there was no such training.
+        """
+        if (latent_dim, seed) not in self.detectors:
+            raise KeyError(f"no training with d = {latent_dim}, seed = {seed}; there are {sorted(self.detectors)}")
+        return self.detectors[latent_dim, seed]
+
+    def table(self) -> list[dict[str, float]]:
+        """Mean and, of several seeds, standard deviation for every d, as Table 1 and Figure 3 of the paper."""
+        summary = []
+        for d in dict.fromkeys(row.latent_dim for row in self.rows):
+            of_d = [asdict(row) for row in self.rows if row.latent_dim == d]
+            entry: dict[str, float] = {"latent_dim": d}
+            for name in ("auc", "ap", "error_train", "error_held_out", "error_test_normal", "error_test_abnormal"):
+                values = [row[name] for row in of_d if row[name] is not None]
+                if values:
+                    entry[name] = float(np.mean(values))
+                if len(values) > 1:
+                    entry[f"{name}_sd"] = float(np.std(values, ddof=1))
+            summary.append(entry)
+        return summary
+
+    def best(self) -> dict[str, float] | None:
+        """The entry of `table` with the highest AUC: the oracle that sees the labels. None without labels."""
+        scored = [entry for entry in self.table() if "auc" in entry]
+        return max(scored, key=lambda entry: entry["auc"], default=None)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `sweep.csv` (rows) and `sweep.json` (table, rows, settings) to a new or empty folder."""
+        folder = Path(folder)
+        check_new_folder(folder)
+        return self.write(folder)
+
+    def write(self, folder: Path) -> Path:
+        """`save` to a folder that was checked."""
+        rows = [asdict(row) for row in self.rows]
+        document = {"settings": self.settings, "table": self.table(), "rows": rows}
+        with new_folder(folder) as scratch:
+            with (scratch / FILES[0]).open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+            (scratch / FILES[1]).write_text(json.dumps(document, indent=1), encoding="utf-8")
+        return folder

@@ -1,0 +1,243 @@
+"""`entropix.sweep`: the paper's baseline, one training per d and seed, scored on labelled test images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entropix._utils import Progress, check_new_folder, in_batches, resolve_device
+from entropix.baseline._batched import fit_stacked
+from entropix.baseline._result import FILES, Sweep, SweepRow
+from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, read
+from entropix.detector import (
+    DIMS,
+    EntropixDetector,
+    Fitted,
+    check_arguments,
+    default_epochs,
+    fit_fixed,
+    settings,
+    to_resume,
+)
+from entropix.ops import reconstruction_error
+from entropix.scoring import detection_metrics
+from entropix.training import Checkpoint, TrainingData, without_constant
+
+MODELS = ("ae", "vae")
+
+
+def sweep(
+    train: Any,
+    test: Any = None,
+    labels: Sequence[int] | np.ndarray | None = None,
+    dims: Sequence[int] = DIMS,
+    seeds: Sequence[int] = (0,),
+    *,
+    model: str = "ae",
+    image_size: int = 64,
+    epochs: int | None = None,
+    device: str = "auto",
+    progress: bool = True,
+    skip_unreadable: bool = False,
+    out: str | Path | None = None,
+    resume: bool = False,
+    jobs: int = 1,
+    on_row: Callable[[SweepRow], None] | None = None,
+) -> Sweep:
+    """Train the paper's autoencoder once per d and seed (Cai et al., MICCAI 2024, Table 1 and Figure 3).
+
+    Args:
+        train: normal images, as for `entropix.fit`.
+        test: test images. None: those that `train` names itself (a `data.json`, a `test` folder), if any.
+        labels: of the test images, 0 normal and 1 abnormal, where the source doesn't know them.
+        dims: the candidates d.
+        seeds: one training per d and seed.
+        model: "ae", or "vae" for the paper's variational baseline (Table 2).
+        image_size, epochs, device, progress, skip_unreadable: as for `entropix.fit`. Each training sees the same
+            images as `fit` with that seed, for as many epochs, with the paper's recipe
+            (constant learning rate).
+        out: new folder for the tables (`Sweep.save`), checked before any work. Until they are there, `OUT.checkpoint`
+            beside it holds every training, done or under way.
+        resume: go on with the checkpoint that an interrupted sweep to `out` left; other `dims` and `seeds` may be
+            asked for, and what was trained is not trained again (of a GPU's one training for all `dims`, if these are
+            the same).
+        jobs: trainings at a time, each in a process of its own (joblib's `n_jobs`: -1 for one per core). With as many
+            threads each, they give what they give one after the other. On a GPU, the plain autoencoders of one seed are
+            one training unless `jobs` says otherwise; what rounding changes in them is within the noise of seeds.
+        on_row: called after every training, in the order of seeds and dims.
+
+    The labels only score; they choose nothing but `Sweep.best`, which is what nobody has in practice.
+
+    Raises:
+        DataError: as for `fit`; and labels that don't fit the test images.
+        FileExistsError, CheckpointError: as for `fit`.
+    """
+    dims, seeds = [int(d) for d in dims], [int(seed) for seed in seeds]
+    if not dims or not seeds:
+        raise ValueError(f"dims={dims}, seeds={seeds}; expected at least one of each")
+    if model not in MODELS:
+        raise ValueError(f"model={model!r}; expected one of {', '.join(MODELS)}")
+    for d in dims:
+        check_arguments(d, image_size, epochs)
+    from joblib import Parallel, delayed
+
+    target = resolve_device(device)
+    checkpoint = None
+    if resume and out is None:
+        raise ValueError("resume=True without out; give the folder that the interrupted sweep was to write")
+    if out is not None:
+        checkpoint = Checkpoint(Path(out), resume=resume)
+        # it may have been interrupted after the tables were there
+        check_new_folder(Path(out), replaceable=FILES if checkpoint.resumes else ())
+    options: dict[str, Any] = {
+        "image_size": image_size,
+        "skip_unreadable": skip_unreadable,
+        "progress": progress,
+    }
+    images = without_constant(read(train, split="train", **options), skip_unreadable)
+    tests = _test_images(train, test, labels, options | {"channels": images.pixels.shape[1]})
+    parameters = {"image_size": image_size, "epochs": epochs, "device": device}
+    score = partial(_scored, tests=tests, parameters=parameters)
+
+    def prepared() -> Iterator[tuple[TrainingData, int, dict[str, Any]]]:
+        for seed in seeds:
+            data = TrainingData.from_images(images, seed, target)
+            if checkpoint is not None:
+                checkpoint.begin(to_resume(images, epochs) | {"model": model})
+            n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
+            yield data, seed, settings(images, n_epochs, seed, target) | {"model": model}
+
+    shown = progress and jobs == 1
+    if _at_once(target, model, dims, jobs):
+        results = (
+            score(fitted, data, d, seed, about)
+            for data, seed, about in prepared()
+            for d, fitted in _fit_at_once(data, dims, seed, about["epochs"], checkpoint, shown)
+        )
+    else:
+        train_one = partial(_train, score=score, model=model, checkpoint=checkpoint, progress=shown)
+        tasks = (delayed(train_one)(data, d, seed, about) for data, seed, about in prepared() for d in dims)
+        results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
+
+    rows, detectors = [], {}
+    with nullcontext() if checkpoint is None else checkpoint.kept():
+        for detector, row in results:
+            detectors[row.latent_dim, row.seed] = detector
+            rows.append(row)
+            if on_row is not None:
+                on_row(row)
+        about = settings(images, detector.settings_["epochs"], seeds[0], target)
+        result = Sweep(rows, detectors, about | {"seeds": seeds, "model": model})
+        if out is not None:
+            result.write(Path(out))
+    return result
+
+
+def _at_once(device: torch.device, model: str, dims: Sequence[int], jobs: int) -> bool:
+    """Whether all d of a seed are one training. A GPU waits for kernels to be launched, a processor never waits."""
+    return device.type == "cuda" and model == "ae" and len(dims) > 1 and jobs == 1
+
+
+def _fit_at_once(
+    data: TrainingData, dims: Sequence[int], seed: int, epochs: int, checkpoint: Checkpoint | None, progress: bool
+) -> Iterator[tuple[int, Fitted]]:
+    """All d of one seed, trained as one network."""
+    name = f"d{'-'.join(map(str, dims))}-seed{seed}"
+    bar = Progress(f"sweep, {len(dims)} d, seed {seed}", epochs, enabled=progress)
+    return zip(dims, fit_stacked(data, dims, epochs, seed, bar, checkpoint, name), strict=True)
+
+
+def _train(
+    data: TrainingData,
+    d: int,
+    seed: int,
+    about: dict[str, Any],
+    *,
+    score: Callable[..., tuple[EntropixDetector, SweepRow]],
+    model: str,
+    checkpoint: Checkpoint | None,
+    progress: bool,
+) -> tuple[EntropixDetector, SweepRow]:
+    """One training, scored; on its own, so that another process can do it."""
+    epochs = about["epochs"]
+    bar = Progress(f"sweep, d = {d}, seed {seed}", epochs, enabled=progress)
+    fitted = fit_fixed(
+        data,
+        d,
+        epochs,
+        seed,
+        bar,
+        paper=True,
+        variational=model == "vae",
+        checkpoint=checkpoint,
+        name=f"d{d}-seed{seed}",
+    )
+    return score(fitted, data, d, seed, about)
+
+
+def _scored(
+    fitted: Fitted,
+    data: TrainingData,
+    d: int,
+    seed: int,
+    about: dict[str, Any],
+    *,
+    tests: ImageSet | None,
+    parameters: dict[str, Any],
+) -> tuple[EntropixDetector, SweepRow]:
+    fitted.settings |= about | {"latent_dim": d}
+    detector = EntropixDetector.from_fitted(fitted, latent_dim=d, seed=seed, **parameters)
+    return detector, _row(detector, d, seed, data, tests)
+
+
+def _row(detector: EntropixDetector, d: int, seed: int, data: TrainingData, tests: ImageSet | None) -> SweepRow:
+    def error(images: Tensor | ImageView) -> float:
+        return in_batches(lambda x: reconstruction_error(x, detector.model_(x)), images).mean().item()
+
+    train, held_out = error(data.train), error(data.held_out)
+    if tests is None:
+        return SweepRow(d, seed, None, None, train, held_out, None, None)
+    errors = detector.anomaly_score(tests, "residual")
+    metrics = detection_metrics(tests.labels, errors)
+    normal, abnormal = (errors[tests.labels == label] for label in (0, 1))
+    return SweepRow(
+        d,
+        seed,
+        metrics.get("auc"),
+        metrics.get("ap"),
+        train,
+        held_out,
+        float(normal.mean()) if len(normal) else None,
+        float(abnormal.mean()) if len(abnormal) else None,
+    )
+
+
+def _test_images(
+    train: Any, test: Any, labels: Sequence[int] | np.ndarray | None, options: dict[str, Any]
+) -> ImageSet | None:
+    if test is None and labels is not None:
+        raise DataError("labels without test images; give both")
+    if test is None:
+        try:
+            tests = read(train, split="test", **options)
+        except MissingSplitError:
+            return None
+        return tests if (tests.labels == 1).any() else None
+    tests = read(test, split="test", **options)
+    if labels is None:
+        return tests
+    known = np.asarray(labels)
+    if known.shape != (len(tests),) or not np.isin(known, (0, 1)).all():
+        raise DataError(
+            f"labels of shape {known.shape} with values {np.unique(known)[:5]}; expected {len(tests)} of 0 (normal) "
+            "and 1 (abnormal)"
+        )
+    return replace(tests, labels=known.astype(np.int64))

@@ -1,0 +1,101 @@
+"""The application, its entry point, and the options and ways of printing that commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from entropix._version import __version__
+
+app = typer.Typer(
+    help="Anomaly detection with autoencoders whose latent dimension follows the entropy of normal images.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Folder, image, DICOM, NIfTI, .npy or .npz file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images; default: by their number.")]
+Size = Annotated[int, typer.Option(help="Images are resized to this many pixels squared, a multiple of 16.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Skip = Annotated[bool, typer.Option("--skip-unreadable", help="Leave out what cannot be read, and list it.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was interrupted.")]
+
+
+def main() -> None:
+    """Entry point: 0 done, 1 failed with one line on standard error, 2 wrong usage, 130 Ctrl-C."""
+    warnings.showwarning = _show_warning
+    try:
+        app(standalone_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
+        Console(stderr=True).print(f"[red]error:[/red] {_escaped(error)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _escaped(error: Exception) -> str:
+    from rich.markup import escape
+
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return escape(str(text) or type(error).__name__)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends the command with one line and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        print(str(interrupt) or "interrupted", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def print_left_out(unreadable: Iterable[Sequence[str]]) -> None:
+    for name, reason in unreadable:
+        print(f"left out {name}: {reason}", file=sys.stderr)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, indent=1, allow_nan=False))
+
+
+def print_table(rows: list[dict[str, float]], title: str) -> None:
+    table = Table(title=title, title_justify="left")
+    names = list(rows[0])
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        table.add_row(
+            *(str(v) if isinstance(v, int) else f"{v:.4g}" for v in (row.get(n, float("nan")) for n in names))
+        )
+    Console(width=None if sys.stdout.isatty() else 160).print(table)

@@ -1,0 +1,70 @@
+"""Look at data, and bring published data sets into shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entropix.cli._application import Data, Device, Json, Size, app, print_json
+
+Selected = Annotated[
+    list[str] | None,
+    typer.Option("--select", help="axis=coronal, slices=30:90, component=1 or series=NAME; may be repeated."),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep no decoded images for the next time.")]
+KeepIds = Annotated[bool, typer.Option("--keep-ids", help="Name patients and series as their files do.")]
+
+
+@app.command()
+def inspect(
+    data: Data,
+    image_size: Size = 64,
+    select: Selected = None,
+    seed: int = 0,
+    device: Device = "auto",
+    keep_ids: KeepIds = False,
+    no_cache: NoCache = False,
+    as_json: Json = False,
+) -> None:
+    """Say what DATA holds (counts, kinds, copies, entropy, ...) and what `entropix fit` would do with it."""
+    from entropix.data import Select
+    from entropix.detector import inspect as look
+
+    result = look(
+        data,
+        image_size=image_size,
+        select=Select.parse(select or ()),
+        seed=seed,
+        device=device,
+        keep_ids=keep_ids,
+        cache=not no_cache,
+        progress=True,
+    )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        print(result)
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="rsna, vindr-cxr, brain-tumor or brats2021.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the data set as it is published.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for images and data.json.")],
+    seed: int = 0,
+    as_json: Json = False,
+) -> None:
+    """Bring a data set of the paper from its published form to a folder with the benchmark's split sizes."""
+    from entropix.data.conversion import RECIPES, convert
+
+    counts = convert(name, source, out, seed=seed, progress=True)
+    published = vars(RECIPES[name].sizes)
+    if as_json:
+        print_json({"data": str(out), "images": counts, "published": published})
+        return
+    shown = ", ".join(f"{count:,} {part.replace('_', ' ')}" for part, count in counts.items())
+    print(f"{shown} images written to {out}")
+    if counts != published:
+        print("published: " + ", ".join(f"{count:,}" for count in published.values()))

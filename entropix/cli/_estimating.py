@@ -1,0 +1,55 @@
+"""Information of any sample."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from entropix.cli._application import Json, app, print_json
+
+
+@app.command()
+def entropy(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=".npy, or .csv/.txt with one sample per row.")],
+    k: Annotated[int, typer.Option(min=1, help="Neighbours.")] = 5,
+    method: Annotated[str, typer.Option(help="auto, or a method of entropix.entropy.")] = "auto",
+    base: Annotated[float | None, typer.Option(help="Base of the logarithm; default: nats.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Differential entropy and intrinsic dimension of the samples (rows) in FILE."""
+    from entropix import estimators
+    from entropix.data import DataError
+
+    samples = _load_samples(file)
+    if samples.ndim > 2:
+        raise DataError(f"{file} holds an array of shape {samples.shape}; expected samples (n,) or (n, d)")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", estimators.EstimatorWarning)  # printed with the results
+        h = estimators.entropy(samples, k, method=method, base=base)
+        m = estimators.intrinsic_dimension(samples)
+    if as_json:
+        print_json({"file": str(file), "entropy": h.to_dict(), "intrinsic_dimension": m.to_dict()})
+        return
+    print(h)
+    print(m)
+    for note in dict.fromkeys(h.warnings + m.warnings):
+        print(f"warning: {note}", file=sys.stderr)
+
+
+def _load_samples(file: Path) -> Any:
+    import numpy as np
+
+    from entropix.data import DataError
+
+    if not file.is_file():
+        raise DataError(f"{file}: no such file")
+    try:
+        if file.suffix == ".npy":
+            return np.load(file, allow_pickle=False)
+        return np.loadtxt(file, delimiter="," if file.suffix == ".csv" else None, ndmin=1)
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{file} cannot be read as an array of numbers: {error}") from error

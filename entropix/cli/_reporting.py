@@ -1,0 +1,46 @@
+"""A model for people and for other runtimes: report, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entropix.cli._application import Device, Overwrite, app
+
+
+@app.command()
+def report(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
+    out: Annotated[Path, typer.Option(help="HTML file.")],
+    data: Annotated[str | None, typer.Option(metavar="DATA", help="Images to score and to show.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="Instead: CSV file of `entropix score`; numbers without pictures.")
+    ] = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """One HTML page about MODEL: its data, its d, its scores and the most anomalous images."""
+    import entropix
+    from entropix._utils import check_new_file
+    from entropix.report import write_report
+
+    check_new_file(out, overwrite)
+    detector = entropix.load(model, device=device)
+    write_report(detector, out, model=model.name, data=data, scores=scores, overwrite=overwrite)
+    print(f"report written to {out}")
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
+    out: Annotated[Path, typer.Option(help="File that ends in .onnx or .pt2.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """MODEL as one file for other runtimes: images in; scores, p-values, heat maps and reconstructions out."""
+    import entropix
+    from entropix.writers import export as write
+
+    write(entropix.load(model, device="cpu"), out, overwrite=overwrite)
+    print(f"model written to {out}")

@@ -1,0 +1,161 @@
+"""`ImageSet`: images of one size with what is known about each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from entropix.data._select import Select
+from entropix.data._spool import allocate
+from entropix.exceptions import DataError
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known of an image's source beside its pixels.
+
+    Attributes:
+        path: file that it was read from, None for an array.
+        frame: frame or slice within the file (a slice counts along the patient's axis, from right, back or feet),
+            None if the file is one image.
+        volume: the volume it is a slice of: the file's name, or a series (pseudonym); "" for an image on its own.
+        position: place within the volume, ascending.
+        kind: "png", "DICOM CT", "NIfTI", ...
+        series: what a DICOM file calls its series.
+        bits: bits of a stored value.
+    """
+
+    path: Path | None = None
+    frame: int | None = None
+    volume: str = ""
+    position: float = 0.0
+    kind: str = "array"
+    series: str = ""
+    bits: int = 0
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Linear map of raw values to [0, 1], lowest to 0 and highest to 1, clipped; value_range None: as they are."""
+
+    value_range: tuple[float, float] | None
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        if self.value_range is None:
+            return images
+        low, high = self.value_range
+        if not high > low:
+            return torch.zeros_like(images)
+        # float64: the difference of two float32 numbers may overflow
+        return ((images.double() - low) / (high - low)).clamp_(0, 1).float()
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """n images of c channels, resized to s x s pixels.
+
+    Attributes:
+        pixels: float32 (n, c, s, s).
+        names: where each image came from: relative path, `scan.nii.gz#12` for a slice, index in an array.
+        labels: int (n,): 0 normal, 1 abnormal, -1 unknown.
+        groups: patient (a pseudonym) or volume of each image where known, else its own name; images of one group
+            must not straddle a train/validation split.
+        sizes: int (n, 2): height and width before resizing.
+        natural_scale: True if values are on [0, 1] by the source's own meaning (8-bit, DICOM window, ...);
+            False if they are raw values, to be scaled by the training set's `value_range()`.
+        inferred_scale: True if `natural_scale` rests only on float values that happen to lie on [0, 1].
+        unreadable: (name, reason) of what was left out.
+        source: description for people.
+        origins: file, volume and kind of each image.
+        select: what of the source was read.
+    """
+
+    pixels: torch.Tensor
+    names: list[str]
+    labels: np.ndarray
+    groups: list[str]
+    sizes: np.ndarray
+    natural_scale: bool
+    inferred_scale: bool = False
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    source: str = ""
+    origins: list[Origin] = field(default_factory=list)
+    select: Select = field(default_factory=Select)
+
+    def __post_init__(self) -> None:
+        n = len(self.pixels)
+        if not self.origins:
+            object.__setattr__(self, "origins", [Origin()] * n)
+        lengths = {name: len(getattr(self, name)) for name in ("names", "labels", "groups", "sizes", "origins")}
+        if self.pixels.ndim != 4 or any(length != n for length in lengths.values()):
+            raise ValueError(
+                f"pixels must be (n, c, s, s) with n names, labels, groups, sizes and origins; "
+                f"got {tuple(self.pixels.shape)} and {lengths}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __repr__(self) -> str:
+        n, c, h, w = self.pixels.shape
+        known = [f"{int((self.labels == value).sum())} {word}" for value, word in ((0, "normal"), (1, "abnormal"))]
+        labels = ", ".join(known) if (self.labels >= 0).any() else "labels unknown"
+        return f"ImageSet({self.source}: {n} images, {c} x {h} x {w}, {labels}, {len(set(self.groups))} groups)"
+
+    def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
+        """The images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""
+        chosen = np.asarray(indices)
+        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        pixels = allocate((len(chosen), *self.pixels.shape[1:]))  # mapped, if too many for the memory
+        torch.index_select(self.pixels, 0, torch.from_numpy(chosen), out=pixels)
+        return replace(
+            self,
+            pixels=pixels,
+            names=[self.names[i] for i in chosen],
+            labels=self.labels[chosen],
+            groups=[self.groups[i] for i in chosen],
+            sizes=self.sizes[chosen],
+            origins=[self.origins[i] for i in chosen],
+        )
+
+    def value_range(self) -> tuple[float, float] | None:
+        """(lowest, highest) raw value, or None on the natural scale: what `scaled` of other images needs."""
+        if self.natural_scale or not len(self):
+            return None
+        return float(self.pixels.min()), float(self.pixels.max())
+
+    def scaling(self, value_range: tuple[float, float] | None = None) -> Scaling:
+        """The map of these images to [0, 1]; arguments and errors as for `scaled`."""
+        if value_range is None:
+            if not self.natural_scale:
+                low, high = self.pixels.min().item(), self.pixels.max().item()
+                raise DataError(
+                    f"{self.source}: raw values from {low:g} to {high:g}, but training images on [0, 1]; "
+                    "give both in the same unit, for example divided by their largest possible value"
+                )
+            return Scaling(None)
+        return Scaling(None if self.natural_scale and not self.inferred_scale else value_range)
+
+    def scaled(self, value_range: tuple[float, float] | None = None) -> torch.Tensor:
+        """Images on [0, 1], float32 (n, c, s, s).
+
+        Args:
+            value_range: `value_range()` of the training images. None: they were on the natural scale.
+
+        Raw values are mapped linearly, lowest to 0 and highest to 1, and clipped. So are floats that only
+        happen to lie on [0, 1], because the training images show that their unit is another.
+
+        Raises:
+            DataError: raw values, but the training images were on the natural scale.
+        """
+        return self.scaling(value_range)(self.pixels)
+
+    def constant(self) -> np.ndarray:
+        """Indices (m,) of images whose pixels all have one value, up to what resizing rounds."""
+        flat = self.pixels.flatten(1)
+        low, high = flat.amin(1), flat.amax(1)
+        return np.flatnonzero((high - low <= 1e-5 * torch.maximum(low.abs(), high.abs())).numpy())

@@ -1,0 +1,49 @@
+"""What pixel values mean: which are on [0, 1] by their own meaning, and how others get there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from entropix.exceptions import DataError
+
+# 4 GiB as float32: far above any scan, far below what a damaged header may claim.
+MAX_VALUES = 2**30
+PERCENTILES = (0.5, 99.5)
+
+
+def real_values(pixels: np.ndarray) -> tuple[np.ndarray, str]:
+    """Pixels as float32 and their scale; 8-bit is divided by 255.
+
+    Raises:
+        DataError: dtype is complex, object, string or another that holds no real numbers.
+    """
+    kind = pixels.dtype.kind
+    if kind not in "buif":
+        raise DataError(f"values of dtype {pixels.dtype}; expected real numbers (bool, integer or float)")
+    with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which `to_block` reports
+        values = np.ascontiguousarray(pixels, dtype=np.float32)
+    if pixels.dtype == np.uint8:
+        return values / np.float32(255), "source"
+    return values, {"b": "source", "f": "float"}.get(kind, "integer")
+
+
+def robust_scale(values: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+    """Values float32 with their 0.5 and 99.5 percentiles mapped to 0 and 1, clipped; NaN and infinities become NaN.
+
+    Percentiles of at most a million values at even steps, without those where `ignore` is set; of a volume that
+    is nearly all background (percentiles equal) the extremes; constant values become 0.
+    """
+    step = max(1, values.size // 1_000_000)
+    sample = values.reshape(-1)[::step]
+    if ignore is not None:
+        sample = sample[~ignore.reshape(-1)[::step]]
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return values
+    low, high = (float(value) for value in np.percentile(sample, PERCENTILES))
+    if not high > low:
+        low, high = float(sample.min()), float(sample.max())
+    scaled = (values - np.float32(low)) / np.float32(high - low if high > low else 1.0)
+    # in place, and without touching NaN: volumes are large
+    scaled[~np.isfinite(scaled)] = np.nan
+    return np.clip(scaled, 0, 1, out=scaled)

@@ -1,0 +1,76 @@
+"""Which part of a source to read, where it holds more than one kind of image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from entropix.exceptions import DataError
+
+AXES = ("sagittal", "coronal", "axial")  # planes across the x (left to right), y (back to front) and z (up) axis
+
+
+@dataclass(frozen=True)
+class Select:
+    """What to read of volumes and of DICOM folders.
+
+    Attributes:
+        axis: NIfTI volumes are cut into axial, coronal or sagittal slices.
+        slices: (first, last + 1) as in Python's slicing, counted from the feet, the back or the patient's right;
+            None leaves an end open, negative numbers count from the other end.
+        component: which channel or time point of a 4-D NIfTI volume.
+        series: of DICOM files only those whose series has this description, number or UID; * and ? stand for
+            anything. Case does not matter.
+
+    Raises:
+        DataError: an unknown axis, or slices that are not a pair of whole numbers or None.
+    """
+
+    axis: str = "axial"
+    slices: tuple[int | None, int | None] = (None, None)
+    component: int | None = None
+    series: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.axis not in AXES:
+            raise DataError(f"axis={self.axis!r}; expected one of {', '.join(AXES)}")
+        pair = tuple(self.slices)  # a list, where it comes from a file
+        object.__setattr__(self, "slices", pair)
+        if len(pair) != 2 or any(not isinstance(end, int | None) for end in pair):
+            raise DataError(f"slices={pair!r}; expected (first, last + 1), whole numbers or None")
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> Select:
+        """From texts such as axis=coronal, slices=30:90, component=1 and series=T1*.
+
+        Raises:
+            DataError: something else.
+        """
+        values: dict[str, Any] = {}
+        try:
+            for text in texts:
+                name, _, value = text.partition("=")
+                if name == "slices":
+                    first, last = value.split(":")
+                    values[name] = (int(first) if first else None, int(last) if last else None)
+                elif name in ("axis", "series", "component"):
+                    values[name] = int(value) if name == "component" else value
+                else:
+                    raise ValueError
+        except ValueError:
+            expected = "axis=coronal, slices=30:90, component=1 or series=NAME"
+            raise DataError(f"--select {text!r}; expected {expected}, one for each --select") from None
+        return cls(**values)
+
+    def texts(self) -> list[str]:
+        """What `parse` makes this of, without what is so by itself."""
+        first, last = ("" if end is None else str(end) for end in self.slices)
+        texts = {"axis": self.axis, "slices": f"{first}:{last}", "component": self.component, "series": self.series}
+        usual = {"axis": Select.axis, "slices": ":", "component": None, "series": None}
+        return [f"{name}={value}" for name, value in texts.items() if value != usual[name]]
+
+    def wants_series(self, *names: str) -> bool:
+        """Whether a series of these names (description, number, UID) is to be read."""
+        return self.series is None or any(fnmatchcase(name.lower(), self.series.lower()) for name in names)

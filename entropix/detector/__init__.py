@@ -1,0 +1,46 @@
+"""The detector: fitted to normal images or vectors, it scores, says where, decides, and goes to disk and back.
+
+_fit                      `fit` and `load`, the way in.
+_detector, _scorer        `EntropixDetector`, an outlier detector of scikit-learn.
+_learn, _learn_vectors    what a fit learns from images, and from vectors.
+_storage                  model folders.
+_inspect                  what a data set holds, before any training.
+_watch                    what a training has reached while it goes on.
+"""
+
+from entropix.detector._detector import EntropixDetector
+from entropix.detector._fit import fit, load
+from entropix.detector._inspect import Inspection, inspect
+from entropix.detector._learn import (
+    DIMS,
+    Fitted,
+    check_arguments,
+    default_epochs,
+    deterministic,
+    finish,
+    fit_fixed,
+    settings,
+    to_resume,
+    untrained,
+)
+from entropix.detector._scorer import Scorer, resize_map
+
+__all__ = [
+    "DIMS",
+    "EntropixDetector",
+    "Fitted",
+    "Inspection",
+    "Scorer",
+    "check_arguments",
+    "default_epochs",
+    "deterministic",
+    "finish",
+    "fit",
+    "fit_fixed",
+    "inspect",
+    "load",
+    "resize_map",
+    "settings",
+    "to_resume",
+    "untrained",
+]

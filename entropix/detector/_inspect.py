@@ -1,0 +1,205 @@
+"""What a set of images holds, before any training, and what `fit` would do with it."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from entropix._utils import each_batch, in_batches, resolve_device
+from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, Select, allocate, read
+from entropix.detector._learn import default_epochs
+from entropix.estimators import Entropy
+from entropix.exceptions import FitWarning
+from entropix.selection import MEASURED_IMAGES, ImageEntropy
+from entropix.training import TrainingData, image_duplicates, without_constant
+
+# An image is clipped if more of its pixels than this are at the top of the scale.
+CLIPPED_SHARE = 0.05
+FEWEST_FOR_ENTROPY = 50
+MOST_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Facts about the images that `fit` would train on.
+
+    Attributes:
+        counts: n_images, n_files, n_volumes, n_groups, n_normal, n_abnormal, n_duplicates, n_duplicates_across_splits (images
+            whose copy or near-copy is among the test images; None without test images).
+        kinds, series, bits, sizes: how many images of each format and modality, DICOM series, bit depth of stored
+            values, and height x width.
+        value_range: lowest and highest raw value; None if the values are on [0, 1] by the source's meaning.
+        constant, clipped: names of images of one value; of images with more than 5 % of pixels at the top.
+        unreadable: (name, reason).
+        entropy: H(X_n) in nats in the signal subspace of the distinct images, as `fit` measures it, with its
+            interval; its `dimension` is the intrinsic dimension. None for fewer than 50 distinct images.
+        plan: what `fit` would do, in sentences; problem: why it would refuse, or "".
+    """
+
+    source: str
+    counts: dict[str, int | None]
+    kinds: dict[str, int]
+    series: dict[str, int]
+    bits: dict[str, int]
+    sizes: dict[str, int]
+    value_range: tuple[float, float] | None
+    constant: list[str]
+    clipped: list[str]
+    unreadable: list[tuple[str, str]]
+    entropy: Entropy | None
+    plan: list[str] = field(default_factory=list)
+    problem: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings and lists, ready for JSON."""
+        return self.__dict__ | {"entropy": None if self.entropy is None else self.entropy.to_dict()}
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{n:,} {name[2:].replace('_', ' ')}" for name, n in self.counts.items() if n is not None)
+        lines = [self.source, f"  {counts}"]
+        for title, table in (
+            ("kinds", self.kinds),
+            ("series", self.series),
+            ("bits", self.bits),
+            ("sizes", self.sizes),
+        ):
+            if table:
+                lines.append(f"  {title}: {_some(f'{name} ({n:,})' for name, n in table.items())}")
+        if self.value_range is None:
+            lines.append("  values: on [0, 1]: 8-bit, windowed, or by the percentiles of each volume")
+        else:
+            lines.append("  values: raw, {:g} to {:g}".format(*self.value_range))
+        for title, names in (("constant", self.constant), ("clipped", self.clipped)):
+            if names:
+                lines.append(f"  {title}: {len(names):,} images: {_some(names)}")
+        lines += [f"  unreadable: {name}: {reason}" for name, reason in self.unreadable[:MOST_SHOWN]]
+        if len(self.unreadable) > MOST_SHOWN:
+            lines.append(f"  unreadable: {len(self.unreadable) - MOST_SHOWN:,} more")
+        if self.entropy is not None:
+            low, high = self.entropy.ci
+            lines.append(f"  intrinsic dimension: {self.entropy.dimension:.1f}")
+            lines.append(f"  H(X_n): {float(self.entropy):.1f} nats, 95 % interval {low:.1f} to {high:.1f}")
+        lines.append("fit would refuse:" if self.problem else "fit would:")
+        lines += [f"  {sentence}" for sentence in ([self.problem] if self.problem else self.plan)]
+        return "\n".join(lines)
+
+
+def inspect(
+    dataset: Any,
+    *,
+    image_size: int = 64,
+    select: Select | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    keep_ids: bool = False,
+    cache: Any = True,
+    progress: bool = False,
+) -> Inspection:
+    """Read the images that `entropix.fit` would train on, and say what they are. Arguments as there.
+
+    Raises:
+        DataError: nothing to read, or images of several modalities. Files that cannot be read are part of the answer.
+    """
+    options: dict[str, Any] = {"image_size": image_size, "select": select, "keep_ids": keep_ids, "cache": cache}
+    options |= {"skip_unreadable": True, "progress": progress}
+    images = read(dataset, split="train", **options)
+    constant = [images.names[i] for i in images.constant()]
+    x = ImageView.from_set(images, images.value_range(), torch.device("cpu"))
+    clipped = in_batches(lambda batch: (batch >= 1 - 2e-6).float().mean((1, 2, 3)), x) > CLIPPED_SHARE
+    prepared, problem = _prepared(images, seed)
+    if prepared is not None and not constant:
+        n_duplicates = prepared.n - prepared.n_distinct
+    else:  # which `prepare` did not count, or without the constant images
+        keep = image_duplicates(x).keep.cpu().numpy() if len(x) > 1 else np.arange(len(x))
+        n_duplicates = len(images) - len(keep)
+    # the very images that fit measures, where there are enough
+    distinct = x.subset(np.setdiff1d(keep, images.constant())) if prepared is None else prepared.distinct
+    return Inspection(
+        source=images.source,
+        counts={
+            "n_images": len(images),
+            "n_files": len({origin.path for origin in images.origins if origin.path}) or None,
+            "n_volumes": len({origin.volume for origin in images.origins if origin.volume}) or None,
+            "n_groups": len(set(images.groups)),
+            "n_normal": int((images.labels == 0).sum()) or None,
+            "n_duplicates": n_duplicates,
+            "n_duplicates_across_splits": _across_splits(dataset, images, options),
+        },
+        kinds=_tally(origin.kind for origin in images.origins),
+        series=_tally(origin.series for origin in images.origins if origin.series),
+        bits=_tally(str(origin.bits) for origin in images.origins if origin.bits),
+        sizes=_tally(f"{height} x {width}" for height, width in images.sizes.tolist()),
+        value_range=images.value_range(),
+        constant=constant,
+        clipped=[name for name, is_clipped in zip(images.names, clipped.tolist(), strict=True) if is_clipped],
+        unreadable=[(name, reason) for name, reason in images.unreadable],
+        entropy=ImageEntropy(distinct).value if len(distinct) >= FEWEST_FOR_ENTROPY else None,
+        plan=[] if prepared is None else _plan(images, prepared, device),
+        problem=problem,
+    )
+
+
+def _across_splits(dataset: Any, train: ImageSet, options: dict[str, Any]) -> int | None:
+    """How many training images have a copy or near-copy among the test images; None where there are none."""
+    try:
+        test = read(dataset, split="test", **options | {"progress": False})
+    except MissingSplitError:
+        return None
+    if set(test.names) & set(train.names) or isinstance(dataset, ImageSet):  # the source has no splits
+        return None
+    value_range = train.value_range()
+    if test.pixels.shape[1:] != train.pixels.shape[1:]:
+        return None
+    both, start = allocate((len(train) + len(test), *train.pixels.shape[1:])), 0
+    for one in (train, test):
+        try:
+            scaling = one.scaling(value_range)
+        except DataError:
+            return None
+        for batch in each_batch(scaling, one.pixels):
+            both[start : start + len(batch)] = batch
+            start += len(batch)
+    group = image_duplicates(both).group.cpu().numpy()
+    return int(np.isin(group[: len(train)], group[len(train) :]).sum())
+
+
+def _prepared(images: ImageSet, seed: int) -> tuple[TrainingData | None, str]:
+    """Images as `fit` would split them, or why it would not."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitWarning)
+            return TrainingData.from_images(without_constant(images, skip=True), seed, torch.device("cpu")), ""
+    except DataError as error:
+        return None, str(error)
+
+
+def _plan(images: ImageSet, prepared: TrainingData, device: str) -> list[str]:
+    """What `fit` would do, in sentences."""
+    size, left_out = prepared.image_size, len(images) - prepared.n
+    colour = {1: "grey", 3: "colour"}.get(prepared.channels, f"{prepared.channels} channels")
+    plan = [
+        f"read {len(images):,} images as {size} x {size} pixels, {colour}",
+        f"leave out {left_out:,} images of one value (--skip-unreadable)" if left_out else "",
+        f"leave out {len(images.unreadable):,} unreadable files (--skip-unreadable)" if images.unreadable else "",
+        f"train on {len(prepared.train):,} of them and hold {len(prepared.held_out):,} out, no patient, volume or duplicate "
+        "on both sides",
+        f"take {default_epochs(len(prepared.train)):,} passes over them on {resolve_device(device)}",
+        f"measure entropies on {min(len(prepared.distinct), MEASURED_IMAGES):,} distinct training images, and choose d",
+    ]
+    return [sentence for sentence in plan if sentence]
+
+
+def _tally(values: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(values).most_common())
+
+
+def _some(names: Iterable[str]) -> str:
+    shown = list(names)
+    more = f", and {len(shown) - MOST_SHOWN:,} more" if len(shown) > MOST_SHOWN else ""
+    return ", ".join(shown[:MOST_SHOWN]) + more

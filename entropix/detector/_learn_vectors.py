@@ -1,0 +1,76 @@
+"""What a detector learns from flat feature vectors: a dense autoencoder, of the size of their intrinsic dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entropix._utils import Epoch, Progress
+from entropix.data import FEWEST_ROWS, Standard
+from entropix.detector._learn import Fitted, circumstances, default_epochs, model_scores, seeded
+from entropix.estimators import intrinsic_dimension
+from entropix.models import DenseAutoencoder
+from entropix.scoring import FeatureModel
+from entropix.training import Checkpoint, hash_of, split, squared_error, train
+
+MOST_FOR_DIMENSION = 2000  # rows; its standard error is then far below one
+
+
+def fit_vectors(
+    x: Tensor,
+    *,
+    latent_dim: int | str,
+    epochs: int | None,
+    seed: int,
+    device: torch.device,
+    progress: bool,
+    on_epoch: Callable[[Epoch], None] | None,
+    checkpoint: Checkpoint | None,
+) -> Fitted:
+    """Learn from normal vectors (n, p) float64; latent_dim "auto": their intrinsic dimension, below p.
+
+    Raises:
+        ValueError: too few distinct vectors.
+    """
+    standard = Standard.fit(x)
+    rows = standard.apply(x)
+    training, held_out, distinct = split(rows, [str(i) for i in range(len(rows))], seed)
+    distinct = np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))
+    if len(distinct) < FEWEST_ROWS // 2:
+        raise ValueError(
+            f"{len(x)} samples leave {len(distinct)} distinct ones to train on; {FEWEST_ROWS // 2} are needed"
+        )
+    given, reason = latent_dim, ""
+    if latent_dim == "auto":
+        dimension = intrinsic_dimension(rows[distinct[:MOST_FOR_DIMENSION]]).value
+        latent_dim = int(np.clip(round(dimension), 1, rows.shape[1] - 1))
+        reason = f"the intrinsic dimension of the rows is {dimension:.1f}"
+    rows = rows.to(device)  # float64: scores don't depend on the batch, as scikit-learn's checks ask
+    epochs = default_epochs(len(training)) if epochs is None else int(epochs)
+    if checkpoint is not None:
+        checkpoint.begin({"rows": hash_of(x), "latent_dim": int(latent_dim)} | circumstances(epochs, seed, device))
+    with seeded(seed):
+        model = DenseAutoencoder(int(latent_dim), rows.shape[1]).to(device)
+    with Progress("training", epochs, progress, on_epoch) as bar:
+        losses = train(
+            model,
+            rows[training].float(),
+            squared_error(model),
+            epochs=epochs,
+            seed=seed,
+            one_cycle=True,
+            on_epoch=lambda epoch, loss, _: bar.epoch(epoch, loss),
+            checkpoint=checkpoint,
+        )
+    model.double()
+    fitted = model_scores(
+        model, FeatureModel.fit, train=rows[distinct], held_out=rows[held_out], groups=[str(i) for i in held_out]
+    )
+    fitted.standard, fitted.reason, fitted.history = standard, reason, losses
+    counts = {"n_rows": len(x), "n_train": len(training), "n_held_out": len(held_out)}
+    fitted.settings = {"data": f"{len(x)} vectors of {x.shape[1]} features", "unreadable": [], "latent_dim": given}
+    fitted.settings |= counts | circumstances(epochs, seed, device)
+    return fitted

@@ -1,0 +1,144 @@
+"""What a fitted detector says of inputs: scores, terms, heat maps, codes, reconstructions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from entropix._utils import INFERENCE_BATCH, each_batch, in_batches, track
+from entropix.data import ImageSet, ImageView, Select, Standard, check_vectors, read
+from entropix.ops import reconstruction_error
+from entropix.scoring import FeatureModel, LatentModel, ResidualModel
+
+T = TypeVar("T")
+
+SCORES = ("surprisal", "residual")
+
+
+class Scorer:
+    """The part of `EntropixDetector` that needs no more than what a fit learnt (`entropix.detector.Fitted`)."""
+
+    model_: Any  # an Autoencoder of images or a DenseAutoencoder of vectors
+    residual_model_: ResidualModel | FeatureModel
+    latent_model_: LatentModel
+    value_range_: tuple[float, float] | None
+    standard_: Standard | None
+    settings_: dict[str, Any]
+
+    @property
+    def latent_dim_(self) -> int:
+        return self.model_.latent_dim
+
+    @property
+    def device_(self) -> torch.device:
+        """Where the fitted detector computes."""
+        return self.model_.to_code.weight.device
+
+    def read(self, images: Any, *, split: str = "test", **options: Any) -> ImageSet:
+        """Images as this detector takes them: its size, channels and slices (`entropix.data.read` has the options)."""
+        check_is_fitted(self)
+        if self.standard_ is not None:
+            raise ValueError("this detector was fitted to flat feature vectors; it takes arrays (n, p), not images")
+        options = {"select": Select(**self.settings_.get("select", {}))} | options
+        return read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
+
+    def anomaly_score(self, images: Any, score: str = "surprisal") -> np.ndarray:
+        """Anomaly scores (n,), higher is more anomalous.
+
+        score:
+          "surprisal"  -ln p(x | z) - ln p(z) in nats: the residual against what normal images leave over, and the
+                       code's place among normal codes (`explain`, `entropix.scoring` say which parts count).
+          "residual"   the paper's: mean squared error of the reconstruction, images on [-1, 1].
+
+        Raises:
+            ValueError: an unknown score.
+            DataError: images that cannot be read.
+        """
+        if score not in SCORES:
+            raise ValueError(f"score={score!r}; expected one of {', '.join(SCORES)}")
+        return self.explain(images)[score]
+
+    def explain(self, images: Any, progress: bool = False) -> dict[str, np.ndarray]:
+        """The scores and the terms of the surprisal, each (n,): "surprisal" is the sum of "conditional" and "latent".
+
+        "conditional" is the quadratic term of -ln p(x | z), "latent" what -ln p(z) exceeds that of every held-out
+        normal code by, both in nats; "residual" is the mean squared error.
+        """
+        parts = self._track(self._explain, self._inputs(images), "scoring", progress)
+        return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+
+    def heatmap(self, images: Any) -> np.ndarray | list[np.ndarray]:
+        """Where the surprise of the residual is, in nats per pixel, in the geometry of the input.
+
+        The sum over an image is its "conditional" term, if the input has the model's resolution, but for what
+        position and exposure of the whole image count; these and the latent term have no place in the image.
+        Returns (n, h, w) float32, or a list of (h, w) if the images differ in size.
+        Of vectors (n, p): nats per feature, (n, p).
+        """
+        check_is_fitted(self)
+        if self.standard_ is not None:
+            return self.surprise_maps(images)
+        data = self.read(images)
+        resized = [resize_map(m, size) for m, size in zip(self.surprise_maps(data), data.sizes.tolist(), strict=True)]
+        same = len({one.shape for one in resized}) == 1
+        return np.stack(resized) if same else resized
+
+    def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
+        """`heatmap` at the model's resolution: (n, s, s) float32."""
+        maps = self._track(self._map, self._inputs(images), "heat maps", progress)
+        return torch.cat(maps).cpu().numpy()
+
+    def encode(self, images: Any) -> np.ndarray:
+        """Codes (n, latent_dim_) float32."""
+        return in_batches(self.model_.encode, self._inputs(images)).cpu().numpy()
+
+    def reconstruct(self, images: Any) -> np.ndarray:
+        """Reconstructions (n, c, s, s) float32 at the model's resolution, on the scale of [0, 1] (not clipped).
+
+        Of vectors: (n, p) in their own units.
+        """
+        x_hat = in_batches(self.model_, self._inputs(images)).cpu()
+        return (self.standard_.undo(x_hat) if self.standard_ is not None else (x_hat + 1) / 2).numpy()
+
+    def _inputs(self, images: Any) -> Tensor | ImageView:
+        """Inputs in the units of the model, on its device."""
+        check_is_fitted(self)
+        if self.standard_ is not None:
+            return self.standard_.apply(check_vectors(self, images, reset=False)).to(self.device_)
+        return ImageView.from_set(self.read(images), self.value_range_, self.device_)
+
+    @staticmethod
+    def _track(function: Callable[[Tensor], T], x: Tensor | ImageView, description: str, progress: bool) -> list[T]:
+        return list(track(each_batch(function, x), description, progress, total=math.ceil(len(x) / INFERENCE_BATCH)))
+
+    @torch.inference_mode()
+    def _explain(self, x: Tensor) -> dict[str, Tensor]:
+        z = self.model_.encode(x)
+        return self.terms(x, z, self.model_.decode(z))
+
+    def terms(self, x: Tensor, z: Tensor, x_hat: Tensor) -> dict[str, Tensor]:
+        """What `explain` returns, of inputs in the units of the model (images: on [-1, 1]), codes, reconstructions."""
+        conditional = self.residual_model_.surprise(x, x_hat)
+        latent = self.latent_model_.excess(z)
+        return {
+            "surprisal": conditional + latent,
+            "conditional": conditional,
+            "latent": latent,
+            "residual": reconstruction_error(x, x_hat),
+        }
+
+    @torch.inference_mode()
+    def _map(self, x: Tensor) -> Tensor:
+        return self.residual_model_.surprise_map(x, self.model_(x))
+
+
+def resize_map(one: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """A map (s, s) in another geometry (h, w), values unchanged."""
+    tensor = torch.from_numpy(one)[None, None]
+    return torch.nn.functional.interpolate(tensor, size=tuple(size), mode="bilinear")[0, 0].numpy()

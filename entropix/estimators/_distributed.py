@@ -1,0 +1,233 @@
+"""Entropy of a sample whose rows lie in several processes, on one machine or on many (`torch.distributed`).
+
+Every process holds some of the rows and makes the same call; all of them get the same result, the one that
+`entropix.entropy` has for all the rows in the order of the ranks, up to rounding. A process never holds more rows than
+its own and those of one other: shards are broadcast one after the other, and each process looks up the neighbours of
+its own rows among them and keeps the nearest of all.
+
+Cost for n rows in d dimensions on p processes: each takes n^2 d / p differences, receives n d numbers (twice if there
+are copies), and holds 2 n d / p numbers of rows, 20 neighbours of n / p rows, and what is known of all rows, about 10 n
+numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from entropix.estimators._dimension import DEFAULT_NEIGHBOURS
+from entropix.estimators._duplicates import SCALE_NEIGHBOURS, components, first_of, lattice_step, near_pairs, row_hashes
+from entropix.estimators._entropy import Contributions, on_manifold
+from entropix.estimators._inputs import (
+    Samples,
+    as_samples,
+    check_base,
+    check_dimension,
+    check_method,
+    check_neighbours,
+    tell,
+)
+from entropix.estimators._kozachenko_leonenko import LogRadii, averaging_noise, kl_local
+from entropix.estimators._results import Entropy, averaged
+from entropix.estimators._subspace import numerical_rank
+from entropix.ops import Neighbours, knn
+
+METHODS = ("kl", "manifold")
+
+
+def distributed_entropy(
+    x: Any,
+    k: int = 5,
+    *,
+    method: str = "kl",
+    base: float | None = None,
+    dimension: float | None = None,
+    group: dist.ProcessGroup | None = None,
+) -> Entropy:
+    """Differential entropy of the density that the rows of all processes are a sample of.
+
+    Args:
+        x: (n, d) rows of this process, at least one, of any number: NumPy array, or tensor on the device of the group's
+            backend (gloo: CPU, nccl: CUDA). No gradient.
+        k, base, dimension: as for `entropix.entropy`.
+        method: "kl" or "manifold" of `entropix.entropy`; its other methods fit maps to all rows at once.
+        group: the processes that take part. None: all.
+
+    Returns:
+        In every process the same: value, standard error and interval in nats (or to `base`), n of all processes.
+
+    Raises:
+        RuntimeError: `torch.distributed` is not initialised.
+        TypeError, ValueError: in every process, if in one of them, what `entropix.entropy` raises; shards that differ
+            in d or type; quantised data, some rows of which coincide: spread them over their lattice cells first.
+    """
+    if not dist.is_initialized():
+        raise RuntimeError("torch.distributed is not initialised; call torch.distributed.init_process_group first")
+    shards = _Shards(_agree(x, k, method, base, dimension, group), group)
+    check_neighbours(k, shards.n, distinct=False)
+    distinct, known, notes = _merge_duplicates(shards)
+    check_neighbours(k, distinct.n)
+    tell(notes)
+    if method == "kl" and (rank := _rank(distinct)) < shards.d:
+        raise ValueError(
+            f"{distinct.n} distinct rows span {rank} of {shards.d} dimensions: there is no density in {shards.d} "
+            "dimensions for 'kl'; use 'manifold'"
+        )
+    most = min(k if method == "kl" else max(k, DEFAULT_NEIGHBOURS["mle"]), distinct.n - 1)
+    if known is None or known.distances.shape[1] < most:
+        known = distinct.neighbours(most)
+    radii = distinct.gather(known.distances[:, :most].double()).log()
+    found = (
+        Contributions(kl_local(radii[:, k - 1], k, shards.d), float(shards.d), method)
+        if method == "kl"
+        else on_manifold(LogRadii(radii, radii[:, k - 1]), k, dimension)
+    )
+    rows = torch.empty(shards.n)  # of which only the number counts
+    fields = averaged(
+        found.points,
+        rows,
+        Samples(rows, batched=False, numpy=False),
+        base,
+        local=False,
+        noise=averaging_noise(k),
+        model_stderr=found.model_stderr,
+    )
+    return Entropy(**fields, k=k, method=found.method, dimension=found.dimension, warnings=tuple(notes))
+
+
+class _Shards:
+    """The rows of all processes, x (n, d) being those of this one."""
+
+    def __init__(self, x: Tensor, group: dist.ProcessGroup | None) -> None:
+        self.x, self.group = x, group
+        self.rank, processes = dist.get_rank(group), dist.get_world_size(group)
+        sizes = [torch.zeros(1, dtype=torch.int64, device=x.device) for _ in range(processes)]
+        dist.all_gather(sizes, torch.full_like(sizes[0], len(x)), group=group)
+        self.sizes = [int(size) for size in sizes]
+        self.n, self.d = sum(self.sizes), x.shape[1]
+        self.first = sum(self.sizes[: self.rank])
+
+    def gather(self, local: Tensor) -> Tensor:
+        """What every process has of each of its rows, (n of this process, ...), for all rows."""
+        parts = [local.new_empty(size, *local.shape[1:]) for size in self.sizes]
+        for owner, part in enumerate(parts):
+            parts[owner] = self._broadcast(local.contiguous() if owner == self.rank else part, owner)
+        return torch.cat(parts)
+
+    def kept(self, mask: Tensor) -> _Shards:
+        """The rows that a mask (n of all processes,) names."""
+        return _Shards(self.x[mask[self.first :][: len(self.x)]], self.group)
+
+    def neighbours(self, k: int) -> Neighbours:
+        """The k nearest of all rows to each row of this process, (n of it, k); indices count all rows."""
+        found, start = [], 0
+        for owner, size in enumerate(self.sizes):
+            own = owner == self.rank
+            shard = self._broadcast(self.x.contiguous() if own else self.x.new_empty(size, self.d), owner)
+            among = min(k, size - own)
+            if among > 0 and len(self.x):
+                near = knn(shard, among, query=None if own else self.x)
+                found.append(Neighbours(near.distances, near.indices + start))
+            start += size
+        if not found:
+            return Neighbours(self.x.new_empty(0, k), torch.empty(0, k, dtype=torch.int64, device=self.x.device))
+        distances, indices = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
+        distances, order = distances.sort(dim=1, stable=True)  # of equally near rows the one with the lower index first
+        return Neighbours(distances[:, :k], indices.gather(1, order)[:, :k])
+
+    def _broadcast(self, x: Tensor, owner: int) -> Tensor:
+        if len(x):
+            dist.broadcast(x, dist.get_global_rank(self.group, owner) if self.group else owner, group=self.group)
+        return x
+
+
+def _agree(
+    x: Any, k: int, method: str, base: float | None, dimension: float | None, group: dist.ProcessGroup | None
+) -> Tensor:
+    """Rows (n, d) of this process, if what all the processes gave is right and goes together."""
+    problem, rows = None, torch.empty(0, 0)
+    try:
+        check_method(method, METHODS)
+        check_base(base)
+        check_dimension(dimension, method)
+        samples = as_samples(x)
+        if samples.batched or samples.x.requires_grad:
+            raise ValueError(f"x has shape {tuple(samples.x.shape)}; expected rows (n, d) without gradient")
+        rows = samples.x[0]
+    except (TypeError, ValueError) as error:
+        problem = error
+    facts = (rows.shape[1], str(rows.dtype), k, method, base, dimension)
+    known: list[Any] = [None] * dist.get_world_size(group)
+    dist.all_gather_object(known, (problem, facts), group=group)
+    for rank, (problem, _) in enumerate(known):
+        if problem is not None:
+            raise type(problem)(f"process {rank}: {problem}")
+    for rank, (_, others) in enumerate(known):
+        if others != known[0][1]:
+            raise ValueError(
+                f"process {rank} has d, type, k, method, base and dimension {others}, process 0 {known[0][1]}; "
+                "expected the same in all"
+            )
+    return rows
+
+
+def _merge_duplicates(shards: _Shards) -> tuple[_Shards, Neighbours | None, list[str]]:
+    """The distinct rows, by the test of `entropix.estimators.merge_duplicates`; their neighbours if known; what to say."""
+    hashes = shards.gather(torch.stack([row_hashes(shards.x, seed) for seed in range(2)], 1))  # 128 bits: no accidents
+    keep = first_of(torch.unique(hashes, dim=0, return_inverse=True)[1])[0]
+    distinct = shards
+    if len(keep) < shards.n:
+        distinct = shards.kept(_mask(keep, shards.n))
+        if distinct.n > 2 and _on_lattice(distinct):
+            raise ValueError(
+                f"{shards.n - distinct.n} of {shards.n} rows coincide with others and all columns lie on a lattice: "
+                "the data is quantised; add uniform noise as wide as the lattice's step to it first"
+            )
+    known = None
+    if distinct.n > 2:
+        known = distinct.neighbours(min(SCALE_NEIGHBOURS, distinct.n - 1))
+        near = near_pairs(known, distinct.gather)
+        own = torch.arange(distinct.first, distinct.first + len(near), device=near.device)
+        edges = torch.stack([own[:, None].expand_as(near)[near], known.indices[near]], 1)
+        edges = _all(edges, shards)
+        if len(edges):
+            keep = first_of(components(distinct.n, edges[:, 0], edges[:, 1]))[0]
+            distinct, known = distinct.kept(_mask(keep, distinct.n)), None
+    merged = shards.n - distinct.n
+    notes = [f"{merged} of {shards.n} rows are copies of others and were merged: {distinct.n} distinct rows remain"]
+    return distinct, known, notes if merged else []
+
+
+def _mask(keep: Tensor, n: int) -> Tensor:
+    return torch.zeros(n, dtype=torch.bool, device=keep.device).index_fill_(0, keep, True)
+
+
+def _on_lattice(shards: _Shards) -> bool:
+    """Whether the values of each column, of which some may be constant, are multiples of a step."""
+    for column in shards.x.T:
+        values = shards.gather(column)
+        # zeros and ones beside it, since a constant column has no step of its own
+        if lattice_step(torch.stack([values, (torch.arange(len(values)) % 2).to(values)], 1)) is None:
+            return False
+    return True
+
+
+def _rank(shards: _Shards) -> int:
+    """`spanned_dimensions` of all rows: stacked triangular factors of their parts have the same singular values."""
+    n, eps, rows = shards.n, torch.finfo(shards.x.dtype).eps, shards.x.double()
+    mean = _all(rows.sum(0)[None], shards).sum(0) / n
+    largest = _all(torch.cat([rows.abs(), torch.zeros_like(mean)[None]]).amax(0)[None], shards).amax(0)
+    factors = _all(torch.linalg.qr(rows - mean, mode="r")[1], shards)
+    deviation = factors.norm(dim=0) / (n - 1) ** 0.5
+    varying = deviation > 4 * eps * largest
+    if n <= int(varying.sum()) or not bool(varying.any()):
+        return min(n - 1, int(varying.sum()))
+    return numerical_rank(factors[:, varying] / deviation[varying], max(n, shards.d) * eps)
+
+
+def _all(x: Tensor, shards: _Shards) -> Tensor:
+    """The rows (j, ...) of x of every process, one below the other; j need not be the same."""
+    return _Shards(x, shards.group).gather(x)

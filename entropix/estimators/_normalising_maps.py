@@ -1,0 +1,97 @@
+"""Invertible maps that make coordinates independent, each with the logarithm of its volume change.
+
+h(X) = h(Z) + E[-ln |det dZ/dX|] holds for every one of them, so a poor map costs accuracy, never
+correctness. A map is fitted on one sample and may be applied to another of the same distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from entropix.estimators._marginals import Array, column_entropies
+
+Applied = tuple[Array, Array]
+"""z (n, d) and -ln |det dz/dx| (n,)."""
+
+
+class FittedMap(NamedTuple):
+    """name, the number of parameters fitted (they bias the entropy downwards by about parameters / 2n),
+    the map."""
+
+    name: str
+    parameters: int
+    apply: Callable[[Array], Applied]
+
+
+def scale(x: Array) -> FittedMap:
+    """Centre and divide by the standard deviation: coordinates stay what they are."""
+    mean, sd = x.mean(0), x.std(0)
+    cost = np.log(sd).sum()
+    return FittedMap("independent", 0, lambda new: ((new - mean) / sd, np.full(len(new), cost)))
+
+
+def linear(x: Array, name: str, parameters: int, matrix: Array) -> FittedMap:
+    """z = (x - mean) matrix."""
+    mean, cost = x.mean(0), -np.linalg.slogdet(matrix)[1]
+    return FittedMap(name, parameters, lambda new: ((new - mean) @ matrix, np.full(len(new), cost)))
+
+
+def inverse_root(covariance: Array) -> Array:
+    """Symmetric inverse square root of a covariance: the whitening that moves the coordinates least."""
+    values, vectors = np.linalg.eigh(covariance)
+    floor = values[-1] * len(values) * np.finfo(np.float64).eps
+    result: Array = (vectors / np.sqrt(np.maximum(values, floor))) @ vectors.T
+    return result
+
+
+def whiten(x: Array) -> FittedMap:
+    """Scale, then remove linear correlation."""
+    d = x.shape[1]
+    return linear(x, "whitened", d * (d - 1) // 2, whitening(x))
+
+
+def whitening(x: Array) -> Array:
+    """Matrix (d, d) that takes linear correlation out of x and gives its columns unit variance."""
+    d, sd = x.shape[1], x.std(0)
+    result: Array = inverse_root(np.cov((x / sd).T, bias=True).reshape(d, d)) / sd[:, None]
+    return result
+
+
+def radial(x: Array) -> FittedMap:
+    """Make a distribution with elliptical contours normal, by a change of radius (Lyu and Simoncelli 2009).
+
+    The shape of the ellipse is Tyler's (1987), which does not depend on the distribution of the radius. That
+    distribution itself is taken from the sample the map is applied to, by ranks.
+    """
+    n, d = x.shape
+    mean, sd = np.median(x, axis=0), x.std(0)
+    y = (x - mean) / sd
+    root = np.eye(d)
+    for _ in range(30):
+        squared = np.maximum(((y @ root) ** 2).sum(1), np.finfo(np.float64).tiny)
+        shape = (y / squared[:, None]).T @ y * (d / n)
+        update = inverse_root(shape / np.trace(shape) * d)
+        done = np.abs(update - root).max() < 1e-6
+        root = update
+        if done:
+            break
+    matrix = root / sd[:, None]
+    fixed = -np.linalg.slogdet(matrix)[1]
+
+    def apply(new: Array) -> Applied:
+        from scipy import stats
+
+        z = (new - mean) @ matrix
+        radius = np.maximum(np.linalg.norm(z, axis=1), np.finfo(np.float64).tiny)
+        rank = radius.argsort().argsort()
+        target = stats.chi.ppf((rank + 0.5) / len(new), d)
+        # -ln of the slope of the change of radius: (-ln density of the radius) + ln density of the target
+        own = column_entropies(radius[:, None], min(5, len(new) - 1))[:, 0]
+        slope = own + stats.chi.logpdf(target, d)
+        growth = target / radius
+        return z * growth[:, None], fixed + slope - (d - 1) * np.log(growth)
+
+    return FittedMap("radial", d * (d + 1) // 2, apply)

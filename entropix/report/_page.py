@@ -1,0 +1,208 @@
+"""From a detector and scored images to the page.
+
+A model folder holds no pictures, so that handing on a model hands on no patient's image: pictures come from `data`,
+where it is given, and go into the page alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import shlex
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from entropix import plots
+from entropix._utils import check_new_file, new_file, versions
+from entropix.data import DataError, ImageSet, Select
+from entropix.detector import EntropixDetector
+from entropix.report._figures import grey_png, heat_png, svg
+from entropix.scoring import detection_metrics, find_regions
+
+MOST_LISTED = 20
+HIGHEST, TYPICAL = 9, 3  # images that are shown
+
+
+@dataclass(frozen=True)
+class Scores:
+    """names, labels (-1 unknown), surprisal and residual of n images, all of length n."""
+
+    names: list[str]
+    labels: np.ndarray
+    surprisal: np.ndarray
+    residual: np.ndarray
+
+
+def write_report(
+    detector: EntropixDetector,
+    out: str | Path,
+    *,
+    model: str = "",
+    data: Any = None,
+    scores: str | Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write one HTML page that needs nothing else, and return its path.
+
+    Args:
+        detector: fitted to images.
+        out: the file.
+        model: what the page calls the detector, such as its folder.
+        data: images to score and to show, anything `entropix.data.read` takes.
+        scores: instead, the CSV file that `entropix score` wrote: numbers without pictures.
+        overwrite: replace `out`.
+
+    Raises:
+        ValueError: both `data` and `scores`; a detector of vectors.
+        DataError: `scores` is no such file.
+        FileExistsError: `out` exists.
+    """
+    import jinja2
+
+    out = Path(out)
+    check_new_file(out, overwrite)
+    if data is not None and scores is not None:
+        raise ValueError("data and scores (--data and --scores): give one; with data, scores are computed")
+    if detector.standard_ is not None:
+        raise ValueError("this detector was fitted to flat feature vectors; a report is about images")
+    images = None if data is None else detector.read(data, progress=True)
+    found = _score(detector, images) if images is not None else None if scores is None else read_scores(Path(scores))
+    template = files("entropix.report").joinpath("page.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    page = environment.from_string(template).render(
+        detector=detector,
+        model=model,
+        figures=_figures(detector, found),
+        scored=None if found is None else _scored(detector, found),
+        pictures=None if images is None or found is None else _pictures(detector, images, found),
+        unreadable=[] if images is None else images.unreadable,
+        versions=versions(),
+        command=_command(detector),
+    )
+    with new_file(out) as partial_file:
+        partial_file.write_text(page, encoding="utf-8")
+    return out
+
+
+def read_scores(path: Path) -> Scores:
+    """What `entropix score` wrote to `path`.
+
+    Raises:
+        DataError: another file.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return Scores(
+            names=[row["path"] for row in rows],
+            labels=np.array([int(row["label"] or -1) for row in rows]),
+            surprisal=np.array([float(row["surprisal"]) for row in rows], np.float32),
+            residual=np.array([float(row["residual"]) for row in rows], np.float32),
+        )
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path} is not what `entropix score` writes ({error!r}); expected its CSV file") from error
+
+
+def _command(detector: EntropixDetector) -> str:
+    """The command that repeats the fit; DATA and MODEL stand for paths."""
+    settings = detector.settings_
+    names = ("latent_dim", "strategy", "epochs", "seed", "device")
+    options = {name: settings[name] for name in names if name in settings}
+    options |= {"image_size": detector.model_.image_size}
+    if (devices := settings.get("devices", 1)) > 1:
+        options |= {"device": settings["device"].split(":")[0], "devices": devices}
+    words = [f"--{name.replace('_', '-')} {value}" for name, value in options.items()]
+    words += [f"--select {shlex.quote(text)}" for text in Select(**settings.get("select", {})).texts()]
+    words += ["--skip-unreadable"] if settings["unreadable"] else []
+    return " \\\n  ".join(["entropix fit DATA --out MODEL", *words])
+
+
+def _score(detector: EntropixDetector, images: ImageSet) -> Scores:
+    terms = detector.explain(images, progress=True)
+    return Scores(images.names, images.labels, terms["surprisal"], terms["residual"])
+
+
+def _figures(detector: EntropixDetector, found: Scores | None) -> dict[str, str]:
+    """SVG elements by name."""
+    figures = {"history": svg(partial(plots.plot_history, detector), "Training loss against epochs", "history")}
+    if detector.curve_:
+        figures["curve"] = svg(
+            partial(plots.plot_curve, detector),
+            f"Entropy of the reconstructions and visibility against d; d = {detector.latent_dim_} is marked",
+            "curve",
+        )
+        figures["errors"] = svg(
+            partial(plots.plot_errors, detector), "Training and held-out errors against d", "errors"
+        )
+    if found is None or not len(found.names):
+        return figures
+    drawn = partial(plots.plot_scores, detector, scores=found.surprisal, labels=found.labels)
+    figures["scores"] = svg(drawn, "Histogram of the scores with the calibrated level", "scores")
+    if {0, 1} <= set(found.labels.tolist()):
+        by_name = {"surprisal": found.surprisal, "residual": found.residual}
+        roc, pr = plots.plot_roc, plots.plot_precision_recall
+        figures["roc"] = svg(partial(roc, scores=by_name, labels=found.labels), "ROC curves", "roc")
+        figures["pr"] = svg(partial(pr, scores=by_name, labels=found.labels), "Precision against recall", "pr")
+    return figures
+
+
+def _scored(detector: EntropixDetector, found: Scores) -> dict[str, Any]:
+    """Counts, metrics and the rows of the highest scores."""
+    p = detector.calibration_.p_value(found.surprisal)
+    flagged = found.surprisal > -detector.offset_
+    order = np.argsort(-found.surprisal, kind="stable")[:MOST_LISTED]
+    by_name = {"surprisal": found.surprisal, "residual": found.residual}
+    return {
+        "n": len(found.names),
+        "flagged": int(flagged.sum()),
+        "metrics": {name: m for name, v in by_name.items() if (m := detection_metrics(found.labels, v))},
+        "rates": {
+            name: float(flagged[found.labels == value].mean())
+            for value, name in ((0, "normal"), (1, "abnormal"))
+            if (found.labels == value).any()
+        },
+        "highest": [
+            {"name": found.names[i], "label": int(found.labels[i]), "surprisal": found.surprisal[i], "p": p[i]}
+            for i in order
+        ],
+    }
+
+
+def _pictures(detector: EntropixDetector, images: ImageSet, found: Scores) -> list[dict[str, Any]]:
+    """Two groups of images, the highest scores and typical ones."""
+    order = np.argsort(-found.surprisal, kind="stable")
+    middle = max(HIGHEST, (len(order) - TYPICAL) // 2)
+    groups = {"Highest scores": order[:HIGHEST], "Typical scores": order[middle : middle + TYPICAL]}
+    return [
+        {"title": title, "images": _triples(detector, images, found, chosen)}
+        for title, chosen in groups.items()
+        if len(chosen)
+    ]
+
+
+def _triples(detector: EntropixDetector, images: ImageSet, found: Scores, chosen: np.ndarray) -> list[dict[str, Any]]:
+    """Each chosen image with its reconstruction, heat map and regions, at the model's resolution."""
+    shown = images.subset(chosen)
+    p = detector.calibration_.p_value(found.surprisal[chosen])
+    level = detector.calibration_.threshold(detector.calibration_.reachable(detector.alpha), "peak")
+    pictures = (shown.scaled(detector.value_range_).numpy(), detector.reconstruct(shown), detector.surprise_maps(shown))
+    return [
+        {
+            "name": found.names[i],
+            "label": int(found.labels[i]),
+            "surprisal": found.surprisal[i],
+            "p": p_value,
+            "size": heat.shape[-1],
+            "image": grey_png(image),
+            "reconstruction": grey_png(reconstruction),
+            "heat": heat_png(heat, 2 * level),
+            "regions": find_regions(heat, level, heat.shape),
+        }
+        for i, p_value, image, reconstruction, heat in zip(chosen, p, *pictures, strict=True)
+    ]

@@ -1,0 +1,152 @@
+"""What held-out normal images score: the yardstick that turns a score into a false-positive rate.
+
+*Conformal p-values.* A new normal image is exchangeable with the n held-out ones, so its score is equally likely to
+take any of the n + 1 ranks: p = (1 + number of held-out scores >= its score) / (n + 1), and P(p <= alpha) <= alpha
+whatever the distribution of scores (Vovk, Gammerman and Shafer 2005; Bates, Candes, Lei, Romano and Sesia 2023).
+
+*Cross-fitting.* The models of the score are fitted on the held-out images too, so the images' own scores are a little
+too low. Each fifth of them is therefore scored by models fitted on the other four, patients and volumes undivided.
+The unit of such models differs a little from that of the final ones, as both are fitted on few images; the median ratio
+over the images that both were fitted on takes that out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entropix._utils import INFERENCE_BATCH
+from entropix.ops import reconstruction_error
+from entropix.scoring._latent import LatentModel
+from entropix.training import MOST_HELD_OUT
+
+FOLDS = 5
+
+
+class Residuals(Protocol):
+    """A model of the residuals of inputs x and reconstructions x_hat, both (n, ...)."""
+
+    def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor: ...
+
+    def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor: ...
+
+
+FitResiduals = Callable[[Tensor, Tensor], Any]
+"""A model (`Residuals`) fitted on held-out inputs and their reconstructions."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out normal inputs x (n, ...), reconstructions x_hat (n, ...), codes z (n, d), group of each."""
+
+    x: Tensor
+    x_hat: Tensor
+    z: Tensor
+    groups: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def subset(self, chosen: np.ndarray) -> HeldOut:
+        mask = torch.from_numpy(chosen).to(self.x.device)
+        groups = [group for group, inside in zip(self.groups, chosen, strict=True) if inside]
+        return HeldOut(self.x[mask], self.x_hat[mask], self.z[mask], groups)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Scores of n held-out normal images, cross-fitted, each (n,) and ascending.
+
+    surprisal: nats; residual: mean squared errors; peak: largest values of the heat maps, nats per pixel.
+    """
+
+    surprisal: Tensor
+    residual: Tensor
+    peak: Tensor
+
+    def __len__(self) -> int:
+        return len(self.surprisal)
+
+    def p_value(self, scores: np.ndarray, name: str = "surprisal") -> np.ndarray:
+        """Conformal p-values (m,) of scores (m,), between 1 / (n + 1) and 1."""
+        known = getattr(self, name).numpy()
+        below = np.searchsorted(known, scores.astype(known.dtype), side="left")
+        return (1 + len(known) - below) / (len(known) + 1)
+
+    def threshold(self, alpha: float, name: str = "surprisal") -> float:
+        """The score above which p-values are at most `alpha`.
+
+        Raises:
+            ValueError: `alpha` is not between 0 and 1, or below 1 / (n + 1), which no p-value can reach.
+        """
+        check_alpha(alpha)
+        rank = math.floor(alpha * (len(self) + 1) + 1e-9)  # that many of the n + 1 ranks lie within alpha
+        if rank == 0:
+            needed = math.ceil(1 / alpha) - 1
+            more = f"fit on at least {5 * needed} distinct images, or " if needed <= MOST_HELD_OUT else ""
+            raise ValueError(
+                f"alpha={alpha}: with {len(self)} held-out normal images no p-value is below 1 / {len(self) + 1} = "
+                f"{self.least:.3g}; {more}choose a larger alpha"
+            )
+        return float(getattr(self, name)[-rank])
+
+    def reachable(self, alpha: float) -> float:
+        """`alpha`, or the smallest p-value there can be if that is larger: the rate that `predict` goes by."""
+        return max(alpha, self.least)
+
+    @property
+    def least(self) -> float:
+        """The smallest p-value there can be."""
+        return 1 / (len(self) + 1)
+
+
+def check_alpha(alpha: float) -> None:
+    """Raise ValueError unless `alpha` is between 0 and 1."""
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha={alpha!r}; expected a false-positive rate between 0 and 1, such as 0.05")
+
+
+def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent: LatentModel) -> Calibration:
+    """Cross-fitted scores of held-out images; `residual`, by `fit`, and `latent` are the models fitted on all."""
+    folds = _folds(held_out.groups)
+    conditional, density = _surprise(residual, held_out), latent.surprise(held_out.z)
+    surprisal, peak = torch.empty_like(conditional), torch.empty_like(conditional)
+    for fold in np.unique(folds):
+        inside, rest = folds == fold, folds != fold
+        scored, fitted_on = held_out.subset(inside), held_out.subset(rest)
+        part = fit(fitted_on.x, fitted_on.x_hat)
+        unit = (conditional[torch.from_numpy(rest)] / _surprise(part, fitted_on)).median()
+        # the held-out codes set nothing but the level beyond which a code counts
+        usual = density[torch.from_numpy(rest)].amax()
+        excess = (density[torch.from_numpy(inside)] - usual).clamp(min=0)
+        surprisal[torch.from_numpy(inside)] = unit * _surprise(part, scored) + excess
+        peak[torch.from_numpy(inside)] = unit * _peak(part, scored)
+    error = reconstruction_error(held_out.x, held_out.x_hat)
+    return Calibration(*(values.sort().values.cpu() for values in (surprisal, error, peak)))
+
+
+def _folds(groups: Sequence[str]) -> np.ndarray:
+    """Fold (n,) of each image; images of one group are in one fold, unless there is only one group."""
+    numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
+    if numbers.max() == 0:
+        numbers = np.arange(len(groups))
+    return numbers % min(FOLDS, numbers.max() + 1)
+
+
+def _surprise(model: Residuals, of: HeldOut) -> Tensor:
+    return _each_batch(model.surprise, of)
+
+
+def _peak(model: Residuals, of: HeldOut) -> Tensor:
+    return _each_batch(lambda x, x_hat: model.surprise_map(x, x_hat).flatten(1).amax(1), of)
+
+
+def _each_batch(function: Callable[[Tensor, Tensor], Tensor], of: HeldOut) -> Tensor:
+    pairs = zip(of.x.split(INFERENCE_BATCH), of.x_hat.split(INFERENCE_BATCH), strict=True)
+    return torch.cat([function(x, x_hat) for x, x_hat in pairs])

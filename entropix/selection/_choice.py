@@ -1,0 +1,55 @@
+"""The choice of d from the curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from entropix.estimators import Entropy
+from entropix.selection._curve import CurvePoint
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen d and, in words, why."""
+
+    latent_dim: int
+    reason: str
+
+
+def choose(curve: Sequence[CurvePoint], entropy: Entropy) -> Choice:
+    """The smallest code that shows foreign content as well as any, among those no longer than normal images need.
+
+    Both conditions of Proposition 2 (Cai et al., MICCAI 2024) in turn:
+
+    1. H(Z) is to reach H(X_n) and not more. The entropy of the reconstructions rises with d and saturates, at a
+       value below H(X_n) by the noise that no code holds. Latents beyond the first d within one nat of that value
+       carry nothing of normal images that could be told (one nat is one factor of e in the volume that the code
+       resolves, over all its dimensions), so they can only carry what is foreign: longer codes are out.
+    2. Of the others, visibility weighs what a code misses of normal images against what it follows of foreign
+       content. Its maximum is flat; the smallest code within one standard error of it is taken (Breiman, Friedman,
+       Olshen and Stone 1984, section 3.4.3), the standard error being that of the difference, paired over images.
+    """
+    curve = sorted(curve, key=lambda point: point.latent_dim)
+    full = max(point.entropy for point in curve)
+    matched = next(point for point in curve if point.entropy >= full - 1)
+    candidates = [point for point in curve if point.latent_dim <= matched.latent_dim]
+    best = max(candidates, key=lambda point: point.visibility)
+    chosen = next(point for point in candidates if _as_good(point, best))
+    reason = (
+        f"the entropy of the reconstructions comes within one nat of its limit, {full:.1f} nats, at "
+        f"d = {matched.latent_dim} (H(X_n) = {float(entropy):.1f}), and "
+    )
+    if chosen is best:
+        reason += f"up to there foreign content is most visible at d = {best.latent_dim}"
+    else:
+        reason += (
+            f"d = {chosen.latent_dim} is the smallest that shows foreign content as well ({chosen.visibility:.3f}) as "
+            f"the best up to there (d = {best.latent_dim}, {best.visibility:.3f}), within one standard error"
+        )
+    return Choice(chosen.latent_dim, reason)
+
+
+def _as_good(point: CurvePoint, best: CurvePoint) -> bool:
+    gap = best.visibility_images - point.visibility_images
+    return gap.mean().item() <= gap.std().item() / len(gap) ** 0.5

@@ -1,0 +1,130 @@
+"""Prune: a code that was trained wide is turned to its principal axes, cut where the curve says, and trained on."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from entropix._utils import resolve_device
+from entropix.data import ImageView
+from entropix.models import Autoencoder
+from entropix.selection import Curve
+from entropix.strategies._adapted import CANDIDATES, Adapted, adapt
+from entropix.strategies._principal_axes import PrincipalAxes, fold, to_principal_axes
+from entropix.training import (
+    FEWEST_HELD_OUT,
+    TRAINING_BATCH,
+    Checkpoint,
+    OnEpoch,
+    RelativeError,
+    TrainingData,
+    split,
+    train,
+)
+
+FEWEST = TRAINING_BATCH + FEWEST_HELD_OUT  # images for `prune`
+FINE_TUNING = 0.2  # share of the epochs that come after the cut
+
+
+class EncoderDecoder(Protocol):
+    """What `prune` takes: a module with these two, for images (n, c, h, w) and codes (n, latent_dim)."""
+
+    def encode(self, x: Tensor) -> Tensor: ...
+
+    def decode(self, z: Tensor) -> Tensor: ...
+
+
+def prune_wide(
+    data: TrainingData,
+    *,
+    epochs: int,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Adapted[Autoencoder]:
+    """The strategy of `entropix.fit`: train the paper's autoencoder with the longest code, prune, train on."""
+    after = round(FINE_TUNING * epochs)
+    options: dict[str, Any] = {"one_cycle": True, "checkpoint": checkpoint}
+    wide = Autoencoder(CANDIDATES[-1], data.channels, data.image_size).to(data.train.device)
+    losses = train(
+        wide,
+        data.train,
+        RelativeError(wide),
+        epochs=epochs - after,
+        seed=seed,
+        on_epoch=on_epoch,
+        name="wide",
+        **options,
+    )
+    cut = _cut(wide, data.distinct, data.held_out, seed)
+    narrow = fold(cut.model)
+    if after:
+
+        def later(epoch: int, loss: float, model: nn.Module) -> None:
+            if on_epoch is not None:
+                on_epoch(epochs - after + epoch, loss, model)
+
+        losses += train(
+            narrow,
+            data.train,
+            RelativeError(narrow),
+            epochs=after,
+            seed=seed + 1,
+            on_epoch=later,
+            name="narrow",
+            **options,
+        )
+    return Adapted(narrow, cut.entropy, cut.curve, cut.reason, losses)
+
+
+def prune(
+    model: EncoderDecoder, images: Tensor, *, epochs: int = 0, seed: int = 0, device: str = "auto"
+) -> Adapted[PrincipalAxes]:
+    """Cut the code of a trained autoencoder of your own to what normal images need.
+
+    Args:
+        model: a `torch.nn.Module` with `encode`: images (n, c, h, w) to codes (n, wide), and `decode` back. It is
+            not changed: the result holds a copy.
+        images: normal images (n, c, h, w) as the model takes them (its scale and size), at least 80; a fifth, at
+            most 2,000, is held out for the choice.
+        epochs: of training on after the cut, by ln(squared error); 0: none.
+        seed: of the split and of the training.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+
+    Returns:
+        `model`, whose `encode` gives codes (n, latent_dim), the d and the reason for it, and the curve.
+
+    Raises:
+        TypeError: no module, or one without `encode` and `decode`.
+        ValueError: images of another shape, too few of them, or codes that are not (n, wide).
+    """
+    if not isinstance(model, nn.Module) or not (hasattr(model, "encode") and hasattr(model, "decode")):
+        raise TypeError(f"model is {type(model).__name__}; expected a torch.nn.Module with encode(x) and decode(z)")
+    images = torch.as_tensor(images)
+    if images.ndim != 4 or len(images) < FEWEST or not images.is_floating_point():
+        raise ValueError(
+            f"images of shape {tuple(images.shape)} and {images.dtype}; expected at least {FEWEST} floating-point "
+            "images (n, c, h, w), as the model takes them"
+        )
+    target = resolve_device(device)
+    wide = copy.deepcopy(model).to(target).eval()
+    training, held_out, distinct = split(images, [str(i) for i in range(len(images))], seed)
+    images = images.to(target)
+    known, unseen = (  # what is measured takes the first of them for a sample of all
+        np.random.default_rng(seed).permutation(chosen) for chosen in (np.intersect1d(training, distinct), held_out)
+    )
+    adapted = _cut(wide, images[known], images[unseen], seed)
+    if not epochs:
+        return adapted
+    losses = train(adapted.model, images[training], RelativeError(adapted.model), epochs=epochs, seed=seed)
+    return replace(adapted, history=losses)
+
+
+def _cut(wide: Any, distinct: Tensor | ImageView, held_out: Tensor, seed: int) -> Adapted[PrincipalAxes]:
+    rotated = to_principal_axes(wide, distinct)
+    return adapt(rotated, rotated.cut, Curve(distinct, held_out, seed), [])

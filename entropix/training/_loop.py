@@ -1,0 +1,111 @@
+"""The training loop, for the paper's autoencoder and for the nested one.
+
+Images are a tensor, or a view of a set that may be larger than the memory; a batch is an index. The recipe is the
+paper's (Adam, learning rate 1e-3, batches of 64, squared error). `fit` goes further in the same number of epochs by two
+things that the paper's baseline does not use: with `one_cycle` the learning rate rises to three times that and falls to
+zero (Smith and Topin 2019), and errors count by their logarithms (`objectives`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from entropix.data import ImageView
+from entropix.training import _parallel as parallel
+from entropix.training._checkpoint import Checkpoint
+from entropix.training._objectives import Objective
+from entropix.training._state import TrainingState
+from entropix.training._stepping import Gradients, deferred_interrupt
+
+TRAINING_BATCH = 64
+LEARNING_RATE = 1e-3
+PEAK = 3  # of the cycle, in learning rates
+
+OnEpoch = Callable[[int, float, nn.Module], None]
+"""Called with the number of epochs done, the mean loss of the last and the model, which it leaves as it was."""
+
+
+def train(
+    model: nn.Module,
+    images: Tensor | ImageView,
+    objective: Objective,
+    *,
+    epochs: int,
+    seed: int,
+    one_cycle: bool = False,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: Checkpoint | None = None,
+    name: str = "training",
+) -> list[float]:
+    """Train `model` in place and leave it in evaluation mode.
+
+    Args:
+        model: the module whose parameters `objective` depends on, on the device of `images`.
+        images: (n, c, h, w) on [-1, 1], n at least 64; or vectors (n, p). The last, incomplete batch of an epoch is
+            left out: batch normalisation would see it with too few images.
+        objective: see `Objective`.
+        on_epoch: see `OnEpoch`.
+        checkpoint: where the state goes at the start, every half minute and at the end; and comes from, if it holds
+            that of this `name`. A training that was resumed ends like one that was not interrupted. If it is over
+            (`Checkpoint.over`), the model is what it holds and no more.
+
+    In a block of `entropix.training.parallel.divided`, every process calls this, and trains on its share of each batch.
+
+    Returns:
+        The mean loss of each epoch.
+
+    Raises:
+        FloatingPointError: the loss became NaN or infinite; the checkpoint keeps the last finite state.
+        KeyboardInterrupt: Ctrl-C, after the step it came in; the checkpoint keeps the state.
+        torch.OutOfMemoryError: the device does not hold two images (`entropix.training.Gradients`).
+        CheckpointError: the checkpoint is damaged, or another training's.
+        OSError: the checkpoint can't be written.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    batch_size = min(TRAINING_BATCH, len(images))
+    batches = len(images) // batch_size
+    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, fused=True)
+    cycle = (
+        torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK * LEARNING_RATE, total_steps=epochs * batches)
+        if one_cycle
+        else None
+    )
+    model.train()
+    state = TrainingState(model, objective, optimizer, cycle, generator, checkpoint, name)
+    state.resume()
+    if checkpoint is not None and checkpoint.over:
+        epochs = len(state.losses)
+    with deferred_interrupt() as interrupted, parallel.training(model, objective, optimizer) as divided:
+        gradients = Gradients(*divided)
+        for epoch in range(len(state.losses) + 1, epochs + 1):
+            if not len(state.left):
+                order = torch.randperm(len(images), generator=generator).to(images.device)
+                state.left = order[: batches * batch_size].view(batches, batch_size)
+                state.total = torch.zeros((), device=images.device)
+            while len(state.left):
+                stop = interrupted()
+                state.tick(now=stop)
+                if stop:
+                    raise KeyboardInterrupt
+                state.total += gradients(images[parallel.share(state.left[0])], generator)
+                gradients.optimizer.step()
+                if cycle is not None:
+                    cycle.step()
+                state.left = state.left[1:]
+            mean = state.total.item() / batches
+            if not math.isfinite(mean):
+                kept = "" if checkpoint is None else f"; the last finite state is in {checkpoint.folder}"
+                raise FloatingPointError(
+                    f"the training loss became {mean} in epoch {epoch} of {epochs}; check the images for extreme values"
+                    f"{kept}"
+                )
+            state.losses.append(mean)
+            if on_epoch is not None:
+                on_epoch(epoch, mean, model)
+        state.finish()
+    model.eval()
+    return state.losses

@@ -1,0 +1,97 @@
+"""What a training minimises: the paper's squared error, or the logarithm of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from entropix.models import NestedAutoencoder
+from entropix.training import _parallel as parallel
+
+Objective = Callable[[Tensor, torch.Generator], Tensor]
+"""Scalar loss of a batch (n, c, h, w); the generator (on the CPU) is the source of any randomness in it."""
+
+
+def squared_error(model: nn.Module) -> Objective:
+    """The paper's objective (equation 1): the mean squared error of the reconstruction."""
+    return lambda batch, _: nn.functional.mse_loss(model(batch), batch)
+
+
+class RunningMeans:
+    """Running means of errors of several kinds, to measure each error by.
+
+    An error divided by its running mean has the gradient of ln(error). Adam's step sizes remember a thousand
+    batches: once an error has fallen a hundredfold, the gradient of the error itself is too small for them, and
+    that of its logarithm is not.
+    """
+
+    MEMORY = 0.9  # per batch
+
+    def __init__(self, kinds: int, device: torch.device) -> None:
+        self.values = torch.zeros(kinds, device=device)  # 0: this kind was not met yet
+
+    def relative(self, errors: Tensor, kind: Tensor) -> Tensor:
+        """Scalar with the gradient of the mean of ln(errors), whose value is that mean over the kinds.
+
+        errors (n,), kind (n,): of each error, from 0 on.
+        """
+        self._update(errors.detach(), kind)
+        return (errors / self.values[kind]).mean() - 1 + self.values[self.values > 0].log().mean()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"values": self.values}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.values = state["values"]
+
+    def _update(self, errors: Tensor, kind: Tensor) -> None:
+        # not index_add, whose order of summation, and so the result, varies on a GPU
+        members = nn.functional.one_hot(kind, len(self.values)).to(errors.dtype)  # (n, kinds)
+        total, count = parallel.total(errors @ members), parallel.total(members.sum(0))
+        current = total / count.clamp(min=1)
+        blended = torch.where(self.values > 0, self.MEMORY * self.values + (1 - self.MEMORY) * current, current)
+        # an error of exactly zero would divide by zero
+        tiny = torch.finfo(errors.dtype).tiny
+        self.values = torch.where(count > 0, blended.clamp(min=tiny), self.values)
+
+
+class RelativeError:
+    """Objective: ln(mean squared error), the code length of a Gaussian residual of unknown variance."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.means = RunningMeans(1, next(model.parameters()).device)
+        self.state_dict, self.load_state_dict = self.means.state_dict, self.means.load_state_dict
+
+    def __call__(self, batch: Tensor, _: torch.Generator) -> Tensor:
+        error = nn.functional.mse_loss(self.model(batch), batch).reshape(1)
+        return self.means.relative(error, torch.zeros(1, dtype=torch.int64, device=error.device))
+
+
+class NestedError:
+    """Objective of the nested autoencoder: weighted sum over prefixes d of ln(mean squared error of prefix d).
+
+    A Gaussian residual of unknown variance costs (p / 2) ln(error) nats, so every prefix counts by its relative
+    error. The plain sum would be ruled by the shortest prefixes, whose errors are several times larger, and leave
+    the long ones behind. Half of a batch goes through the whole code, which keeps it from lagging behind an
+    autoencoder of its own, the other half through prefixes drawn uniformly; each squared error is divided by the
+    running mean of its prefix. The value is the mean of ln(error) over prefixes.
+    """
+
+    def __init__(self, model: NestedAutoencoder) -> None:
+        device = model.to_code.weight.device
+        self.model = model
+        self.dims = torch.tensor(model.dims, device=device)
+        self.means = RunningMeans(len(model.dims), device)
+        self.state_dict, self.load_state_dict = self.means.state_dict, self.means.load_state_dict
+
+    def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        last = len(self.dims) - 1
+        n = len(batch) * parallel.processes()
+        drawn = torch.randint(last + 1, (n,), generator=generator)
+        drawn[: n // 2] = last
+        drawn = parallel.share(drawn).to(batch.device)
+        reconstruction = self.model.decode_prefix(self.model.encode(batch), self.dims[drawn])
+        return self.means.relative((reconstruction - batch).square().flatten(1).mean(1), drawn)

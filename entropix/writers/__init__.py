@@ -1,0 +1,20 @@
+"""What a detector leaves behind: score tables, volumes' scores, heat maps as PNG, NIfTI and DICOM, exported models."""
+
+from entropix.writers._export import export
+from entropix.writers._heatmaps import write_heatmaps
+from entropix.writers._scores import Scored, score, write_scores
+from entropix.writers._tensorboard import TensorBoard
+from entropix.writers._volumes import Volume, aggregate, volumes, write_volume_scores
+
+__all__ = [
+    "Scored",
+    "TensorBoard",
+    "Volume",
+    "aggregate",
+    "export",
+    "score",
+    "volumes",
+    "write_heatmaps",
+    "write_scores",
+    "write_volume_scores",
+]

@@ -1,0 +1,164 @@
+"""A fitted detector as one file for other runtimes: ONNX, or `torch.export` (`.pt2`).
+
+What is exported is the detector's own code, traced by `torch.export`; only the two native operators are written out in
+plain ones, the distances of k-NN from differences too, because entropies take their logarithm. So the file scores as
+the detector does.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from entropix._utils import check_new_file, new_file
+from entropix.scoring import ResidualModel
+
+if TYPE_CHECKING:
+    from entropix.detector import EntropixDetector
+
+OUTPUTS = ("surprisal", "p_value", "residual", "heatmap", "reconstruction")
+FORMATS = (".onnx", ".pt2")
+
+
+class Scoring(nn.Module):
+    """Images to everything a detector says about them.
+
+    Takes images (n, c, s, s) float32 as `detector.read(...).pixels` has them: resized, and on [0, 1] or, if the
+    detector was fitted to raw values, raw. Returns `OUTPUTS`: surprisal (n,) in nats, its conformal p-value (n,), the
+    paper's residual (n,), the heat map (n, s, s) in nats per pixel, the reconstruction (n, c, s, s) on [0, 1].
+    """
+
+    known: Tensor
+
+    def __init__(self, detector: EntropixDetector) -> None:
+        super().__init__()
+        self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # which files have
+        assert isinstance(detector.residual_model_, ResidualModel)
+        self.network = detector.residual_model_.network
+        self.detector = (detector,)  # not a submodule: its models of the score become constants
+        self.register_buffer("known", detector.calibration_.surprisal.to(detector.device_))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        (detector,) = self.detector
+        if detector.value_range_ is not None:
+            low, high = detector.value_range_
+            images = ((images - low) / (high - low)).clamp(0, 1)
+        x = images * 2 - 1
+        z = self.model.encode(x)
+        x_hat = self.model.decode(z)
+        terms = detector.terms(x, z, x_hat)
+        heat = detector.residual_model_.surprise_map(x, x_hat)
+        above = (self.known >= terms["surprisal"][:, None]).sum(1)
+        p = (1 + above) / (len(self.known) + 1)
+        return terms["surprisal"], p.float(), terms["residual"], heat, (x_hat + 1) / 2
+
+
+def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a detector of images to `path`, an `.onnx` or `.pt2` file, and return the path. See `Scoring`.
+
+    The number of images n is free. Facts about the detector are in the file's metadata (`.pt2`: `entropix.json`).
+
+    Raises:
+        ValueError: another suffix; a detector of vectors.
+        ModuleNotFoundError: ONNX without `pip install 'entropix[export]'`.
+        FileExistsError: `path` exists.
+    """
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        raise ValueError(f"{path}: expected a name that ends in {' or '.join(FORMATS)}")
+    if detector.standard_ is not None:
+        raise ValueError("this detector was fitted to flat feature vectors; only those of images are exported")
+    check_new_file(path, overwrite)
+    if path.suffix == ".onnx" and find_spec("onnxscript") is None:
+        raise ModuleNotFoundError("ONNX needs onnx and onnxscript: pip install 'entropix[export]'")
+    with _quiet():
+        program = _trace(detector)
+    facts = {
+        "entropix": detector.settings_["entropix"],
+        "latent_dim": detector.latent_dim_,
+        "value_range": detector.value_range_,
+        "alpha": detector.alpha,
+        "anomalous_above": -detector.offset_,
+    }
+    content = _pt2(program, facts) if path.suffix == ".pt2" else _onnx(program, facts)
+    with new_file(path) as partial:
+        partial.write_bytes(content)
+    return path
+
+
+def _trace(detector: EntropixDetector) -> torch.export.ExportedProgram:
+    model = detector.model_
+    example = torch.rand(2, model.channels, model.image_size, model.image_size, device=detector.device_)
+    with torch.no_grad():
+        n = torch.export.Dim("n", min=1)
+        program = torch.export.export(Scoring(detector).eval(), (example,), dynamic_shapes=({0: n},))
+        plain: dict[Any, Callable[..., Any]] = {
+            torch.ops.entropix.knn.default: _knn,
+            torch.ops.entropix.reconstruction_error.default: _reconstruction_error,
+            torch.ops.aten.hypot.default: lambda x, y: (x * x + y * y).sqrt(),  # ONNX has none
+        }
+        program = program.run_decompositions(torch.export.default_decompositions() | plain)
+    for name, value in program.constants.items():
+        if isinstance(value, Tensor):
+            program.constants[name] = value.contiguous()  # others are saved with a warning
+    return program
+
+
+def _pt2(program: torch.export.ExportedProgram, facts: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files={"entropix.json": json.dumps(facts)})
+    return buffer.getvalue()
+
+
+def _onnx(program: torch.export.ExportedProgram, facts: dict[str, Any]) -> bytes:
+    with _quiet():
+        onnx = torch.onnx.export(program, dynamo=True, input_names=["images"], output_names=OUTPUTS, verbose=False)
+    assert onnx is not None
+    onnx.model.metadata_props.update({name: json.dumps(value) for name, value in facts.items()})
+    return onnx.model_proto.SerializeToString()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what torch's exporter warns of itself: its own deprecated calls, and operators of torchvision."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        log.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+
+
+def _knn(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
+    """`entropix.ops.knn` of points (n, d) and a query (m, d), euclidean, in plain operators."""
+    if query is None or metric != "euclidean" or x.ndim != 2:
+        raise NotImplementedError("export knows k-NN of a query among points (n, d), euclidean")
+    square = (query[:, :1] - x[:, 0]).square()
+    for j in range(1, x.shape[1]):  # one coordinate at a time: (m, n) and never (m, n, d)
+        square = square + (query[:, j : j + 1] - x[:, j]).square()
+    nearest = square.topk(k, dim=1, largest=False)
+    return nearest.values.sqrt(), nearest.indices
+
+
+def _reconstruction_error(
+    x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool
+) -> tuple[Tensor, Tensor]:
+    """`entropix.ops.reconstruction_error` in plain operators."""
+    if mask is not None:
+        raise NotImplementedError("export knows no masks")
+    energy = (x - x_hat).square() * (1 if weight is None else weight)
+    return energy.flatten(1).mean(1), energy if map else energy.new_empty(0)

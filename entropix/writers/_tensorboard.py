@@ -1,0 +1,46 @@
+"""A fit on TensorBoard, through PyTorch's own writer."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from entropix._utils import Epoch
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+SCALARS = ("loss", "error_held_out", "entropy", "entropy_images")
+
+
+class TensorBoard:
+    """For `on_epoch` of a fit: writes the numbers of every `Epoch` to `folder`, for `tensorboard --logdir folder`.
+
+    A resumed fit goes on in the same folder; what the interrupted one wrote of the epochs that come again is hidden.
+
+    Raises:
+        ModuleNotFoundError: without `pip install 'entropix[tensorboard]'`.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        if find_spec("tensorboard") is None:
+            raise ModuleNotFoundError("TensorBoard's logs need tensorboard: pip install 'entropix[tensorboard]'")
+        self.folder = Path(folder)
+        self._writer: SummaryWriter | None = None
+
+    def __call__(self, at: Epoch) -> None:
+        writer: Any = self._writer or self._open(at)
+        for name in SCALARS:
+            value = getattr(at, name)
+            if value is not None:
+                writer.add_scalar(name, value, at.epoch)
+        writer.flush()
+        if at.epoch == at.epochs:
+            writer.close()
+
+    def _open(self, at: Epoch) -> SummaryWriter:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(self.folder), purge_step=at.epoch)
+        return self._writer

@@ -1,0 +1,242 @@
+"""The benchmarks: their data, their rivals against answers that are known, and runs that continue where they were."""
+
+import json
+import sys
+from pathlib import Path
+
+import auto_vs_fixed
+import detection
+import detectors
+import numpy as np
+import pytest
+import readme_tables
+import torch
+from rivals import dimension, irmae, least_volume, shallow, uncertainty
+from runs import Runs
+from tasks import TASKS, Task, load
+
+import entropix
+from entropix.ops import knn
+from entropix.strategies import STRATEGIES
+from entropix.training import squared_error, train
+
+
+@pytest.fixture(scope="module")
+def grey() -> torch.Tensor:
+    """Images with one factor, the grey level: (128, 1, 32, 32) on [-1, 1]."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(128, 1, 1, 1, generator=generator).expand(-1, -1, 32, 32).contiguous() * 2 - 1
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_tasks(name: str) -> None:
+    task = load(name)
+    assert task.name == name
+    assert len(task.train) >= 400
+    assert (task.train.labels == 0).all()
+    assert set(task.test.labels) == {0, 1}
+    for images in (task.train, task.test):
+        assert images.pixels.shape[1:] == (1, 32, 32)
+        assert 0 <= images.pixels.min() < images.pixels.max() <= 1
+        assert not len(images.constant())
+    nearest = knn(task.train.images.flatten(1), 1, query=task.test.images.flatten(1)).distances
+    assert nearest.min() > 0.1, "a test image is a copy of a training image"
+
+
+def test_unknown_task() -> None:
+    with pytest.raises(SystemExit, match="nowhere: no such folder, and none of the tasks digits-low"):
+        load("nowhere")
+
+
+def test_elbow_of_a_broken_line() -> None:
+    dims = (1, 2, 4, 8, 16, 32)
+    errors = [31 - d if d <= 8 else 23 - 0.1 * d for d in dims]
+    assert dimension.elbow(dims, errors) == 8
+
+
+def test_candidates() -> None:
+    assert [dimension.nearest(d, (1, 8, 64)) for d in (2, 3, 20, 24, 500)] == [1, 8, 8, 64, 64]
+    assert [dimension.at_least(d, (1, 8, 64)) for d in (0.5, 1.2, 8, 9, 65)] == [1, 8, 8, 64, 64]
+
+
+def test_dimensions_of_a_subspace() -> None:
+    torch.manual_seed(0)
+    flat = torch.randn(600, 3) @ torch.linalg.qr(torch.randn(256, 3)).Q.T
+    images = (flat + 1e-6 * torch.randn(600, 256)).reshape(600, 1, 16, 16)
+    assert dimension.pca_dimension(images) == 3
+    assert dimension.twonn_dimension(images) == pytest.approx(3, rel=0.1)
+
+
+def test_rank_is_where_the_gap_is() -> None:
+    values = torch.tensor([1.0, 0.5, 0.2, 1e-4, 9e-5, 8e-5], dtype=torch.float64)
+    assert irmae.rank(values) == 3
+    noise = torch.tensor([1.0, 0.5, 1e-3, 1e-12, 1e-30, 0.0], dtype=torch.float64)
+    assert irmae.rank(noise) == 3
+
+
+def test_irmae_leaves_few_directions(grey: torch.Tensor) -> None:
+    """One factor is a curve in two or three directions; without the linear layers it fills many more."""
+    values = irmae.spectrum(irmae.train_irmae(grey, epochs=20, seed=0), grey)
+    assert irmae.rank(values) <= 3
+    torch.manual_seed(0)
+    plain = entropix.models.Autoencoder(irmae.WIDTH, image_size=32)
+    train(plain, grey, squared_error(plain), epochs=20, seed=0)
+    assert values[4] < 0.1 * irmae.spectrum(plain, grey)[4]
+
+
+def test_least_volume_decoder_does_not_magnify(grey: torch.Tensor) -> None:
+    model = least_volume.train_least_volume(grey, epochs=2, seed=0)
+    for layer in model.decoder:  # training takes one step of the power method at a time; here to its end
+        if isinstance(layer, torch.nn.ConvTranspose2d):
+            layer.parametrizations.weight[0]._iterate(layer.parametrizations.weight.original, 500)
+    z = torch.randn(40, 128)
+    step = torch.randn(40, 128)
+    with torch.no_grad():
+        ratio = (model.decode(z + step) - model.decode(z)).flatten(1).norm(dim=1) / step.norm(dim=1)
+    assert ratio.max() <= 1.01
+    # each convolution's map, written out: its largest singular value is 1
+    layer = model.decoder[4]
+    basis = torch.eye(64 * 2 * 2).reshape(-1, 64, 2, 2)
+    with torch.no_grad():
+        matrix = (layer(basis) - layer(torch.zeros_like(basis))).flatten(1)
+    assert torch.linalg.matrix_norm(matrix, 2) == pytest.approx(1, abs=0.02)
+
+
+def test_pruning_keeps_what_explains() -> None:
+    """A code of four latents of which two matter, and none of them in the order of their names."""
+
+    class Linear(torch.nn.Module):
+        scale = torch.tensor([0.0, 2.0, 0.01, 1.0])
+
+        def encode(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)[:, :4]
+
+        def decode(self, z: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.pad(z, (0, 12)).reshape(-1, 1, 4, 4)
+
+    torch.manual_seed(0)
+    x = Linear().decode(torch.randn(500, 4) * Linear.scale)
+    assert least_volume.pruned_dimension(Linear(), x) == 2  # type: ignore[arg-type]
+
+
+def test_uncertainty_learns_the_noise() -> None:
+    """The left half is certain, the right half is noise: ln sigma^2 tells them apart."""
+    torch.manual_seed(0)
+    x = torch.zeros(256, 1, 32, 32)
+    x[..., 16:] = 0.5 * torch.randn(256, 1, 32, 16)
+    model = uncertainty.train_uncertainty(x, 2, epochs=15, seed=0)
+    with torch.no_grad():
+        relative, log_variance = model.terms(x)
+    assert relative.shape == log_variance.shape == x.shape
+    left, right = log_variance[..., 2:14].mean().item(), log_variance[..., 18:30].mean().item()
+    assert right == pytest.approx(np.log(0.25), abs=0.5)
+    assert left < right - 1
+
+
+def test_shallow_detectors_find_what_is_off() -> None:
+    """Normal images vary in two directions; the odd ones lie off that plane, or far out in it."""
+    torch.manual_seed(0)
+    plane = torch.randn(2, 64)
+    normal = torch.randn(220, 2) @ plane
+    train, usual = normal[:200].reshape(-1, 1, 8, 8), normal[200:].reshape(-1, 1, 8, 8)
+    off, far = 4 * torch.randn(5, 1, 8, 8), (20 * torch.ones(5, 2) @ plane).reshape(-1, 1, 8, 8)
+    components = shallow.Components.of(train)
+    assert components.features(train).shape == (200, 2)
+    assert components.squared_residual(usual).max() < 1e-6 < components.squared_residual(off).mean()
+    distance = [shallow.neighbour_distance(train, x) for x in (usual, off, far)]
+    assert distance[0].max() < min(distance[1].min(), distance[2].min())
+    forest = shallow.isolation_forest(components.features(train), seed=0)
+    svm = shallow.one_class_svm(components.features(train))
+    for fitted in (forest, svm):
+        scores = [-fitted.score_samples(components.features(x)) for x in (usual, far)]
+        assert scores[1].min() > scores[0].mean()
+
+
+def test_pixel_metrics() -> None:
+    rng = np.random.default_rng(0)
+    masks = rng.random((3, 4, 4)) < 0.3
+    maps = np.round(masks + rng.normal(0, 0.7, masks.shape), 1)  # with ties
+    dice = max(2 * (masks & (maps >= t)).sum() / (masks.sum() + (maps >= t).sum()) for t in np.unique(maps))
+    assert detection.pixel_metrics(masks, maps)["dice"] == pytest.approx(dice)
+    assert detection.pixel_metrics(masks, masks.astype(float)) == {"pixel_ap": 1.0, "dice": 1.0}
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Task:
+    images = entropix.datasets.phantoms(160, 2, lesions=0.2, image_size=32)
+    values = entropix.data.read(images.pixels, image_size=32, split="test")
+    values.labels[:] = images.labels
+    normal = np.flatnonzero(images.labels == 0)
+    sick = np.flatnonzero(images.labels == 1)
+    return Task("tiny", values.subset(normal[:100]), values.subset(np.concatenate([normal[100:], sick])))
+
+
+def test_runs_are_computed_once(tiny: Task, tmp_path: Path) -> None:
+    runs = Runs(tmp_path, epochs=1, device="cpu")
+    first = runs.fixed(tiny, 2, 0)
+    assert {"auc", "ap", "error_held_out", "seconds", "cpu_seconds", "surprisal"} <= set(first)
+    assert runs.detector(tiny, 2, 0).latent_dim_ == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model-tiny-1-0-2", "tiny-1-0-2.json"]
+    assert runs.once(tiny, 0, "2", lambda: pytest.fail("computed again")) == first
+    with pytest.raises(RuntimeError, match="killed"):
+        runs.once(tiny, 0, "4", lambda: (_ for _ in ()).throw(RuntimeError("killed")))
+    assert not (tmp_path / "tiny-1-0-4.json").exists()
+
+
+def test_auto_vs_fixed(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole script for two dims, and again from what it left."""
+    monkeypatch.setattr(auto_vs_fixed, "DIMS", (8, 16))
+    monkeypatch.setattr(auto_vs_fixed, "load", lambda _: tiny)
+    out = tmp_path / "r.json"
+    arguments = f"--data tiny --epochs 1 --seeds 0 --device cpu --out {out}"
+    monkeypatch.setattr(sys, "argv", ["auto_vs_fixed.py", *arguments.split()])
+    auto_vs_fixed.main()
+    (entry,) = json.loads(out.read_text())["sets"]
+    rows = {row["method"]: row for row in entry["methods"]}
+    names = ["oracle", "fixed-8", "fixed-16", "elbow", "pca", "twonn", "irmae", "least-volume"]
+    assert list(rows) == [*names, *STRATEGIES]
+    assert rows["oracle"]["regret"] == 0
+    assert all(rows[name]["regret"] >= 0 for name in names)
+    assert min(rows["fixed-8"]["regret"], rows["fixed-16"]["regret"]) == 0
+    assert rows["fixed-8"]["cost"] == 1
+    assert rows["oracle"]["cost"] == rows["elbow"]["cost"] == 2
+    assert rows["irmae"]["cost"] > 1
+    assert (tmp_path / "r.png").stat().st_size > 1000
+    monkeypatch.setattr(entropix, "fit", lambda *_, **__: pytest.fail("computed again"))
+    auto_vs_fixed.main()
+
+
+def test_detection(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detectors, "DIMS", (2,))
+    monkeypatch.setattr(detection, "load", lambda _: tiny)
+    monkeypatch.setattr(detection, "SIZES", {"large": (0.1, 0.2)})
+    arguments = f"--data tiny --epochs 1 --seeds 0 --device cpu --parts {tmp_path / 'p'} --out {tmp_path / 'd.json'}"
+    monkeypatch.setattr(sys, "argv", ["detection.py", *arguments.split()])
+    detection.main()
+    (entry,) = json.loads((tmp_path / "d.json").read_text())["sets"]
+    rows = {row["method"]: row for row in entry["methods"]}
+    assert set(rows) == set(detection.METHODS)
+    for name, row in rows.items():
+        assert all(0 <= value <= 1 for key, value in row.items() if key != "method")
+        assert ("pixel_ap" in row) == (name not in ("isolation-forest", "one-class-svm", "knn"))
+    assert set(entry["runs"]["pca"][0]["lesions"]) == {f"{kind}, large" for kind in entropix.datasets.KINDS}
+
+
+@pytest.mark.parametrize("page", readme_tables.PAGES, ids=lambda page: page.name)
+def test_tables_are_those_of_the_results(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert readme_tables.filled(text) == text
+
+
+@pytest.mark.parametrize("reached", [0, 1])
+def test_tries_that_missed_their_goal_are_not_shown(monkeypatch: pytest.MonkeyPatch, reached: int) -> None:
+    document = json.loads((readme_tables.ROOT / "benchmarks/results/training.json").read_text())
+    missed = document["quality"][reached:]
+    for run in missed:
+        del run["faster"]
+    monkeypatch.setattr(readme_tables.json, "loads", lambda _: document)
+    table = readme_tables.training()
+    (ours,) = (line.split(" | ") for line in table.splitlines() if line.startswith("| entropix |"))
+    assert ours[3] == "-"
+    assert ours[4].count("-") == ours[5].count("-") == len(missed)
+    assert ("none does" in table) == (reached == 0)
