@@ -25,7 +25,7 @@ from runs import Runs, environment, timed
 from tasks import Task, load
 
 from entropix.strategies import STRATEGIES
-from entropix.training._training_data import TrainingData
+from entropix.training import TrainingData
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)
 FIXED = (8, 16)

@@ -24,7 +24,7 @@ from runs import Runs, environment
 from tasks import Task, load
 
 from entropix.datasets import KINDS, implant_lesions
-from entropix.scoring._metrics import detection_metrics
+from entropix.scoring import detection_metrics
 
 CARRIERS = 200  # normal test images that lesions are put on
 SIZES = {"small": (0.04, 0.08), "large": (0.1, 0.2)}  # radius as a share of the image's width
@@ -70,8 +70,8 @@ def one_method(
         lesions = {}
         for i, (kind, size) in enumerate((kind, size) for kind in KINDS for size in SIZES):
             # no set has raw values: real ones are 8-bit, made ones on [0, 1]
-            images, masks = implant_lesions(normal.images.numpy(), seed=i, kinds=(kind,), size=SIZES[size])
-            sick = replace(normal, images=torch.from_numpy(images))
+            images, masks = implant_lesions(normal.pixels.numpy(), seed=i, kinds=(kind,), size=SIZES[size])
+            sick = replace(normal, pixels=torch.from_numpy(images))
             labels = np.repeat([0, 1], len(normal))
             found = {"auc": detection_metrics(labels, np.concatenate([without, detector.score(sick)]))["auc"]}
             if detector.maps is not None:

@@ -12,7 +12,7 @@ from tasks import Task
 from torch import Tensor
 
 import entropix
-from entropix._utils._batches import in_batches
+from entropix._utils import in_batches
 from entropix.data import ImageSet
 
 LATENT_DIM = 16  # of the VAE and AE-U, as in the paper's Table 2

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from entropix.plots._plots import new_figure
+from entropix.plots import new_figure
 
 METHODS = {  # of the sweep's networks: marker and label
     "oracle": ("o", "best by labels"),

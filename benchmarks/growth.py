@@ -29,11 +29,10 @@ from runs import environment
 from scale import simulate
 
 import entropix
-from entropix.detector._learn import default_epochs
-from entropix.models import Autoencoder, NestedAutoencoder
-from entropix.strategies._adapted import CANDIDATES
-from entropix.training import TRAINING_BATCH, NestedError, RelativeError, train
-from entropix.training import _parallel as parallel
+from entropix.detector import default_epochs
+from entropix.models import Autoencoder
+from entropix.strategies import CANDIDATES
+from entropix.training import TRAINING_BATCH, NestedError, RelativeError, parallel, train
 from entropix.training._split import HELD_OUT, MOST_HELD_OUT
 
 STEPS = 6  # batches of a turn
@@ -52,7 +51,7 @@ def main() -> None:
         divided(options.processes)
         return
     if find_spec("lightning_fabric") is None:
-        parser.error("lightning-fabric divides a training among processes; pip install 'entropix[fabric]'")
+        parser.error("lightning-fabric divides a training among processes; pip install -c constraints.txt '.[fabric]'")
     pixels = {f"{size}, d = {d}": step(size, d) for size, d in ((32, 16), (64, 16), (64, 128), (128, 16))}
     nested = step(64, None)
     document = {
@@ -69,8 +68,8 @@ def main() -> None:
 def step(size: int, d: int | None) -> float:
     """Processor milliseconds per image of a training step; d None: the nested autoencoder."""
     images = torch.rand(STEPS * TRAINING_BATCH, 1, size, size) * 2 - 1
-    model = NestedAutoencoder(CANDIDATES, 1, size) if d is None else Autoencoder(d, 1, size)
-    objective = NestedError(model) if isinstance(model, NestedAutoencoder) else RelativeError(model)
+    model = Autoencoder(CANDIDATES[-1] if d is None else d, 1, size)
+    objective = NestedError(model, CANDIDATES) if d is None else RelativeError(model)
     return 1e3 * fastest(lambda: train(model, images, objective, epochs=1, seed=0, one_cycle=True)) / len(images)
 
 

@@ -23,7 +23,7 @@ def read_masks(root: Path, images: ImageSet) -> np.ndarray:
     size = images.pixels.shape[-1]
     masks = np.zeros((len(images), size, size), bool)
     known = [i for i, path in enumerate(paths) if path]
-    found = read([paths[i] for i in known], image_size=size, channels=1, split="test").images[:, 0]
+    found = read([paths[i] for i in known], image_size=size, channels=1, split="test").pixels[:, 0]
     masks[known] = (found > 0.5 * found.max()).numpy()
     return masks
 

@@ -15,10 +15,10 @@ import torch
 from tasks import Task
 
 import entropix
-from entropix._utils._device import resolve_device
-from entropix.detector._learn import default_epochs
-from entropix.scoring._metrics import detection_metrics
-from entropix.training._training_data import TrainingData
+from entropix._utils import resolve_device
+from entropix.detector import default_epochs
+from entropix.scoring import detection_metrics
+from entropix.training import TrainingData
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Task:
 
     @property
     def image_size(self) -> int:
-        return self.train.images.shape[-1]
+        return self.train.pixels.shape[-1]
 
 
 def load(name: str) -> Task:

@@ -29,13 +29,11 @@ from runs import environment, timed
 from torch import Tensor
 
 import entropix
-from entropix._utils._batches import in_batches
-from entropix._utils._device import resolve_device
+from entropix._utils import in_batches, resolve_device
 from entropix.data import ImageView, read
 from entropix.models import Autoencoder
 from entropix.ops import reconstruction_error
-from entropix.training import RelativeError, train
-from entropix.training._split import split
+from entropix.training import RelativeError, split, train
 
 D, SIZE, IMAGES = 16, 64, 1000
 TURNS, TURN_EPOCHS = 3, 3

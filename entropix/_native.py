@@ -1,7 +1,7 @@
 """Loads the native module `entropix._C` when a kernel is first called, and tells what it can do.
 
-Importing entropix works without the module; the first call that needs it raises one sentence that says how
-to get it. ENTROPIX_SIMD=portable|avx2|avx512 forces an instruction set, for tests and benchmarks.
+Importing entropix works without the module; the first call that needs it raises one sentence that says how to get it.
+ENTROPIX_SIMD=portable|avx2|avx512 forces an instruction set, for tests and benchmarks.
 """
 
 import functools
@@ -30,11 +30,11 @@ def _attempt() -> tuple[ModuleType | None, str]:
     return module, ""
 
 
-def load() -> Any:
-    """The native module.
+def load() -> ModuleType:
+    """Load the native module, whose functions `_C.pyi` declares.
 
     Raises:
-        RuntimeError: it is not built or does not load; the message says what to do.
+        RuntimeError: It is not built or does not load; the message says what to do.
     """
     module, reason = _attempt()
     if module is None:
@@ -46,11 +46,11 @@ def load() -> Any:
 
 
 @contextmanager
-def cuda_call(x: Tensor) -> Iterator[tuple[Any, int]]:
-    """The native module and the current stream of the device of `x`, with that device current.
+def cuda_call(x: Tensor) -> Iterator[tuple[ModuleType, int]]:
+    """Make the device of `x` current, and give the native module and the device's current stream.
 
     Raises:
-        RuntimeError: as `load`, and when the module was built without nvcc.
+        RuntimeError: The native module is not usable, or was built without nvcc.
     """
     module = load()
     if not module.build_info()["cuda"]:
@@ -63,12 +63,12 @@ def cuda_call(x: Tensor) -> Iterator[tuple[Any, int]]:
 
 
 def native_info() -> dict[str, Any]:
-    """What the native module is and can do on this machine; never raises.
+    """Tell what the native module is and can do on this machine; never raises.
 
     Returns:
-        A dictionary: `built`, `path`, `reason` (why the module is not usable, else ""), `compiler`, `flags`,
-        `simd` (the instruction set in use), `simd_levels` (all that this processor runs), `cuda_built`,
-        `cuda_architectures`, `cuda_usable` and `cuda_reason` (why CUDA is not usable, else "").
+        A dictionary with `built`, `path`, `reason` (why the module is not usable, else ""), `compiler`, `flags`, `simd`
+            (the instruction set in use), `simd_levels` (all that this processor runs), `cuda_built`,
+            `cuda_architectures`, `cuda_usable` and `cuda_reason` (why CUDA is not usable, else "").
     """
     module, reason = _attempt()
     info: dict[str, Any] = {"built": module is not None, "path": None, "reason": reason}

@@ -9,7 +9,7 @@ AdamW, learning rate 1e-3, weight decay 1e-6, mean squared error.
 import torch
 from torch import Tensor, nn
 
-from entropix._utils._batches import in_batches
+from entropix._utils import in_batches
 from entropix.models import Autoencoder
 from entropix.training import TRAINING_BATCH
 

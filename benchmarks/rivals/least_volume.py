@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
-from entropix._utils._batches import in_batches
+from entropix._utils import in_batches
 from entropix.models import Autoencoder
-from entropix.models._autoencoder import HIDDEN, STRIDE, WIDTHS
+from entropix.models._autoencoder import HIDDEN, WIDTHS
 from entropix.training import train
 
 WIDTH = 128  # of the code, the sweep's largest d
@@ -27,7 +27,7 @@ class LeastVolumeAutoencoder(Autoencoder):
 
     def __init__(self, latent_dim: int, channels: int, image_size: int) -> None:
         super().__init__(latent_dim, channels, image_size)
-        side = image_size // STRIDE
+        side = image_size // self.stride
         features = WIDTHS[-1] * side * side
         layers: list[nn.Module] = [nn.ReLU(), spectral_norm(nn.Linear(HIDDEN, features)), nn.ReLU()]
         layers.append(nn.Unflatten(1, (WIDTHS[-1], side, side)))

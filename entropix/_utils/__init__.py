@@ -3,7 +3,9 @@
 from entropix._utils._batches import INFERENCE_BATCH, each_batch, in_batches
 from entropix._utils._console import Epoch, Progress, track
 from entropix._utils._device import resolve_device, versions
+from entropix._utils._extras import install_hint
 from entropix._utils._files import check_new_file, check_new_folder, new_file, new_folder, remove_leftovers
+from entropix._utils._moved import moved_names
 
 __all__ = [
     "INFERENCE_BATCH",
@@ -13,6 +15,8 @@ __all__ = [
     "check_new_folder",
     "each_batch",
     "in_batches",
+    "install_hint",
+    "moved_names",
     "new_file",
     "new_folder",
     "remove_leftovers",

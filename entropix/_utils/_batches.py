@@ -26,12 +26,12 @@ class Rows(Protocol):
 
 @torch.no_grad()
 def in_batches(function: Callable[[Tensor], Tensor], x: Rows) -> Tensor:
-    """function(x), computed for `INFERENCE_BATCH` rows at a time and without gradients."""
+    """Return function(x), computed for `INFERENCE_BATCH` rows at a time and without gradients."""
     return torch.cat(list(each_batch(function, x)))
 
 
 def each_batch(function: Callable[[Tensor], T], x: Rows) -> Iterator[T]:
-    """function of `INFERENCE_BATCH` rows of x at a time; of half as many when the device's memory does not hold them."""
+    """Yield function(rows) for `INFERENCE_BATCH` rows of x at a time; for half as many when memory is short."""
     size, start = INFERENCE_BATCH, 0
     while True:
         try:

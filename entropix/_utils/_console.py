@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ class Progress:
     def __init__(
         self, description: str, total: int, enabled: bool = True, on_epoch: Callable[[Epoch], None] | None = None
     ) -> None:
-        console = Console(stderr=True)
+        self._console = console = Console(stderr=True)
         self._description, self._total, self._on_epoch = description, total, on_epoch
         self.watched = enabled or on_epoch is not None
         self._lines = enabled and not console.is_terminal
@@ -83,7 +82,8 @@ class Progress:
             self._last_line = now
             left = seconds / done * (self._total - done)
             reached = [f"epoch {done} of {self._total}", f"loss {loss:.4g}", *filter(None, [self._bar.below])]
-            print(f"{self._description}: {', '.join(reached)}, about {left:.0f} s left", file=sys.stderr)
+            line = f"{self._description}: {', '.join(reached)}, about {left:.0f} s left"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if self._on_epoch is not None:
             self._on_epoch(Epoch(done, self._total, loss, seconds, **measured))
 

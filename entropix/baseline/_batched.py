@@ -1,4 +1,4 @@
-"""The paper's autoencoders of several d, trained at once: what a sweep does where launching kernels takes the time."""
+"""The paper's autoencoders of several d, trained at once: for sweeps in which launching kernels takes the time."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from torch import Tensor
 
 from entropix._utils import Progress
 from entropix.detector import Fitted, deterministic, finish, untrained
-from entropix.models import Autoencoder, Stack
+from entropix.models import Autoencoder, BatchedAutoencoders
 from entropix.training import Checkpoint, TrainingData, train
 
 
 class SquaredErrors:
-    """Objective: the paper's, for each of a stack of autoencoders; their sum, as none depends on another's weights.
+    """The paper's objective of several autoencoders: its sum, as none depends on another's weights.
 
-    history: (epochs, models) mean losses of the epochs that are over.
+    Attributes:
+        history: (epochs, models) mean losses of the epochs that are over.
     """
 
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        device = next(stack.parameters()).device
-        self.history = torch.empty(0, len(stack.latent_dims), device=device)
-        self.sums, self.seen = torch.zeros(len(stack.latent_dims), device=device), torch.zeros((), device=device)
+    def __init__(self, models: BatchedAutoencoders) -> None:
+        self.models = models
+        device = next(models.parameters()).device
+        self.history = torch.empty(0, len(models.latent_dims), device=device)
+        self.sums, self.seen = torch.zeros(len(models.latent_dims), device=device), torch.zeros((), device=device)
 
     def __call__(self, batch: Tensor, _: torch.Generator) -> Tensor:
-        errors = (self.stack(batch) - batch).square().flatten(1).mean(1)
+        errors = (self.models(batch) - batch).square().flatten(1).mean(1)
         self.sums += len(batch) * errors.detach()
         self.seen += len(batch)
         return errors.sum()
@@ -42,7 +43,7 @@ class SquaredErrors:
         self.history, self.sums, self.seen = state["history"], state["sums"], state["seen"]
 
 
-def fit_stacked(
+def fit_batched(
     data: TrainingData,
     dims: Sequence[int],
     epochs: int,
@@ -51,12 +52,21 @@ def fit_stacked(
     checkpoint: Checkpoint | None,
     name: str,
 ) -> Iterator[Fitted]:
-    """What `fit_fixed` with the paper's recipe gives for each d of `dims`, up to rounding, from one training.
+    """Train the paper's autoencoder of every d of `dims` in one training, and yield what is learnt with each.
 
-    checkpoint: where this training keeps its state, under `name`.
+    Up to rounding, that is what `fit_fixed` with the paper's recipe returns.
+
+    Args:
+        data: images.
+        dims: the candidates d.
+        epochs: passes over the training images.
+        seed: seed of the weights and of the order of the images.
+        bar: shows the epochs.
+        checkpoint: keeps the state of this training.
+        name: name of this training in the checkpoint.
     """
-    stack = Stack([untrained(Autoencoder, data, d, seed) for d in dims]).to(data.train.device)
-    objective = SquaredErrors(stack)
+    models = BatchedAutoencoders([untrained(Autoencoder, data, d, seed) for d in dims]).to(data.train.device)
+    objective = SquaredErrors(models)
 
     def on_epoch(epoch: int, loss: float, _: torch.nn.Module) -> None:
         objective.end_epoch()
@@ -64,7 +74,7 @@ def fit_stacked(
 
     with bar, deterministic():
         train(
-            stack,
+            models,
             data.train,
             objective,
             epochs=epochs,
@@ -73,5 +83,5 @@ def fit_stacked(
             checkpoint=checkpoint,
             name=name,
         )
-    for model, losses in zip(stack.models(), objective.history.T.tolist(), strict=True):
+    for model, losses in zip(models.models(), objective.history.T.tolist(), strict=True):
         yield finish(model, data, losses, seed)

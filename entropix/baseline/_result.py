@@ -1,4 +1,4 @@
-"""What a sweep leaves: a row and a detector for every training, and the paper's tables of them."""
+"""The result of a sweep: a row and a detector for every training, and the paper's tables of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ FILES = ("sweep.csv", "sweep.json")
 
 @dataclass(frozen=True)
 class SweepRow:
-    """One training. Errors are mean squared errors of images on [-1, 1]; None where there are no such images."""
+    """One training of a sweep. Errors are mean squared errors of images on [-1, 1].
+
+    Attributes:
+        latent_dim: d.
+        seed: seed of the training.
+        auc: area under the ROC curve of the test images' errors; None without labels of both kinds.
+        ap: average precision; None without labels of both kinds.
+        error_train: error of training images.
+        error_held_out: error of held-out normal images.
+        error_test_normal: error of normal test images; None without any.
+        error_test_abnormal: error of abnormal test images; None without any.
+    """
 
     latent_dim: int
     seed: int
@@ -32,14 +43,20 @@ class SweepRow:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Result of `sweep`: `rows`, one per training, and every training's detector."""
+    """The result of a sweep.
+
+    Attributes:
+        rows: one per training.
+        detectors: every training's detector, by (latent_dim, seed).
+        settings: data, seeds, epochs, versions: how to repeat the sweep.
+    """
 
     rows: list[SweepRow]
     detectors: dict[tuple[int, int], EntropixDetector] = field(repr=False)
     settings: dict[str, Any] = field(default_factory=dict)
 
     def detector(self, latent_dim: int, seed: int = 0) -> EntropixDetector:
-        """The detector of one training.
+        """Return the detector of one training.
 
         Raises:
             KeyError: there was no such training.
@@ -49,7 +66,7 @@ class Sweep:
         return self.detectors[latent_dim, seed]
 
     def table(self) -> list[dict[str, float]]:
-        """Mean and, of several seeds, standard deviation for every d, as Table 1 and Figure 3 of the paper."""
+        """Return mean and, with several seeds, standard deviation for every d, as the paper's Table 1 and Figure 3."""
         summary = []
         for d in dict.fromkeys(row.latent_dim for row in self.rows):
             of_d = [asdict(row) for row in self.rows if row.latent_dim == d]
@@ -64,7 +81,7 @@ class Sweep:
         return summary
 
     def best(self) -> dict[str, float] | None:
-        """The entry of `table` with the highest AUC: the oracle that sees the labels. None without labels."""
+        """Return the entry of `table` with the highest AUC: the oracle that sees the labels. None without labels."""
         scored = [entry for entry in self.table() if "auc" in entry]
         return max(scored, key=lambda entry: entry["auc"], default=None)
 
@@ -75,7 +92,7 @@ class Sweep:
         return self.write(folder)
 
     def write(self, folder: Path) -> Path:
-        """`save` to a folder that was checked."""
+        """Write the files of `save` to a folder that was checked before."""
         rows = [asdict(row) for row in self.rows]
         document = {"settings": self.settings, "table": self.table(), "rows": rows}
         with new_folder(folder) as scratch:

@@ -7,31 +7,33 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from entropix._utils import Progress, check_new_folder, in_batches, resolve_device
-from entropix.baseline._batched import fit_stacked
+from entropix.baseline._batched import fit_batched
 from entropix.baseline._result import FILES, Sweep, SweepRow
 from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, read
 from entropix.detector import (
     DIMS,
     EntropixDetector,
     Fitted,
-    check_arguments,
     default_epochs,
     fit_fixed,
     settings,
     to_resume,
 )
+from entropix.models import Autoencoder, ImageAutoencoder, VariationalAutoencoder
 from entropix.ops import reconstruction_error
+from entropix.options import FitOptions
 from entropix.scoring import detection_metrics
 from entropix.training import Checkpoint, TrainingData, without_constant
 
-MODELS = ("ae", "vae")
+MODELS: dict[str, type[ImageAutoencoder]] = {"ae": Autoencoder, "vae": VariationalAutoencoder}
+ModelName = Literal["ae", "vae"]
 
 
 def sweep(
@@ -41,7 +43,7 @@ def sweep(
     dims: Sequence[int] = DIMS,
     seeds: Sequence[int] = (0,),
     *,
-    model: str = "ae",
+    model: ModelName = "ae",
     image_size: int = 64,
     epochs: int | None = None,
     device: str = "auto",
@@ -61,24 +63,33 @@ def sweep(
         dims: the candidates d.
         seeds: one training per d and seed.
         model: "ae", or "vae" for the paper's variational baseline (Table 2).
-        image_size, epochs, device, progress, skip_unreadable: as for `entropix.fit`. Each training sees the same
-            images as `fit` with that seed, for as many epochs, with the paper's recipe
-            (constant learning rate).
+        image_size: as for `entropix.fit`.
+        epochs: as for `entropix.fit`. Each training sees the same images as `fit` with that seed, for as many epochs,
+            with the paper's recipe (constant learning rate).
+        device: as for `entropix.fit`.
+        progress: as for `entropix.fit`.
+        skip_unreadable: as for `entropix.fit`.
         out: new folder for the tables (`Sweep.save`), checked before any work. Until they are there, `OUT.checkpoint`
             beside it holds every training, done or under way.
-        resume: go on with the checkpoint that an interrupted sweep to `out` left; other `dims` and `seeds` may be
-            asked for, and what was trained is not trained again (of a GPU's one training for all `dims`, if these are
-            the same).
-        jobs: trainings at a time, each in a process of its own (joblib's `n_jobs`: -1 for one per core). With as many
-            threads each, they give what they give one after the other. On a GPU, the plain autoencoders of one seed are
-            one training unless `jobs` says otherwise; what rounding changes in them is within the noise of seeds.
+        resume: resume from the checkpoint that an interrupted sweep to `out` left. Other `dims` and `seeds` may be
+            asked for, and what was trained is not trained again (on a GPU, which trains all `dims` as one: only if
+            these are the same).
+        jobs: trainings at a time, each in a process of its own (joblib's `n_jobs`: -1 for one per core). With the same
+            number of threads, they give the same results as one after the other. On a GPU, the plain autoencoders of
+            one seed are one training unless `jobs` says otherwise; what rounding changes in them is within the noise
+            of seeds.
         on_row: called after every training, in the order of seeds and dims.
 
-    The labels only score; they choose nothing but `Sweep.best`, which is what nobody has in practice.
+    The labels only score the detectors. They choose nothing but `Sweep.best`, which nobody has in practice.
+
+    Returns:
+        A row and a detector for every training.
 
     Raises:
         DataError: as for `fit`; and labels that don't fit the test images.
-        FileExistsError, CheckpointError: as for `fit`.
+        ValueError: an argument out of its range.
+        FileExistsError: as for `fit`.
+        CheckpointError: as for `fit`.
     """
     dims, seeds = [int(d) for d in dims], [int(seed) for seed in seeds]
     if not dims or not seeds:
@@ -86,7 +97,7 @@ def sweep(
     if model not in MODELS:
         raise ValueError(f"model={model!r}; expected one of {', '.join(MODELS)}")
     for d in dims:
-        check_arguments(d, image_size, epochs)
+        FitOptions(latent_dim=d, image_size=image_size, epochs=epochs)
     from joblib import Parallel, delayed
 
     target = resolve_device(device)
@@ -116,11 +127,11 @@ def sweep(
             yield data, seed, settings(images, n_epochs, seed, target) | {"model": model}
 
     shown = progress and jobs == 1
-    if _at_once(target, model, dims, jobs):
+    if _is_batched(target, model, dims, jobs):
         results = (
             score(fitted, data, d, seed, about)
             for data, seed, about in prepared()
-            for d, fitted in _fit_at_once(data, dims, seed, about["epochs"], checkpoint, shown)
+            for d, fitted in _fit_batched(data, dims, seed, about["epochs"], checkpoint, shown)
         )
     else:
         train_one = partial(_train, score=score, model=model, checkpoint=checkpoint, progress=shown)
@@ -141,18 +152,18 @@ def sweep(
     return result
 
 
-def _at_once(device: torch.device, model: str, dims: Sequence[int], jobs: int) -> bool:
+def _is_batched(device: torch.device, model: str, dims: Sequence[int], jobs: int) -> bool:
     """Whether all d of a seed are one training. A GPU waits for kernels to be launched, a processor never waits."""
     return device.type == "cuda" and model == "ae" and len(dims) > 1 and jobs == 1
 
 
-def _fit_at_once(
+def _fit_batched(
     data: TrainingData, dims: Sequence[int], seed: int, epochs: int, checkpoint: Checkpoint | None, progress: bool
 ) -> Iterator[tuple[int, Fitted]]:
     """All d of one seed, trained as one network."""
     name = f"d{'-'.join(map(str, dims))}-seed{seed}"
     bar = Progress(f"sweep, {len(dims)} d, seed {seed}", epochs, enabled=progress)
-    return zip(dims, fit_stacked(data, dims, epochs, seed, bar, checkpoint, name), strict=True)
+    return zip(dims, fit_batched(data, dims, epochs, seed, bar, checkpoint, name), strict=True)
 
 
 def _train(
@@ -176,7 +187,7 @@ def _train(
         seed,
         bar,
         paper=True,
-        variational=model == "vae",
+        kind=MODELS[model],
         checkpoint=checkpoint,
         name=f"d{d}-seed{seed}",
     )

@@ -14,7 +14,7 @@ from entropix.baseline import Sweep, sweep
 from entropix.datasets import Phantoms, phantoms
 from entropix.detector import EntropixDetector, fit
 from entropix.plots import new_figure, plot_curve, plot_heatmaps
-from entropix.scoring import detection_metrics
+from entropix.scoring import SCORES, detection_metrics
 
 FACTORS = 4
 TRAIN, TEST = 600, 300
@@ -54,8 +54,7 @@ def describe(result: dict[str, Any]) -> str:
         f"  intrinsic dimension   {result['intrinsic_dimension']:.1f}",
         f"  chosen d              {result['latent_dim']}  (from normal images alone)",
         f"AUC on {TEST} test images, half of them with a lesion",
-        f"  default score         {auto['surprisal']['auc']:.3f}  at the chosen d",
-        f"  paper's score         {auto['residual']['auc']:.3f}  at the chosen d",
+        *(f"  {name:<22}{values['auc']:.3f}  at the chosen d" for name, values in auto.items()),
         "  fixed-d sweep         " + ", ".join(f"{row['auc']:.3f} (d = {row['latent_dim']})" for row in sweep_rows),
         f"  its best, by labels   {best['auc']:.3f}  at d = {best['latent_dim']}",
         f"time: fit {result['seconds']['fit']:.0f} s, sweep {result['seconds']['sweep']:.0f} s",
@@ -73,7 +72,7 @@ def _result(detector: EntropixDetector, baseline: Sweep, test: Phantoms) -> dict
         "reason": detector.reason_,
         "intrinsic_dimension": detector.entropy_.dimension,
         "entropy": detector.entropy_.to_dict(),
-        "auto": {name: detection_metrics(test.labels, terms[name]) for name in ("surprisal", "residual")},
+        "auto": {name: detection_metrics(test.labels, terms[name]) for name in SCORES},
         "sweep": baseline.table(),
         "sweep_best": baseline.best(),
     }

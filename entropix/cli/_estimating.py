@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -29,7 +29,7 @@ def entropy(
         raise DataError(f"{file} holds an array of shape {samples.shape}; expected samples (n,) or (n, d)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", estimators.EstimatorWarning)  # printed with the results
-        h = estimators.entropy(samples, k, method=method, base=base)
+        h = estimators.entropy(samples, k, method=cast(Any, method), base=base)  # which it checks
         m = estimators.intrinsic_dimension(samples)
     if as_json:
         print_json({"file": str(file), "entropy": h.to_dict(), "intrinsic_dimension": m.to_dict()})

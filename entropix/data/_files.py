@@ -1,20 +1,21 @@
-"""One file to to_blockd images, whatever its format; nothing a damaged file does gets past here."""
+"""One file to prepared images, whatever its format; nothing a damaged file does gets past here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from entropix.data._blocks import Block, Decoded, to_block
 from entropix.data._imageset import Origin
 from entropix.data._select import Select
-from entropix.data.formats import dicom, nifti, pillow
+from entropix.data.formats import OtherSeries, by_number, decode
 from entropix.exceptions import DataError
 
 EVERYTHING = Select()
+LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -27,59 +28,37 @@ class FileItem:
     group: str = ""
 
 
-def is_image_file(path: Path) -> bool:
-    """Whether the file should be read as image(s): by its ending, or by DICOM's preamble whatever the ending.
-
-    DICOMDIR, the index that DICOM media carry, has the preamble but is no image.
-    """
-    name = path.name.lower()
-    if name.startswith(".") or name == "dicomdir" or not path.is_file():
-        return False
-    if path.suffix.lower() in pillow.SUFFIXES | dicom.SUFFIXES or name.endswith(nifti.SUFFIXES):
-        return True
-    try:
-        return dicom.is_dicom(path)
-    except OSError:
-        return False
-
-
-def decode(path: Path, select: Select, keep_ids: bool) -> Decoded:
-    """Frames of one file by the reader for its format."""
-    if path.stat().st_size == 0:
-        raise DataError("empty file (0 bytes)")
-    if dicom.is_dicom(path) or path.suffix.lower() in dicom.SUFFIXES:
-        return dicom.decode(path, select, keep_ids)
-    if path.name.lower().endswith(nifti.SUFFIXES):
-        return nifti.decode(path, select)
-    return pillow.decode(path)
-
-
 def load(
     item: FileItem, image_size: int, channels: int | None, select: Select = EVERYTHING, keep_ids: bool = False
 ) -> list[Block]:
-    """TrainingData images of one file, or its name and the reader's reason as unreadable; none if of another series."""
+    """Return prepared images of one file, or its name and the reader's reason as unreadable; none of another series."""
     try:
         decoded = decode(item.path, select, keep_ids)
-        numbers: Sequence[int | None] = decoded.numbers or [None] * len(decoded.frames)
         return [
-            to_block(
-                frame[None].copy(),
-                decoded.scale,
-                image_size,
-                channels,
-                [item.name if number is None else f"{item.name}#{number}"],
-                [item.label],
-                [item.group or decoded.group or item.name],
-                [_origin(item, decoded, number)],
-            )
-            for frame, number in zip(decoded.frames, numbers, strict=True)
+            _prepare(item, decoded, number, frame, image_size, channels) for number, frame in by_number(decoded).items()
         ]
-    except dicom.OtherSeries:
+    except OtherSeries:
         return []
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a damaged file makes its reader raise anything, a Rust decoder "panics" too
         return [Block(torch.empty(0), unreadable=[(item.name, _reason(error))])]
+
+
+def _prepare(
+    item: FileItem, decoded: Decoded, number: int | None, frame: np.ndarray, image_size: int, channels: int | None
+) -> Block:
+    """Return one image of a file."""
+    return to_block(
+        frame[None].copy(),
+        decoded.scale,
+        image_size,
+        channels,
+        [item.name if number is None else f"{item.name}#{number}"],
+        [item.label],
+        [item.group or decoded.group or item.name],
+        [_origin(item, decoded, number)],
+    )
 
 
 def _origin(item: FileItem, decoded: Decoded, number: int | None) -> Origin:
@@ -95,7 +74,7 @@ def _origin(item: FileItem, decoded: Decoded, number: int | None) -> Origin:
 
 
 def _reason(error: BaseException) -> str:
-    """The error in one line."""
+    """Return the error in one line."""
     text = " ".join(str(error).split()) or "no reason given"
-    text = text if len(text) <= 300 else text[:300] + "..."
+    text = text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "..."
     return text if isinstance(error, DataError) else f"{type(error).__name__}: {text}"

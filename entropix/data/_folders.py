@@ -12,12 +12,12 @@ Layouts, in the order in which they are looked for:
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
-from entropix.data._files import FileItem, is_image_file
-from entropix.data.formats import nifti
+from entropix.data._files import FileItem
+from entropix.data._listing import LISTING, listed_files
+from entropix.data.formats import format_names, in_words, is_image_file, is_mask
 from entropix.exceptions import DataError, MissingSplitError
 
 NORMAL_NAMES = frozenset({"good", "normal", "healthy"})
@@ -27,33 +27,37 @@ MASK_NAMES = frozenset({"ground_truth", "annotation", "annotations", "mask", "ma
 
 
 def list_folder(root: Path, split: str) -> tuple[list[FileItem], str]:
-    """The files of a split in a fixed order, and the layout in words.
+    """Return the files of a split in a fixed order, and the layout in words.
 
     Raises:
         DataError: the folder holds nothing to read, or its layout lacks the split.
     """
-    if (root / "data.json").is_file():
-        return _medianomaly(root, split), "MedIAnomaly folder"
+    items, layout = _find(root, split)
+    if not items:
+        wanted = f"{in_words(format_names())} files"
+        raise DataError(f"{root}: no images for split {split!r} in this {layout}; expected {wanted}")
+    return items, layout
+
+
+def _find(root: Path, split: str) -> tuple[list[FileItem], str]:
+    """Return what `list_folder` does, of which there may be none."""
+    if (root / LISTING).is_file():
+        return listed_files(root, split), "MedIAnomaly folder"
     folders = {child.name.lower(): child for child in sorted(root.iterdir()) if child.is_dir()}
     splits = {
         name: next((folders[alias] for alias in aliases if alias in folders), None)
         for name, aliases in SPLIT_NAMES.items()
     }
     if any(splits.values()):
-        items, layout = _split_folders(root, splits, split), "folder with train and test"
-    elif NORMAL_NAMES & set(folders):
-        items, layout = _class_folders(root, root), "folder of classes"
-        items = [item for item in items if split == "test" or item.label == 0]
-    else:
-        items, layout = [FileItem(path, _name(path, root)) for path in image_files(root)], "folder"
-    if not items:
-        wanted = "PNG, JPEG, TIFF, BMP, DICOM or NIfTI files"
-        raise DataError(f"{root}: no images for split {split!r} in this {layout}; expected {wanted}")
-    return items, layout
+        return _split_folders(root, splits, split), "folder with train and test"
+    if NORMAL_NAMES & set(folders):
+        items = _class_folders(root, root)
+        return [item for item in items if split == "test" or item.label == 0], "folder of classes"
+    return [FileItem(path, _name(path, root)) for path in image_files(root)], "folder"
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Image files below `folder`, sorted. Hidden files and folders are left out, and masks of images beside them."""
+    """Return image files below a folder, sorted: none that are hidden, in hidden folders or masks of images there."""
     found: list[Path] = []
     visited = set()
     for parent, children, names in os.walk(folder, followlinks=True):
@@ -68,9 +72,8 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def _without_masks(paths: list[Path]) -> list[Path]:
-    """Files of one folder without NIfTI masks such as scan_seg.nii.gz; a folder of nothing but masks is kept."""
-    images = [path for path in paths if not nifti.is_mask(path)]
-    return images or paths
+    """Return files of one folder without masks such as scan_seg.nii.gz; a folder of nothing but masks is kept."""
+    return [path for path in paths if not is_mask(path)] or paths
 
 
 def _name(path: Path, root: Path) -> str:
@@ -78,7 +81,7 @@ def _name(path: Path, root: Path) -> str:
 
 
 def _class_folders(folder: Path, root: Path) -> list[FileItem]:
-    """Files of `folder`, labelled by the class folder they are in; files directly in it are unknown."""
+    """Return files of `folder`, labelled by the class folder they are in; files directly in it are unknown."""
     items = []
     for path in image_files(folder):
         parts = path.relative_to(folder).parts
@@ -88,7 +91,7 @@ def _class_folders(folder: Path, root: Path) -> list[FileItem]:
 
 
 def _split_folders(root: Path, splits: dict[str, Path | None], split: str) -> list[FileItem]:
-    """Items of `train/...` (normal ones only) or `test/...`."""
+    """Return files of `train/...` (normal ones only) or `test/...`."""
     folder = splits[split]
     if folder is None:
         other = "test" if split == "train" else "train"
@@ -110,43 +113,3 @@ def _split_folders(root: Path, splits: dict[str, Path | None], split: str) -> li
         )
     label = 0 if split == "train" else -1
     return [FileItem(path, _name(path, root), label) for path in image_files(folder)]
-
-
-def _medianomaly(root: Path, split: str) -> list[FileItem]:
-    """Items that `data.json` lists for a split.
-
-    Raises:
-        DataError: not the expected JSON, or files that are missing or outside `images/`.
-    """
-    listing, images = root / "data.json", root / "images"
-    expected = 'expected {"train": {"0": [names]}, "test": {"0": [normal names], "1": [abnormal names]}}'
-    try:
-        content = json.loads(listing.read_text(encoding="utf-8"))
-        if isinstance(content, dict) and split not in content:
-            raise MissingSplitError(f"{listing}: no {split!r} in it; {expected}")
-        classes = content[split]
-        entries = [(name, int(key)) for key in (["0"] if split == "train" else ["0", "1"]) for name in classes[key]]
-        groups = {str(name): str(group) for name, group in content.get("groups", {}).items()}
-    except MissingSplitError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{listing}: {type(error).__name__}: {error}; {expected}") from None
-    items = []
-    missing = []
-    for name, label in entries:
-        if not isinstance(name, str) or not name:
-            raise DataError(f"{listing}: {name!r} is not a file name; {expected}")
-        # checked as text, for both kinds of path, so that links within the data set stay usable
-        for kind in (PurePosixPath(name), PureWindowsPath(name)):
-            if kind.is_absolute() or kind.drive or ".." in kind.parts:
-                raise DataError(f"{listing}: {name!r} leads outside {images}; expected names of files in it")
-        path = images / name
-        if not path.is_file():
-            missing.append(name)
-        items.append(FileItem(path, f"images/{name}", label, groups.get(name, "")))
-    if missing:
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise DataError(f"{listing}: {len(missing)} of {len(entries)} files are not in {images}: {shown}")
-    if not items:
-        raise DataError(f"{listing}: no images for split {split!r}; {expected}")
-    return items

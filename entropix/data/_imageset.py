@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,6 +100,12 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def images(self) -> torch.Tensor:
+        """The old name of `pixels`."""
+        warnings.warn("ImageSet.images is now ImageSet.pixels", DeprecationWarning, stacklevel=2)
+        return self.pixels
 
     def __repr__(self) -> str:
         n, c, h, w = self.pixels.shape

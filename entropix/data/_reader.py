@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import time
-import warnings
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from entropix._utils import track
-from entropix.data import _arrays as arrays
-from entropix.data import _files as files
-from entropix.data import _folders as folders
 from entropix.data._assemble import assemble, describe, one_modality
-from entropix.data._blocks import Block, with_channels
+from entropix.data._blocks import with_channels
 from entropix.data._cache import WORTH_SECONDS, Cache, default_folder
+from entropix.data._files import load
 from entropix.data._imageset import ImageSet
+from entropix.data._quiet import quiet_readers
 from entropix.data._select import Select
+from entropix.data._sources import Files, Stream, open_source
 from entropix.exceptions import DataError
 
 
@@ -42,7 +38,7 @@ def read(
 
     Args:
         dataset: one of
-            a folder of PNG, JPEG, TIFF, BMP, DICOM or NIfTI files, searched below (`folders`: its layouts),
+            a folder of image files (`entropix.data.formats`), searched below (docs/data.md: its layouts),
             one such file,
             `.npy`, or `.npz` with one array, images (and labels), or MedMNIST's keys,
             an array or tensor (n, h, w), (n, c, h, w) or (n, h, w, 3) of any real dtype,
@@ -66,23 +62,32 @@ def read(
         DataError: unknown path, nothing to read, an unreadable item (unless skipped), NaN or infinite values,
             a wrong shape, dtype or label, DICOM files of several modalities.
     """
+    _check_arguments(image_size, split, channels)
+    if isinstance(dataset, ImageSet):
+        return _pass_through(dataset, image_size, split, channels)
+    select = select or Select()
+    quiet_readers()
+    found = open_source(dataset, int(image_size), split, channels)
+    if isinstance(found, Stream):
+        blocks = chain.from_iterable(track(found.blocks, "reading images", progress, found.total))
+        images = assemble(blocks, channels=channels, source=found.source)
+    else:
+        images = _read_files(found, int(image_size), channels, select, keep_ids, cache, progress)
+    _check_read(images, skip_unreadable)
+    return one_modality(replace(images, select=select), select)
+
+
+def _check_arguments(image_size: Any, split: Any, channels: Any) -> None:
     if isinstance(image_size, bool) or not isinstance(image_size, int | np.integer) or image_size < 2:
         raise DataError(f"image_size={image_size!r}; expected a whole number of pixels, at least 2")
     if split not in ("train", "test"):
         raise DataError(f"split={split!r}; expected 'train' or 'test'")
     if channels is not None and (not isinstance(channels, int) or channels < 1):
         raise DataError(f"channels={channels!r}; expected 1 (grey), 3 (colour), the array's own number, or None")
-    if isinstance(dataset, ImageSet):
-        return _pass_through(dataset, image_size, split, channels)
-    select = select or Select()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # readers warn about headers; what matters shows in the values
-        found = _open(dataset, int(image_size), split, channels)
-        if isinstance(found, Stream):
-            blocks = chain.from_iterable(track(found.blocks, "reading images", progress, found.total))
-            images = assemble(blocks, channels=channels, source=found.source)
-        else:
-            images = _read_files(found, int(image_size), channels, select, keep_ids, cache, progress)
+
+
+def _check_read(images: ImageSet, skip_unreadable: bool) -> None:
+    """Raise DataError if there is no image, or an item that could not be read and is not to be left out."""
     if images.unreadable and not skip_unreadable:
         raise DataError(
             f"{images.source}: {len(images.unreadable)} unreadable: {describe(images.unreadable)}. "
@@ -90,64 +95,6 @@ def read(
         )
     if not len(images):
         raise DataError(f"{images.source}: no readable image. {describe(images.unreadable)}")
-    return one_modality(replace(images, select=select), select)
-
-
-@dataclass(frozen=True)
-class Stream:
-    """Blocks of images that are in memory or made one by one, how many steps they take, and the source in words."""
-
-    blocks: Iterable[list[Block]]
-    total: int | None
-    source: str
-
-
-@dataclass(frozen=True)
-class Files:
-    """Files to decode, and the source in words."""
-
-    items: list[files.FileItem]
-    source: str
-
-
-def _open(dataset: Any, image_size: int, split: str, channels: int | None) -> Stream | Files:
-    """What there is to read."""
-    if isinstance(dataset, str | os.PathLike):
-        return _open_path(Path(dataset), image_size, split, channels)
-    if isinstance(dataset, np.ndarray | torch.Tensor):
-        values = arrays.to_numpy(dataset)
-        return Stream(arrays.from_array(values, None, split, image_size, channels), None, f"array {values.shape}")
-    if isinstance(dataset, list | tuple):
-        if not dataset:
-            raise DataError("an empty list; expected arrays or paths")
-        if all(isinstance(item, str | os.PathLike) for item in dataset):
-            paths = [_existing(Path(item)) for item in dataset]
-            if folder := next((path for path in paths if path.is_dir()), None):
-                raise DataError(f"{folder} in a list of paths is a folder; expected files, or one folder alone")
-            return Files([files.FileItem(path, path.as_posix()) for path in paths], f"list of {len(paths)} files")
-        source = f"list of {len(dataset)} images"
-        return Stream(arrays.from_items(dataset, split, image_size, channels), len(dataset), source)
-    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and not isinstance(dataset, dict):
-        items_of = arrays.dataset_items(dataset)
-        source = f"{type(dataset).__name__} of {len(dataset)} items"
-        return Stream(arrays.from_items(items_of, split, image_size, channels), len(dataset), source)
-    raise DataError(f"{type(dataset).__name__} as data; expected a path, array, tensor, list of these or torch Dataset")
-
-
-def _open_path(path: Path, image_size: int, split: str, channels: int | None) -> Stream | Files:
-    if _existing(path).is_dir():
-        items, layout = folders.list_folder(path, split)
-        return Files(items, f"{layout} {path}")
-    if path.suffix.lower() in (".npy", ".npz"):
-        values, labels = arrays.load_archive(path, split)
-        return Stream(arrays.from_array(values, labels, split, image_size, channels), None, f"archive {path}")
-    return Files([files.FileItem(path, path.name)], f"file {path}")
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder (looked from {Path.cwd()})")
-    return path
 
 
 def _read_files(
@@ -159,7 +106,7 @@ def _read_files(
     cache: bool | str | Path,
     progress: bool,
 ) -> ImageSet:
-    """Images of files: those kept from the last time, or decoded."""
+    """Return the images of files: those kept from the last time, or decoded."""
     from joblib import Parallel, cpu_count, delayed
 
     started = time.monotonic()
@@ -171,7 +118,7 @@ def _read_files(
     # decoders release the interpreter lock; results come in the order of the files
     workers = min(len(found.items), max(2, cpu_count()))
     pool = Parallel(n_jobs=workers, prefer="threads", return_as="generator")
-    stream = pool(delayed(files.load)(item, image_size, channels, select, keep_ids) for item in found.items)
+    stream = pool(delayed(load)(item, image_size, channels, select, keep_ids) for item in found.items)
     blocks = chain.from_iterable(track(stream, "reading images", progress, len(found.items)))
     images = assemble(blocks, channels=channels, source=found.source)
     if kept and (cache is not True or time.monotonic() - started > WORTH_SECONDS):
@@ -180,7 +127,7 @@ def _read_files(
 
 
 def _pass_through(images: ImageSet, image_size: int, split: str, channels: int | None) -> ImageSet:
-    """An ImageSet as it is, without labelled abnormal images for training."""
+    """Return an ImageSet as it is, without labelled abnormal images for training."""
     if images.pixels.shape[-2:] != (image_size, image_size):
         size = " x ".join(str(length) for length in images.pixels.shape[-2:])
         raise DataError(f"an ImageSet of {size} pixels where image_size={image_size} is asked: read the source again")

@@ -1,45 +1,46 @@
 """Simulated lesions: one per image, of random kind, place, size, shape and contrast, with its mask.
 
-A lesion is an irregular blob with a soft edge. Kinds: "bright" and "dark" add or take away brightness,
-"texture" adds band-limited noise of mean zero, "mass" pushes the tissue around its centre outwards without
-new brightness.
+A lesion is an irregular blob with a soft edge. Kinds: "bright" and "dark" add or take away brightness, "texture" adds
+band-limited noise of mean zero, "mass" pushes the tissue around its centre outwards without new brightness.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 KINDS = ("bright", "dark", "texture", "mass")
-# Foreground on a black background: brighter, after smoothing, than this share of the brightest pixel.
+"""Kinds of lesions that `implant_lesions` knows."""
 FOREGROUND_LEVEL = 0.15
+"""Pixels brighter, after smoothing, than this share of the brightest are foreground."""
 
 
 def implant_lesions(
-    images: Any,
+    images: ArrayLike | Tensor,
     seed: int = 0,
     kinds: Sequence[str] = ("bright", "dark", "texture"),
     size: tuple[float, float] = (0.06, 0.14),
     contrast: tuple[float, float] = (0.15, 0.4),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Copies of normal images with one lesion each, on the foreground, and the lesions' masks.
+    """Implant one lesion in the foreground of each of a set of normal images, which are copied.
 
     Args:
-        images: (n, c, h, w) array or tensor with values on [0, 1].
-        seed: same seed, same lesions.
-        kinds: drawn from with equal chance; some of `KINDS` ("mass" hardly shows in even tissue).
-        size: smallest and largest radius, as a share of the shorter side; drawn log-uniformly.
-        contrast: smallest and largest change of brightness, as a share of the image's own range.
+        images: Images (n, c, h, w), array or tensor, with values on [0, 1].
+        seed: Seed of the lesions; the same seed gives the same lesions.
+        kinds: Some of `KINDS`, drawn from with equal chance ("mass" hardly shows in even tissue).
+        size: Smallest and largest radius, as a share of the shorter side; drawn log-uniformly.
+        contrast: Smallest and largest change of brightness, as a share of the image's own range.
 
     Returns:
-        images float32 (n, c, h, w) on [0, 1] and masks bool (n, h, w), True where the lesion is.
+        Images (n, c, h, w), float32, on [0, 1], and masks (n, h, w), bool, True where the lesion is.
 
     Raises:
-        ValueError: another shape, values outside [0, 1], an unknown kind, sizes or contrasts out of order.
+        ValueError: Another shape, values outside [0, 1], an unknown kind, or sizes or contrasts out of order.
     """
-    values = np.array(np.asarray(images), dtype=np.float32)  # by way of asarray: a tensor refuses to be told to copy
+    values = np.array(np.asarray(images), dtype=np.float32)  # a tensor can't be asked to copy, an array can
     if values.ndim != 4:
         raise ValueError(f"images of shape {values.shape}; expected (n, c, h, w)")
     if values.size and not (values.min() >= 0 and values.max() <= 1):
@@ -57,7 +58,11 @@ def add_lesions(
     size: tuple[float, float],
     contrast: tuple[float, float],
 ) -> np.ndarray:
-    """Change float32 images (n, c, h, w) in place; returns masks (n, h, w). `foreground`: bool (n, h, w)."""
+    """Implant one lesion in the foreground (n, h, w) of each of the float32 images (n, c, h, w), in place.
+
+    Returns:
+        Masks (n, h, w), bool, True where the lesion is.
+    """
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown or not kinds:
         raise ValueError(f"kinds={list(kinds)}; expected some of {', '.join(KINDS)}")
@@ -86,31 +91,33 @@ def add_lesions(
 
 
 def _place(inside: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
-    """A random pixel (row, column) of the foreground, which must not be empty."""
+    """Draw a pixel (row, column) of the foreground, which must not be empty."""
     index = rng.choice(np.flatnonzero(inside))
     return int(index) // inside.shape[1], int(index) % inside.shape[1]
 
 
 def _blob(dy: np.ndarray, dx: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
-    """1 inside an irregular ellipse around the origin, 0 outside, soft edge of a fifth of its radius."""
+    """Draw an irregular ellipse around the origin: 1 inside, 0 outside, with a soft edge of a fifth of its radius."""
     stretch, turn, phase = rng.uniform(0.75, 1.3), rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi, 2)
     u = (np.cos(turn) * dx + np.sin(turn) * dy) / (radius * stretch)
     v = (np.cos(turn) * dy - np.sin(turn) * dx) / (radius / stretch)
     angle = np.arctan2(v, u)
     outline = 1 + 0.12 * np.cos(2 * angle + phase[0]) + 0.08 * np.cos(3 * angle + phase[1])
-    return 1 / (1 + np.exp(np.clip((np.hypot(u, v) - outline) / 0.1, -30, 30)))
+    blob: np.ndarray = 1 / (1 + np.exp(np.clip((np.hypot(u, v) - outline) / 0.1, -30, 30)))
+    return blob
 
 
 def _noise(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise (h, w), mean 0, standard deviation 1, grain about a twentieth of the shorter side."""
+    """Draw smooth noise (h, w), mean 0, standard deviation 1, grain about a twentieth of the shorter side."""
     from scipy.ndimage import gaussian_filter
 
     noise = gaussian_filter(rng.standard_normal(shape), sigma=min(shape) / 45, mode="wrap")
-    return (noise - noise.mean()) / noise.std()
+    standard: np.ndarray = (noise - noise.mean()) / noise.std()
+    return standard
 
 
 def _push_outwards(image: np.ndarray, dy: np.ndarray, dx: np.ndarray, radius: float, strength: float) -> np.ndarray:
-    """Image (c, h, w) magnified around the origin; smooth and one to one for strength < 1."""
+    """Magnify an image (c, h, w) around the origin; smooth and one to one for strength < 1."""
     from scipy.ndimage import map_coordinates
 
     shift = strength * np.exp(-(dy**2 + dx**2) / (2 * radius**2))
@@ -120,8 +127,9 @@ def _push_outwards(image: np.ndarray, dy: np.ndarray, dx: np.ndarray, radius: fl
 
 
 def _foreground(image: np.ndarray) -> np.ndarray:
-    """Pixels (h, w) that belong to the body; all of them if the image is black."""
+    """Tell which pixels (h, w) belong to the body; all of them if the image is black."""
     from scipy.ndimage import uniform_filter
 
     smooth = uniform_filter(image, size=max(3, min(image.shape) // 12))
-    return smooth >= FOREGROUND_LEVEL * smooth.max()
+    foreground: np.ndarray = smooth >= FOREGROUND_LEVEL * smooth.max()
+    return foreground

@@ -1,8 +1,8 @@
 """Simulated head images with a known number of factors of variation, and lesions with masks.
 
-Every factor moves one property of the head (size, position, ventricles, brightness, ...) by an amount chosen
-so that all factors change the pixels by about the same energy; so the intrinsic dimension of noiseless normal
-images is the number of factors, and none of them is too weak to matter.
+Every factor moves one property of the head (size, position, ventricles, brightness, ...) by an amount chosen so that
+all factors change the pixels by about the same energy; so the intrinsic dimension of noiseless normal images is the
+number of factors, and none of them is too weak to matter.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import numpy as np
 
 from entropix.datasets._lesions import add_lesions
 
-# Soft edges, in units of half the image's width.
 EDGE = 0.08
-# Name: middle value and largest deviation. Deviations equalise the energy of d(image)/d(factor).
+"""Width of soft edges, in units of half the image's width."""
 FACTORS: dict[str, tuple[float, float]] = {
     "size": (0.86, 0.0305),
     "ventricle_size": (1.0, 0.462),
@@ -34,7 +33,9 @@ FACTORS: dict[str, tuple[float, float]] = {
     "lobe_y": (0.55, 0.243),
     "ventricle_y": (-0.1, 0.215),
 }
+"""Name: middle value and largest deviation. Deviations equalise the energy of d(image)/d(factor)."""
 MAX_FACTORS = len(FACTORS)
+"""Largest number of factors of `phantoms`."""
 # Hard enough that an autoencoder's AUC stays below 1: the weakest are within what it fails to reconstruct.
 LESION_KINDS = ("bright", "dark", "texture")
 LESION_SIZE = (0.05, 0.15)
@@ -47,10 +48,10 @@ class Phantoms:
     """Simulated images and what is known of them.
 
     Attributes:
-        images: float32 (n, 1, s, s) on [0, 1].
-        labels: int (n,), 0 normal, 1 with a lesion.
-        masks: bool (n, s, s), where the lesion is.
-        factors: float (n, f) on [-1, 1], uniform and independent.
+        images: Images (n, 1, s, s), float32, on [0, 1].
+        labels: Labels (n,), int64: 0 normal, 1 with a lesion.
+        masks: Masks (n, s, s), bool, True where the lesion is.
+        factors: Factors (n, f), float64, on [-1, 1], uniform and independent.
     """
 
     images: np.ndarray
@@ -70,17 +71,20 @@ def phantoms(
     """Simulate n head-like images with `factors` independent factors of variation.
 
     Args:
-        n: number of images.
-        factors: number of factors, 1 to 16; the others stay at their middle value.
-        lesions: share of images with one lesion each, 0 (or False) to 1, at random places of the set.
-        image_size: height and width s in pixels.
-        seed: same seed, same images.
-        noise: standard deviation of the normal noise that is added to every pixel. It varies in as many directions
-            as there are pixels, and so hides the number of factors from nearest neighbours unless it is small:
-            with 4 factors and 600 images of 64 x 64, their estimate is 4.1 at 0.002, 5.5 at 0.005 and over 10 at 0.02.
+        n: Number of images.
+        factors: Number of factors, 1 to 16; the others stay at their middle value.
+        lesions: Share of images with one lesion each, 0 (or False) to 1, at random places of the set.
+        image_size: Height and width s in pixels.
+        seed: Seed of the images; the same seed gives the same images.
+        noise: Standard deviation of the normal noise that is added to every pixel. It varies in as many directions as
+            there are pixels, and so hides the number of factors from nearest neighbours unless it is small: with 4
+            factors and 600 images of 64 x 64, their estimate is 4.1 at 0.002, 5.5 at 0.005 and over 10 at 0.02.
+
+    Returns:
+        The images, with their labels, masks and factors.
 
     Raises:
-        ValueError: a number out of its range.
+        ValueError: A number out of its range.
     """
     ranges = {"n": (n, 1, 2**31), "factors": (factors, 1, MAX_FACTORS), "lesions": (lesions, 0, 1)}
     ranges |= {"image_size": (image_size, 16, 4096), "noise": (noise, 0, 1)}
@@ -103,7 +107,15 @@ def phantoms(
 
 
 def render(factors: np.ndarray, image_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Noiseless images float32 (n, 1, s, s) of factors (n, f) on [-1, 1], and brains, bool (n, s, s)."""
+    """Draw noiseless images of given factors.
+
+    Args:
+        factors: Factors (n, f) on [-1, 1]; those beyond f stay at their middle value.
+        image_size: Height and width s in pixels.
+
+    Returns:
+        Images (n, 1, s, s), float32, on [0, 1], and masks (n, s, s), bool, of the brains.
+    """
     parts = [_draw(factors[i : i + CHUNK], image_size) for i in range(0, len(factors), CHUNK)]
     images, brains = zip(*parts, strict=True)
     return np.concatenate(images)[:, None], np.concatenate(brains)
@@ -138,7 +150,7 @@ def _draw(factors: np.ndarray, image_size: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def _step(distance: np.ndarray) -> np.ndarray:
-    """Smooth step from 0 (outside) to 1 (inside) of a signed distance."""
+    """Return a smooth step from 0 (outside) to 1 (inside) of a signed distance."""
     return 0.5 * (1 + np.tanh(distance / EDGE))
 
 

@@ -2,19 +2,18 @@
 
 _fit                      `fit` and `load`, the way in.
 _detector, _scorer        `EntropixDetector`, an outlier detector of scikit-learn.
-_learn, _learn_vectors    what a fit learns from images, and from vectors.
+_learn, _learn_vectors    what a fit does with images, and with vectors; _fitted is what it learns.
 _storage                  model folders.
 _inspect                  what a data set holds, before any training.
-_watch                    what a training has reached while it goes on.
+_watch                    progress of a running training: held-out error and entropy.
 """
 
 from entropix.detector._detector import EntropixDetector
 from entropix.detector._fit import fit, load
+from entropix.detector._fitted import Fitted
 from entropix.detector._inspect import Inspection, inspect
 from entropix.detector._learn import (
     DIMS,
-    Fitted,
-    check_arguments,
     default_epochs,
     deterministic,
     finish,
@@ -31,7 +30,6 @@ __all__ = [
     "Fitted",
     "Inspection",
     "Scorer",
-    "check_arguments",
     "default_epochs",
     "deterministic",
     "finish",

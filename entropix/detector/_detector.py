@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
@@ -16,46 +15,53 @@ from sklearn.utils.validation import check_is_fitted
 from entropix._utils import Epoch, resolve_device
 from entropix.data import are_vectors, check_vectors, read
 from entropix.detector import _storage as storage
-from entropix.detector._learn import Fitted, check_arguments, fit_images
+from entropix.detector._fitted import Fitted
+from entropix.detector._learn import fit_images
 from entropix.detector._learn_vectors import fit_vectors
 from entropix.detector._scorer import Scorer
+from entropix.estimators import Entropy
 from entropix.exceptions import FitWarning
-from entropix.scoring import Region, check_alpha, find_regions
+from entropix.options import FitOptions
+from entropix.scoring import DEFAULT_SCORE, PEAK, Calibration, Region, ScoreName, find_regions
+from entropix.strategies import StrategyName
 from entropix.training import MOST_HELD_OUT, Checkpoint
 
 
 class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
-    """An autoencoder of normal images with models of what they leave over; `entropix.fit` makes and fits one.
+    """An autoencoder of normal images with models of its residuals and codes; `entropix.fit` makes and fits one.
 
     Images are given as anything `entropix.data.read` takes, flat feature vectors as (n, p) with n at least 20.
     `anomaly_score` is high for anomalous images; scikit-learn's `score_samples` is its negative.
 
-    Args:
-        latent_dim: d, or "auto".
-        strategy: how "auto" finds d for images: "select", "prune" or "constrain" (`entropix.strategies`).
-        image_size: images are resized to this many pixels squared, a multiple of 16.
-        epochs: passes over the training images; None: by their number.
-        seed: the same seed, data, device and versions give the same detector.
-        alpha: share of normal images that `predict` may call anomalous.
-        device: "auto", "cpu", "cuda" or "cuda:N".
+    Its arguments are the options of the same names in `entropix.options.FitOptions`.
 
     Attributes:
         latent_dim_: d, the size of the code.
         reason_: why this d, in words.
         entropy_: H(X_n) in nats: value, stderr, ci, dimension (intrinsic), n_distinct, ... None when d was given.
-        curve_: what was measured at every candidate d, a list of dictionaries (`entropix.selection.CurvePoint`).
+        curve_: measurements at every candidate d, a list of dictionaries (`entropix.selection.CurvePoint`).
         history_: mean training loss of each epoch.
-        calibration_: what held-out normal images score (`entropix.scoring.Calibration`).
+        calibration_: scores of held-out normal images (`entropix.scoring.Calibration`).
         offset_: `predict` calls images with `score_samples` below it anomalous.
         model_: the autoencoder, a plain `torch.nn.Module` on images on [-1, 1] (vectors: on `standard_` features).
         settings_: data, seed, epochs, versions: how to repeat the fit.
     """
 
+    calibration_: Calibration
+    entropy_: Entropy | None
+    reason_: str
+    curve_: list[dict[str, float]]
+    history_: list[float]
+    offset_: float
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     def __init__(
         self,
-        latent_dim: int | str = "auto",
+        latent_dim: int | Literal["auto"] = "auto",
         *,
-        strategy: str = "select",
+        strategy: StrategyName = "select",
+        architecture: str = "convolutional",
         image_size: int = 64,
         epochs: int | None = None,
         seed: int = 0,
@@ -64,6 +70,7 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
     ) -> None:
         self.latent_dim = latent_dim
         self.strategy = strategy
+        self.architecture = architecture
         self.image_size = image_size
         self.epochs = epochs
         self.seed = seed
@@ -72,7 +79,12 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
 
     @classmethod
     def from_fitted(cls, fitted: Fitted, **parameters: Any) -> EntropixDetector:
-        """A fitted detector; parameters: those of the constructor."""
+        """Return a fitted detector.
+
+        Args:
+            fitted: what was learnt.
+            **parameters: those of the constructor.
+        """
         return cls(**parameters)._take(fitted)
 
     def fit(
@@ -85,30 +97,27 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         on_epoch: Callable[[Epoch], None] | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> EntropixDetector:
-        """Learn from normal images or vectors X; y is ignored. See `entropix.fit` for the rest.
+        """Learn from normal images or vectors, and return the detector itself.
 
-        checkpoint: where the training keeps its state (`entropix.fit` with `out` makes one).
+        Args:
+            X: normal images, as anything `entropix.data.read` takes, or vectors (n, p).
+            y: ignored.
+            progress: as for `entropix.fit`.
+            skip_unreadable: as for `entropix.fit`.
+            on_epoch: as for `entropix.fit`.
+            checkpoint: keeps the state of the training (`entropix.fit` with `out` makes one).
 
         Raises:
             DataError: unreadable, constant or too few images; the message says what to do.
             ValueError: a parameter out of its range, unsuitable vectors.
         """
-        check_arguments(self.latent_dim, self.image_size, self.epochs, self.strategy)
-        check_alpha(self.alpha)
-        options: dict[str, Any] = {
-            "latent_dim": self.latent_dim,
-            "epochs": self.epochs,
-            "seed": int(self.seed),
-            "device": resolve_device(self.device),
-            "progress": progress,
-            "on_epoch": on_epoch,
-            "checkpoint": checkpoint,
-        }
+        run: dict[str, Any] = {"progress": progress, "skip_unreadable": skip_unreadable, "on_epoch": on_epoch}
+        options = FitOptions(**self.get_params(), **run)
+        resolve_device(options.device)
         if are_vectors(X):
-            fitted = fit_vectors(check_vectors(self, X, reset=True), **options)
+            fitted = fit_vectors(check_vectors(self, X, reset=True), options, checkpoint)
         else:
-            data = read(X, image_size=self.image_size, skip_unreadable=skip_unreadable, progress=progress)
-            fitted = fit_images(data, **options, strategy=self.strategy, skip_unreadable=skip_unreadable)
+            fitted = fit_images(read(X, **options.reading()), options, checkpoint)
         self._take(fitted)
         least = self.calibration_.least
         if self.alpha < least:
@@ -121,18 +130,25 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
             )
         return self
 
-    def p_value(self, images: Any, score: str = "surprisal") -> np.ndarray:
-        """Conformal p-values (n,): the share of normal images that score as high or higher (`entropix.scoring`).
+    def p_value(self, images: Any, score: ScoreName = DEFAULT_SCORE) -> np.ndarray:
+        """Return conformal p-values (n,): the share of normal images that score as high or higher.
 
-        At most alpha for a share alpha of normal images; the smallest is 1 / (number of held-out images + 1).
+        A share alpha of normal images has p-values of at most alpha; the smallest there can be is
+        1 / (number of held-out images + 1).
+
+        Args:
+            images: images, or vectors (n, p).
+            score: name of the score.
         """
         scores = self.anomaly_score(images, score)
         return self.calibration_.p_value(scores, score)
 
     def predict(self, X: Any, alpha: float | None = None) -> np.ndarray:
-        """+1 for normal images and -1 for anomalous ones, (n,); of normal images a share `alpha` is called anomalous.
+        """Return +1 for normal images and -1 for anomalous ones, (n,).
 
-        alpha: None: that of the constructor.
+        Args:
+            X: images, or vectors (n, p).
+            alpha: share of normal images that are called anomalous. None: that of the constructor.
 
         Raises:
             ValueError: an alpha that is below what the held-out images can tell.
@@ -142,38 +158,66 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         return np.where(self.anomaly_score(X) <= level, 1, -1)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """-anomaly_score(X): higher is more normal, as scikit-learn has it."""
+        """Return -anomaly_score(X), (n,): higher is more normal, as scikit-learn has it."""
         return -self.anomaly_score(X).astype(np.float64)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """score_samples(X) - offset_: negative for images that `predict` calls anomalous."""
+        """Return score_samples(X) - offset_, (n,): negative for images that `predict` calls anomalous."""
         return self.score_samples(X) - self.offset_
 
     def regions(self, images: Any, alpha: float | None = None) -> list[list[Region]]:
-        """Region proposals of every image: connected parts of its heat map above a calibrated level.
+        """Return the region proposals of every image: connected parts of its heat map above a calibrated level.
 
-        The level is exceeded anywhere in a share `alpha` (None: that of the constructor) of normal images, so that
-        most of them have no region.
+        Args:
+            images: images.
+            alpha: share of normal images whose heat map exceeds the level anywhere, so that most of them have no
+                region. None: that of the constructor.
 
         Raises:
             ValueError: an alpha that is below what the held-out images can tell.
         """
         data = self.read(images)
-        level = self.calibration_.threshold(self.alpha if alpha is None else alpha, "peak")
+        level = self.calibration_.threshold(self.alpha if alpha is None else alpha, PEAK)
         maps = zip(self.surprise_maps(data), data.sizes.tolist(), strict=True)
         return [find_regions(one, level, size) for one, size in maps]
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the detector to `folder` (safetensors and JSON) and return the folder.
+        """Write the detector to a folder (safetensors and JSON) and return the folder.
+
+        Args:
+            folder: a new or empty folder.
+            overwrite: let it be a folder that already holds a model.
 
         Raises:
             FileExistsError: the folder exists and is not empty, unless it holds a model and `overwrite` is set.
         """
         check_is_fitted(self)
-        return storage.save(self, Path(folder), overwrite=overwrite)
+        parameters = {name: value for name, value in self.get_params().items() if name != "device"}
+        names = getattr(self, "feature_names_in_", None)
+        stored = storage.Stored(self._fitted(), parameters, None if names is None else list(names))
+        return storage.save(stored, Path(folder), overwrite=overwrite)
 
     def _take(self, fitted: Fitted) -> EntropixDetector:
-        for one in fields(fitted):
-            setattr(self, f"{one.name}_", getattr(fitted, one.name))
+        self.model_ = fitted.model
+        self.residual_model_, self.latent_model_ = fitted.residual_model, fitted.latent_model
+        self.calibration_ = fitted.calibration
+        self.value_range_, self.standard_ = fitted.value_range, fitted.standard
+        self.entropy_, self.reason_, self.curve_ = fitted.entropy, fitted.reason, fitted.curve
+        self.history_, self.settings_ = fitted.history, fitted.settings
         self.offset_ = -self.calibration_.threshold(self.calibration_.reachable(self.alpha))
         return self
+
+    def _fitted(self) -> Fitted:
+        return Fitted(
+            self.model_,
+            self.residual_model_,
+            self.latent_model_,
+            self.calibration_,
+            self.value_range_,
+            self.standard_,
+            self.entropy_,
+            self.reason_,
+            self.curve_,
+            self.history_,
+            self.settings_,
+        )

@@ -1,137 +1,131 @@
-"""The front door: `entropix.fit` and `entropix.load`."""
+"""The way in: `entropix.fit` and `entropix.load`."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+import logging
 from contextlib import nullcontext
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from entropix._utils import Epoch, resolve_device
+import numpy as np
+
+from entropix._utils import resolve_device
 from entropix.data import are_vectors, read
 from entropix.detector import _storage as storage
 from entropix.detector._detector import EntropixDetector
-from entropix.detector._learn import check_arguments
-from entropix.scoring import check_alpha
+from entropix.options import FitOptions, takes_options
 from entropix.training import TRAINING_BATCH, Checkpoint, parallel
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+LOG = logging.getLogger("entropix")
 
 
-def fit(
-    dataset: Any,
-    *,
-    latent_dim: int | str = "auto",
-    strategy: str = "select",
-    image_size: int = 64,
-    epochs: int | None = None,
-    seed: int = 0,
-    alpha: float = 0.05,
-    device: str = "auto",
-    out: str | Path | None = None,
-    progress: bool = True,
-    skip_unreadable: bool = False,
-    overwrite: bool = False,
-    resume: bool = False,
-    on_epoch: Callable[[Epoch], None] | None = None,
-    fabric: Fabric | None = None,
-) -> EntropixDetector:
+@takes_options(FitOptions)
+def fit(dataset: Any, **options: Any) -> EntropixDetector:
     """Fit an anomaly detector to normal images; the size of its code is chosen from them too.
 
-    Equivalent to `EntropixDetector(latent_dim, ...).fit(dataset)`, and `.save(out)`.
+    The same as `EntropixDetector(latent_dim, ...).fit(dataset)`, and `.save(out)`.
 
     Args:
         dataset: normal images: a folder, file, archive, array, tensor, list or torch `Dataset`
-            (`entropix.data.read` lists all). Images that are labelled abnormal are left out.
+            (`entropix.data.read` lists all); images that are labelled abnormal are left out.
             Or flat feature vectors (n, p), n at least 20.
-        latent_dim: d, or "auto": the one where the code holds what normal images have in common and not more
-            (`entropix.selection`).
-        strategy: how "auto" gets there: "select" trains one nested autoencoder, measures every candidate d from 1 to
-            128 and cuts the code at the chosen one; "prune" trains a wide code, turns it to its principal axes, cuts
-            and trains on; "constrain" makes the length of the code part of the training. Each is one training.
-        image_size: images are resized to image_size x image_size pixels, a multiple of 16.
-        epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
-        seed: of the split, the initial weights and the order of the images. The same seed, data, device and
-            versions give the same detector.
-        alpha: share of normal images that `predict` may call anomalous.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        out: folder to save the detector to, checked before any work and written at the end. Until then
-            `OUT.checkpoint` beside it holds the state of the training, every half minute.
-        progress: show a progress bar on standard error or, if that is no terminal, a line every quarter of a minute.
-        skip_unreadable: leave out files that cannot be read, and images of one constant value.
-        overwrite: let `out` be a folder that already holds a model.
-        resume: go on with the checkpoint that an interrupted fit to `out` left; it ends as that one would have. If
-            there is none, a warning says so and the fit starts anew.
-        on_epoch: called after every epoch with its number, their number, the mean loss, the seconds so far and, now
-            and then, the error of held-out images and the entropy of their reconstructions (`entropix.training.Epoch`).
-            It changes nothing about the result.
-        fabric: a Lightning `Fabric` that was launched: the training then is divided among its processes, on its devices
-            instead of `device`, and the first of them alone writes, shows and calls `on_epoch` (`entropix.training.parallel`).
+        **options: see `FitOptions`.
+
+    Returns:
+        The fitted detector.
 
     Raises:
         DataError: unreadable, constant or too few images; the message says what to do.
-        ValueError: an argument out of its range.
+        ValueError: an option out of its range.
         FileExistsError: `out` is in use, or holds the checkpoint of an interrupted fit that is not to be resumed.
         CheckpointError: the checkpoint is damaged, or of other images or settings.
-        FloatingPointError, KeyboardInterrupt: the training diverged, or Ctrl-C. The checkpoint keeps the last finite
-            state, and if an epoch was over, `out` holds a model of that state: d chosen, residuals modelled and
-            calibrated as ever, `settings_["stopped_after_epoch"]`. A second Ctrl-C leaves that model out.
+        FloatingPointError: the training diverged. The checkpoint keeps the last finite state. If an epoch was over,
+            `out` holds a model of that state, with d chosen, residuals modelled and scores calibrated as ever, and
+            with `settings_["stopped_after_epoch"]`.
+        KeyboardInterrupt: Ctrl-C; checkpoint and model as for FloatingPointError. A second Ctrl-C leaves the model
+            out.
     """
-    if resume and out is None:
-        raise ValueError("resume=True without out; give the folder that the interrupted fit was to write")
-    checkpoint = None
-    if out is not None:
-        checkpoint = Checkpoint(Path(out), resume=resume, overwrite=overwrite)
-        overwrite |= checkpoint.resumes  # it may have been interrupted after the model was there
-        storage.check_free(Path(out), overwrite)
+    return _fit(dataset, FitOptions(**options))
+
+
+def _fit(dataset: Any, options: FitOptions) -> EntropixDetector:
+    """Check where the result goes, read, learn, save."""
+    checkpoint, fabric = _checkpoint(options), options.fabric
+    # the run that is resumed may have been interrupted after it wrote its model
+    overwrite = options.overwrite or (checkpoint is not None and checkpoint.resumes)
+    if options.out is not None:
+        storage.check_free(Path(options.out), overwrite)
     if fabric is not None:
-        device = str(fabric.device)
         parallel.check_shares(TRAINING_BATCH, fabric.world_size)
-        fabric.barrier()  # all have seen what is there before the first one writes
+        fabric.barrier()  # every process has seen what is there before the first one writes
+        options = replace(options, device=str(fabric.device))
         if fabric.global_rank:
-            checkpoint, progress, on_epoch = None, False, None
-    make = partial(
-        EntropixDetector, latent_dim, strategy=strategy, image_size=image_size, epochs=epochs, seed=seed, alpha=alpha
-    )
-    reading: dict[str, Any] = {"progress": progress, "skip_unreadable": skip_unreadable}
-    options = reading | {"checkpoint": checkpoint}
+            checkpoint, options = None, replace(options, progress=False, on_epoch=None)
     with nullcontext() if checkpoint is None else checkpoint.kept(), parallel.divided(fabric):
-        check_arguments(latent_dim, image_size, epochs, strategy)
-        check_alpha(alpha)
-        resolve_device(device)
-        if not are_vectors(dataset):  # once: a second reading may give other images, and takes its time
-            dataset = read(dataset, image_size=image_size, **reading)
+        resolve_device(options.device)
+        if not are_vectors(dataset):  # once: a second reading takes time, and may give other images
+            dataset = read(dataset, **options.reading())
         try:
-            detector = make(device=device).fit(dataset, on_epoch=on_epoch, **options)
+            detector = _learn(dataset, options, checkpoint)
         except (KeyboardInterrupt, FloatingPointError) as stop:
-            if checkpoint is None or out is None or parallel.processes() > 1 or not (done := checkpoint.epochs()):
+            if checkpoint is None or options.out is None or parallel.processes() > 1 or not checkpoint.epochs():
                 raise
-            why = (
-                str(stop)
-                or f"interrupted; resume=True (the same command and --resume) goes on with {checkpoint.folder}"
-            )
-            print(
-                f"{str(stop) or 'interrupted'}: making a model of epoch {done}; Ctrl-C leaves it out", file=sys.stderr
-            )
-            checkpoint.over = True
-            detector = make(device=device).fit(dataset, **options)
-            detector.settings_["stopped_after_epoch"] = done
-            detector.save(out, overwrite=overwrite)
-            raise type(stop)(f"{why}; {out} holds a model of epoch {done}") from None
-        if out is not None and parallel.is_first():
-            detector.save(out, overwrite=overwrite)
+            why = _rescue(dataset, options, checkpoint, overwrite, stop)
+            raise type(stop)(why) from None
+        if options.out is not None and parallel.is_first():
+            detector.save(options.out, overwrite=overwrite)
     if fabric is not None:
         fabric.barrier()
     return detector
 
 
 def load(folder: str | Path, device: str = "auto") -> EntropixDetector:
-    """The detector that `EntropixDetector.save` wrote to `folder`. Nothing in the folder is executed.
+    """Load the detector that `EntropixDetector.save` wrote to `folder`. Nothing in the folder is executed.
+
+    Args:
+        folder: a model folder.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+
+    Returns:
+        The fitted detector; on the same device it scores as the saved one, to the last bit.
 
     Raises:
-        ModelError: not a model folder, or one of another format version; the message says which file.
+        ModelError: not a model folder, a damaged one, or one of a newer format; the message says which file.
     """
-    return storage.load(Path(folder), device)
+    stored = storage.load(Path(folder), device)
+    unknown = set(stored.parameters) - set(FitOptions().parameters())
+    if unknown:
+        raise storage.damaged(Path(folder), f"unknown parameters {', '.join(sorted(unknown))}")
+    detector = EntropixDetector.from_fitted(stored.fitted, **stored.parameters, device=device)
+    if stored.fitted.standard is not None:
+        detector.n_features_in_ = len(stored.fitted.standard.centre)
+    if stored.feature_names is not None:
+        detector.feature_names_in_ = np.array(stored.feature_names, dtype=object)
+    return detector
+
+
+def _checkpoint(options: FitOptions) -> Checkpoint | None:
+    if options.out is None:
+        return None
+    return Checkpoint(Path(options.out), resume=options.resume, overwrite=options.overwrite)
+
+
+def _learn(dataset: Any, options: FitOptions, checkpoint: Checkpoint | None) -> EntropixDetector:
+    detector = EntropixDetector(**options.parameters())
+    run: dict[str, Any] = {"progress": options.progress, "skip_unreadable": options.skip_unreadable}
+    return detector.fit(dataset, on_epoch=options.on_epoch, checkpoint=checkpoint, **run)
+
+
+def _rescue(dataset: Any, options: FitOptions, checkpoint: Checkpoint, overwrite: bool, stop: BaseException) -> str:
+    """Write a model of the epochs that an interrupted training has completed; return the message that says so."""
+    done, out = checkpoint.epochs(), Path(str(options.out))
+    told = str(stop) or "interrupted"
+    # logged, because a warning that is turned into an error would cost the model
+    LOG.warning("%s: making a model of epoch %d; Ctrl-C leaves it out", told, done)
+    checkpoint.over = True
+    detector = _learn(dataset, replace(options, on_epoch=None), checkpoint)
+    detector.settings_["stopped_after_epoch"] = done
+    detector.save(out, overwrite=overwrite)
+    resume = f"; resume=True (the same command and --resume) goes on with {checkpoint.folder}"
+    return f"{told}{'' if str(stop) else resume}; {out} holds a model of epoch {done}"

@@ -1,4 +1,4 @@
-"""What a set of images holds, before any training, and what `fit` would do with it."""
+"""A look at a set of images before any training: what it holds, and what `fit` would do with it."""
 
 from __future__ import annotations
 
@@ -30,16 +30,21 @@ class Inspection:
     """Facts about the images that `fit` would train on.
 
     Attributes:
-        counts: n_images, n_files, n_volumes, n_groups, n_normal, n_abnormal, n_duplicates, n_duplicates_across_splits (images
+        source: description for people.
+        counts: n_images, n_files, n_volumes, n_groups, n_normal, n_duplicates, n_duplicates_across_splits (images
             whose copy or near-copy is among the test images; None without test images).
-        kinds, series, bits, sizes: how many images of each format and modality, DICOM series, bit depth of stored
-            values, and height x width.
+        kinds: number of images of each format and modality.
+        series: number of images of each DICOM series.
+        bits: number of images of each bit depth of stored values.
+        sizes: number of images of each height x width.
         value_range: lowest and highest raw value; None if the values are on [0, 1] by the source's meaning.
-        constant, clipped: names of images of one value; of images with more than 5 % of pixels at the top.
-        unreadable: (name, reason).
+        constant: names of images of one value.
+        clipped: names of images with more than 5 % of pixels at the top of the scale.
+        unreadable: (name, reason) of what can't be read.
         entropy: H(X_n) in nats in the signal subspace of the distinct images, as `fit` measures it, with its
             interval; its `dimension` is the intrinsic dimension. None for fewer than 50 distinct images.
-        plan: what `fit` would do, in sentences; problem: why it would refuse, or "".
+        plan: what `fit` would do, in sentences.
+        problem: why `fit` would refuse, or "".
     """
 
     source: str
@@ -57,7 +62,7 @@ class Inspection:
     problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings and lists, ready for JSON."""
+        """Return the facts as plain numbers, strings and lists, ready for JSON."""
         return self.__dict__ | {"entropy": None if self.entropy is None else self.entropy.to_dict()}
 
     def __str__(self) -> str:
@@ -101,7 +106,17 @@ def inspect(
     cache: Any = True,
     progress: bool = False,
 ) -> Inspection:
-    """Read the images that `entropix.fit` would train on, and say what they are. Arguments as there.
+    """Read the images that `entropix.fit` would train on, and say what they are.
+
+    Args:
+        dataset: images, as for `entropix.fit`.
+        image_size: as for `entropix.fit`.
+        select: as for `entropix.fit`.
+        seed: as for `entropix.fit`.
+        device: as for `entropix.fit`; the images are looked at on the CPU.
+        keep_ids: name patients and series as their files do, not by pseudonyms.
+        cache: as for `entropix.fit`.
+        progress: show a progress bar on standard error.
 
     Raises:
         DataError: nothing to read, or images of several modalities. Files that cannot be read are part of the answer.
@@ -115,10 +130,10 @@ def inspect(
     prepared, problem = _prepared(images, seed)
     if prepared is not None and not constant:
         n_duplicates = prepared.n - prepared.n_distinct
-    else:  # which `prepare` did not count, or without the constant images
+    else:  # not counted yet, or counted without the constant images
         keep = image_duplicates(x).keep.cpu().numpy() if len(x) > 1 else np.arange(len(x))
         n_duplicates = len(images) - len(keep)
-    # the very images that fit measures, where there are enough
+    # the same images that fit measures, where there are enough
     distinct = x.subset(np.setdiff1d(keep, images.constant())) if prepared is None else prepared.distinct
     return Inspection(
         source=images.source,
@@ -146,7 +161,7 @@ def inspect(
 
 
 def _across_splits(dataset: Any, train: ImageSet, options: dict[str, Any]) -> int | None:
-    """How many training images have a copy or near-copy among the test images; None where there are none."""
+    """Number of training images with a copy or near-copy among the test images; None without comparable test images."""
     try:
         test = read(dataset, split="test", **options | {"progress": False})
     except MissingSplitError:
@@ -180,15 +195,15 @@ def _prepared(images: ImageSet, seed: int) -> tuple[TrainingData | None, str]:
 
 
 def _plan(images: ImageSet, prepared: TrainingData, device: str) -> list[str]:
-    """What `fit` would do, in sentences."""
+    """The steps that `fit` would take, as sentences."""
     size, left_out = prepared.image_size, len(images) - prepared.n
     colour = {1: "grey", 3: "colour"}.get(prepared.channels, f"{prepared.channels} channels")
     plan = [
         f"read {len(images):,} images as {size} x {size} pixels, {colour}",
         f"leave out {left_out:,} images of one value (--skip-unreadable)" if left_out else "",
         f"leave out {len(images.unreadable):,} unreadable files (--skip-unreadable)" if images.unreadable else "",
-        f"train on {len(prepared.train):,} of them and hold {len(prepared.held_out):,} out, no patient, volume or duplicate "
-        "on both sides",
+        f"train on {len(prepared.train):,} of them and hold {len(prepared.held_out):,} out, no patient, volume or "
+        "duplicate on both sides",
         f"take {default_epochs(len(prepared.train)):,} passes over them on {resolve_device(device)}",
         f"measure entropies on {min(len(prepared.distinct), MEASURED_IMAGES):,} distinct training images, and choose d",
     ]

@@ -1,28 +1,26 @@
-"""What a detector learns from images: split, train, choose d, model what is left over, calibrate."""
+"""Learning from images: split, train, choose d, model residuals and codes, calibrate."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from entropix._utils import Epoch, Progress, in_batches
+from entropix._utils import resolve_device, Progress, in_batches
 from entropix._version import __version__
-from entropix.data import ImageSet, ImageView, Standard
+from entropix.data import ImageSet, ImageView
+from entropix.detector._fitted import Fitted
 from entropix.detector._watch import Watch
-from entropix.estimators import Entropy
-from entropix.models import STRIDE, Autoencoder, DenseAutoencoder, VariationalAutoencoder
+from entropix.models import ARCHITECTURES, Autoencoder, BaseAutoencoder, ImageAutoencoder, VariationalAutoencoder
+from entropix.options import FitOptions
 from entropix.scoring import (
     LEARNT_IMAGES,
-    Calibration,
-    FeatureModel,
     FitResiduals,
     HeldOut,
     LatentModel,
@@ -44,65 +42,50 @@ from entropix.training import (
 )
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
-PRESENTATIONS = 250_000  # the paper's 250 epochs, for a thousand images
+PRESENTATIONS = 250_000  # images that a training sees: the paper's 250 epochs of a thousand images
 
 
-@dataclass
-class Fitted:
-    """What is learnt from normal images or vectors; the attributes of a detector, each with a trailing underscore.
+def fit_images(data: ImageSet, options: FitOptions, checkpoint: Checkpoint | None) -> Fitted:
+    """Learn from normal images.
 
-    value_range: of raw training images (`ImageSet.value_range`); standard: the scaling of vectors, None for images.
+    Args:
+        data: normal images.
+        options: options of the fit.
+        checkpoint: keeps the state of the training.
+
+    Raises:
+        DataError: constant or too few images.
     """
-
-    model: Autoencoder | DenseAutoencoder
-    residual_model: ResidualModel | FeatureModel
-    latent_model: LatentModel
-    calibration: Calibration
-    value_range: tuple[float, float] | None = None
-    standard: Standard | None = None
-    entropy: Entropy | None = None
-    reason: str = ""
-    curve: list[dict[str, float]] = field(default_factory=list)
-    history: list[float] = field(default_factory=list)
-    settings: dict[str, Any] = field(default_factory=dict)
-
-
-def fit_images(
-    data: ImageSet,
-    *,
-    latent_dim: int | str,
-    strategy: str,
-    epochs: int | None,
-    seed: int,
-    device: torch.device,
-    progress: bool,
-    skip_unreadable: bool,
-    on_epoch: Callable[[Epoch], None] | None,
-    checkpoint: Checkpoint | None,
-) -> Fitted:
-    """Learn from normal images; the arguments are those of `entropix.fit`."""
-    data = without_constant(data, skip_unreadable)
+    data = without_constant(data, options.skip_unreadable)
+    device, seed = resolve_device(options.device), int(options.seed)
     prepared = TrainingData.from_images(data, seed, device)
-    epochs = default_epochs(len(prepared.train)) if epochs is None else int(epochs)
-    auto = latent_dim == "auto"
+    epochs = default_epochs(len(prepared.train)) if options.epochs is None else int(options.epochs)
     if checkpoint is not None:
-        method = {"strategy": strategy} if auto else {"latent_dim": int(latent_dim)}
+        method = (
+            {"strategy": options.strategy} if options.latent_dim == "auto" else {"latent_dim": int(options.latent_dim)}
+        )
         checkpoint.begin(method | to_resume(data, epochs) | {"seed": seed})
-    bar = Progress("training", epochs, progress, on_epoch)
-    fitted = (
-        _fit_auto(prepared, strategy, epochs, seed, bar, checkpoint)
-        if auto
-        else fit_fixed(prepared, int(latent_dim), epochs, seed, bar, paper=False, checkpoint=checkpoint)
-    )
+    bar = Progress("training", epochs, options.progress, options.on_epoch)
+    kind = _architecture(options.architecture)
+    if options.latent_dim == "auto":
+        fitted = _fit_auto(prepared, kind, options.strategy, epochs, seed, bar, checkpoint)
+        fitted.settings |= {"strategy": options.strategy, "latent_dim": "auto"}
+    else:
+        d = int(options.latent_dim)
+        fitted = fit_fixed(prepared, d, epochs, seed, bar, kind=kind, paper=False, checkpoint=checkpoint)
+        fitted.settings["latent_dim"] = d
     fitted.settings |= settings(data, epochs, seed, device)
-    if auto:
-        fitted.settings["strategy"] = strategy
-    fitted.settings["latent_dim"] = latent_dim if auto else int(latent_dim)
     return fitted
 
 
+def _architecture(name: str) -> type[ImageAutoencoder]:
+    kind = ARCHITECTURES[name]
+    assert issubclass(kind, ImageAutoencoder)  # `FitOptions` has checked
+    return kind
+
+
 def to_resume(data: ImageSet, epochs: int | None) -> dict[str, Any]:
-    """What must be the same for a training to be gone on with, beside its own settings."""
+    """Return the facts that must be the same for a training to be resumed, beside its own settings."""
     images = hash_of(data.pixels, data.groups)
     return {"images": images, "epochs": epochs, "devices": parallel.processes(), "entropix": __version__}
 
@@ -114,17 +97,25 @@ def fit_fixed(
     seed: int,
     bar: Progress,
     *,
+    kind: type[ImageAutoencoder] = Autoencoder,
     paper: bool,
-    variational: bool = False,
     checkpoint: Checkpoint | None = None,
     name: str = "training",
 ) -> Fitted:
-    """The paper's autoencoder of one d, or its variational one, with the models of its residuals and codes.
+    """Train an autoencoder of one d, and learn the models of its residuals and codes.
 
-    paper: the paper's recipe (squared error, constant learning rate), otherwise that of `entropix.fit`.
-    checkpoint: where the training keeps its state, under `name`.
+    Args:
+        data: images.
+        latent_dim: d.
+        epochs: passes over the training images.
+        seed: seed of the weights and of the order of the images.
+        bar: shows the epochs.
+        kind: its architecture; a `VariationalAutoencoder` is trained as one, and used as a plain one afterwards.
+        paper: take the paper's recipe (squared error, constant learning rate), otherwise that of `entropix.fit`.
+        checkpoint: keeps the state of the training.
+        name: name of this training in the checkpoint.
     """
-    model = untrained(VariationalAutoencoder if variational else Autoencoder, data, latent_dim, seed)
+    model = untrained(kind, data, latent_dim, seed)
     if isinstance(model, VariationalAutoencoder):
         objective: Objective = model.negative_elbo
     else:
@@ -144,18 +135,27 @@ def fit_fixed(
     return finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses, seed)
 
 
-def untrained(kind: type[Autoencoder], data: TrainingData, latent_dim: int, seed: int) -> Autoencoder:
-    """An autoencoder for the images, on their device, with the weights that `seed` draws."""
+def untrained(kind: type[ImageAutoencoder], data: TrainingData, latent_dim: int, seed: int) -> ImageAutoencoder:
+    """Return an autoencoder for the images, on their device, with the weights that `seed` draws."""
     with seeded(seed):
         return kind(latent_dim, data.channels, data.image_size).to(data.train.device)
 
 
 def _fit_auto(
-    data: TrainingData, strategy: str, epochs: int, seed: int, bar: Progress, checkpoint: Checkpoint | None
+    data: TrainingData,
+    kind: type[ImageAutoencoder],
+    strategy: str,
+    epochs: int,
+    seed: int,
+    bar: Progress,
+    checkpoint: Checkpoint | None,
 ) -> Fitted:
+    def build(latent_dim: int) -> ImageAutoencoder:
+        return kind(latent_dim, data.channels, data.image_size).to(data.train.device)
+
     with bar, seeded(seed), deterministic():
         watch = Watch(bar, data.held_out, len(data.train), epochs)
-        adapted = STRATEGIES[strategy](data, epochs=epochs, seed=seed, on_epoch=watch, checkpoint=checkpoint)
+        adapted = STRATEGIES[strategy](data, build, epochs=epochs, seed=seed, on_epoch=watch, checkpoint=checkpoint)
     fitted = finish(adapted.model, data, adapted.history, seed)
     fitted.entropy = adapted.entropy
     fitted.curve = [point.to_dict() for point in adapted.curve]
@@ -163,8 +163,15 @@ def _fit_auto(
     return fitted
 
 
-def finish(model: Autoencoder, data: TrainingData, losses: list[float], seed: int) -> Fitted:
-    """What is learnt after the training: the models of residuals and codes, and the calibration."""
+def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], seed: int) -> Fitted:
+    """Learn what comes after the training: the models of residuals and codes, and the calibration.
+
+    Args:
+        model: the trained autoencoder.
+        data: the images that it was trained on, and the held-out ones.
+        losses: mean training loss of each epoch.
+        seed: seed of the scale network (`entropix.scoring.learn_scale`).
+    """
     known = data.distinct[:LEARNT_IMAGES]
     with deterministic():
         network = learn_scale(known, in_batches(model, known), seed)
@@ -181,16 +188,21 @@ def finish(model: Autoencoder, data: TrainingData, losses: list[float], seed: in
 
 
 def model_scores(
-    model: Autoencoder | DenseAutoencoder,
+    model: BaseAutoencoder,
     fit: FitResiduals,
     *,
     train: Tensor | ImageView,
     held_out: Tensor,
     groups: Sequence[str],
 ) -> Fitted:
-    """The models of residuals and codes of a trained autoencoder, and what held-out normal inputs score by them.
+    """Fit the models of residuals and codes of a trained autoencoder, and calibrate them on held-out normal inputs.
 
-    fit: of residuals; train: (N, ...) distinct training inputs, in random order; held_out: (n, ...), groups: of each.
+    Args:
+        model: the trained autoencoder.
+        fit: fits a model of residuals.
+        train: (N, ...) distinct training inputs, in random order.
+        held_out: (n, ...) held-out inputs.
+        groups: patient, volume or name of each held-out input.
     """
     codes = in_batches(model.encode, train)
     z = in_batches(model.encode, held_out)
@@ -201,31 +213,31 @@ def model_scores(
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """PyTorch's random numbers from `seed`, and the caller's as they were afterwards."""
+    """Draw PyTorch's random numbers from `seed` in this block; the caller's are afterwards as they were."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 
 
 def deterministic() -> AbstractContextManager[None]:
-    """cuDNN's algorithms may otherwise differ from run to run."""
+    """Return a context in which cuDNN's algorithms are the same in every run; otherwise they may differ."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
 
 
 def default_epochs(n: int) -> int:
-    """Passes over n training images that show 250,000 images in all, between 25 and 600 (the paper's most)."""
+    """Return how many passes over n training images show 250,000 in all, between 25 and 600 (the paper's most)."""
     return min(600, max(25, round(PRESENTATIONS / n)))
 
 
 def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
-    """What it takes to repeat a fit."""
+    """Return what it takes to repeat a fit: where the data are, which were left out, settings and versions."""
     unreadable = [list(entry) for entry in data.unreadable]
     read = {"data": data.source, "select": asdict(data.select), "unreadable": unreadable}
     return read | circumstances(epochs, seed, device)
 
 
 def circumstances(epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
-    """Settings and versions that a result depends on beside the data."""
+    """Return the settings and versions that a result depends on beside the data."""
     return {
         "epochs": epochs,
         "seed": seed,
@@ -235,15 +247,3 @@ def circumstances(epochs: int, seed: int, device: torch.device) -> dict[str, Any
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-
-
-def check_arguments(latent_dim: int | str, image_size: int, epochs: int | None, strategy: str = "select") -> None:
-    """Raise ValueError for what would fail only after the images were read."""
-    if strategy not in STRATEGIES:
-        raise ValueError(f"strategy={strategy!r}; expected one of {', '.join(STRATEGIES)}")
-    if not (isinstance(image_size, int | np.integer) and image_size > 0 and image_size % STRIDE == 0):
-        raise ValueError(f"image_size={image_size!r}; expected a multiple of {STRIDE}")
-    if latent_dim != "auto" and not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
-        raise ValueError(f"latent_dim={latent_dim!r}; expected 'auto' or a whole number of at least 1")
-    if epochs is not None and not (isinstance(epochs, int | np.integer) and epochs >= 1):
-        raise ValueError(f"epochs={epochs!r}; expected a whole number of at least 1, or None")

@@ -1,40 +1,35 @@
-"""What a detector learns from flat feature vectors: a dense autoencoder, of the size of their intrinsic dimension."""
+"""Learning from flat feature vectors: a dense autoencoder, whose code is as long as their intrinsic dimension."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-import torch
 from torch import Tensor
 
-from entropix._utils import Epoch, Progress
+from entropix._utils import resolve_device, Progress
 from entropix.data import FEWEST_ROWS, Standard
-from entropix.detector._learn import Fitted, circumstances, default_epochs, model_scores, seeded
+from entropix.detector._fitted import Fitted
+from entropix.detector._learn import circumstances, default_epochs, model_scores, seeded
 from entropix.estimators import intrinsic_dimension
 from entropix.models import DenseAutoencoder
+from entropix.options import FitOptions
 from entropix.scoring import FeatureModel
 from entropix.training import Checkpoint, hash_of, split, squared_error, train
 
 MOST_FOR_DIMENSION = 2000  # rows; its standard error is then far below one
 
 
-def fit_vectors(
-    x: Tensor,
-    *,
-    latent_dim: int | str,
-    epochs: int | None,
-    seed: int,
-    device: torch.device,
-    progress: bool,
-    on_epoch: Callable[[Epoch], None] | None,
-    checkpoint: Checkpoint | None,
-) -> Fitted:
-    """Learn from normal vectors (n, p) float64; latent_dim "auto": their intrinsic dimension, below p.
+def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -> Fitted:
+    """Learn from normal vectors; latent_dim "auto" stands for their intrinsic dimension, below p.
+
+    Args:
+        x: vectors (n, p) float64.
+        options: options of the fit.
+        checkpoint: keeps the state of the training.
 
     Raises:
         ValueError: too few distinct vectors.
     """
+    device, seed = resolve_device(options.device), int(options.seed)
     standard = Standard.fit(x)
     rows = standard.apply(x)
     training, held_out, distinct = split(rows, [str(i) for i in range(len(rows))], seed)
@@ -43,18 +38,18 @@ def fit_vectors(
         raise ValueError(
             f"{len(x)} samples leave {len(distinct)} distinct ones to train on; {FEWEST_ROWS // 2} are needed"
         )
-    given, reason = latent_dim, ""
+    latent_dim, reason = options.latent_dim, ""
     if latent_dim == "auto":
         dimension = intrinsic_dimension(rows[distinct[:MOST_FOR_DIMENSION]]).value
         latent_dim = int(np.clip(round(dimension), 1, rows.shape[1] - 1))
         reason = f"the intrinsic dimension of the rows is {dimension:.1f}"
     rows = rows.to(device)  # float64: scores don't depend on the batch, as scikit-learn's checks ask
-    epochs = default_epochs(len(training)) if epochs is None else int(epochs)
+    epochs = default_epochs(len(training)) if options.epochs is None else int(options.epochs)
     if checkpoint is not None:
         checkpoint.begin({"rows": hash_of(x), "latent_dim": int(latent_dim)} | circumstances(epochs, seed, device))
     with seeded(seed):
         model = DenseAutoencoder(int(latent_dim), rows.shape[1]).to(device)
-    with Progress("training", epochs, progress, on_epoch) as bar:
+    with Progress("training", epochs, options.progress, options.on_epoch) as bar:
         losses = train(
             model,
             rows[training].float(),
@@ -71,6 +66,10 @@ def fit_vectors(
     )
     fitted.standard, fitted.reason, fitted.history = standard, reason, losses
     counts = {"n_rows": len(x), "n_train": len(training), "n_held_out": len(held_out)}
-    fitted.settings = {"data": f"{len(x)} vectors of {x.shape[1]} features", "unreadable": [], "latent_dim": given}
+    fitted.settings = {
+        "data": f"{len(x)} vectors of {x.shape[1]} features",
+        "unreadable": [],
+        "latent_dim": options.latent_dim,
+    }
     fitted.settings |= counts | circumstances(epochs, seed, device)
     return fitted

@@ -1,4 +1,4 @@
-"""What a fitted detector says of inputs: scores, terms, heat maps, codes, reconstructions."""
+"""The outputs of a fitted detector: scores, their terms, heat maps, codes, reconstructions."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ from torch import Tensor
 
 from entropix._utils import INFERENCE_BATCH, each_batch, in_batches, track
 from entropix.data import ImageSet, ImageView, Select, Standard, check_vectors, read
-from entropix.ops import reconstruction_error
-from entropix.scoring import FeatureModel, LatentModel, ResidualModel
+from entropix.scoring import (
+    DEFAULT_SCORE,
+    SCORES,
+    FeatureModel,
+    LatentModel,
+    ResidualModel,
+    ScoreName,
+    Terms,
+    check_score,
+)
 
 T = TypeVar("T")
 
-SCORES = ("surprisal", "residual")
-
 
 class Scorer:
-    """The part of `EntropixDetector` that needs no more than what a fit learnt (`entropix.detector.Fitted`)."""
+    """The part of `EntropixDetector` that needs nothing but what a fit has learnt (`entropix.detector.Fitted`)."""
 
-    model_: Any  # an Autoencoder of images or a DenseAutoencoder of vectors
+    model_: Any  # an ImageAutoencoder, or a DenseAutoencoder of vectors
     residual_model_: ResidualModel | FeatureModel
     latent_model_: LatentModel
     value_range_: tuple[float, float] | None
@@ -33,53 +39,73 @@ class Scorer:
 
     @property
     def latent_dim_(self) -> int:
+        """d, the size of the code."""
         return self.model_.latent_dim
 
     @property
     def device_(self) -> torch.device:
-        """Where the fitted detector computes."""
-        return self.model_.to_code.weight.device
+        """The device that the fitted detector computes on."""
+        return self.model_.device
 
     def read(self, images: Any, *, split: str = "test", **options: Any) -> ImageSet:
-        """Images as this detector takes them: its size, channels and slices (`entropix.data.read` has the options)."""
+        """Read images as this detector takes them: in its size, with its channels and slices.
+
+        Args:
+            images: anything that `entropix.data.read` takes.
+            split: "train" or "test", where the source has both.
+            **options: further arguments of `entropix.data.read`.
+
+        Raises:
+            ValueError: the detector was fitted to vectors.
+            DataError: images that cannot be read.
+        """
         check_is_fitted(self)
         if self.standard_ is not None:
             raise ValueError("this detector was fitted to flat feature vectors; it takes arrays (n, p), not images")
         options = {"select": Select(**self.settings_.get("select", {}))} | options
         return read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
 
-    def anomaly_score(self, images: Any, score: str = "surprisal") -> np.ndarray:
-        """Anomaly scores (n,), higher is more anomalous.
+    def anomaly_score(self, images: Any, score: ScoreName = DEFAULT_SCORE) -> np.ndarray:
+        """Return anomaly scores (n,); higher is more anomalous.
 
-        score:
-          "surprisal"  -ln p(x | z) - ln p(z) in nats: the residual against what normal images leave over, and the
-                       code's place among normal codes (`explain`, `entropix.scoring` say which parts count).
-          "residual"   the paper's: mean squared error of the reconstruction, images on [-1, 1].
+        Args:
+            images: images, or vectors (n, p).
+            score: "surprisal" is -ln p(x | z) - ln p(z) in nats: the residual against what normal images leave over,
+                and the code's place among normal codes (`explain`, `entropix.scoring` say which parts count).
+                "residual" is the paper's: mean squared error of the reconstruction, images on [-1, 1].
 
         Raises:
             ValueError: an unknown score.
             DataError: images that cannot be read.
         """
-        if score not in SCORES:
-            raise ValueError(f"score={score!r}; expected one of {', '.join(SCORES)}")
+        check_score(score)
         return self.explain(images)[score]
 
     def explain(self, images: Any, progress: bool = False) -> dict[str, np.ndarray]:
-        """The scores and the terms of the surprisal, each (n,): "surprisal" is the sum of "conditional" and "latent".
+        """Return the scores and the terms of the surprisal by name, each (n,).
 
-        "conditional" is the quadratic term of -ln p(x | z), "latent" what -ln p(z) exceeds that of every held-out
-        normal code by, both in nats; "residual" is the mean squared error.
+        "surprisal" is the sum of "conditional" and "latent". "conditional" is the quadratic term of -ln p(x | z);
+        "latent" is the amount by which -ln p(z) exceeds that of every held-out normal code. All three are in nats.
+        "residual" is the mean squared error.
+
+        Args:
+            images: images, or vectors (n, p).
+            progress: show a progress bar on standard error.
         """
         parts = self._track(self._explain, self._inputs(images), "scoring", progress)
         return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
 
     def heatmap(self, images: Any) -> np.ndarray | list[np.ndarray]:
-        """Where the surprise of the residual is, in nats per pixel, in the geometry of the input.
+        """Return where the surprise of the residual is, in nats per pixel, in the geometry of the input.
 
-        The sum over an image is its "conditional" term, if the input has the model's resolution, but for what
-        position and exposure of the whole image count; these and the latent term have no place in the image.
-        Returns (n, h, w) float32, or a list of (h, w) if the images differ in size.
-        Of vectors (n, p): nats per feature, (n, p).
+        If the input has the model's resolution, the sum over an image is its "conditional" term, without the part of
+        position and exposure. That part and the latent term concern the whole image and have no place in it.
+
+        Args:
+            images: images, or vectors (n, p).
+
+        Returns:
+            (n, h, w) float32, or a list of (h, w) if the images differ in size; for vectors nats per feature, (n, p).
         """
         check_is_fitted(self)
         if self.standard_ is not None:
@@ -90,18 +116,18 @@ class Scorer:
         return np.stack(resized) if same else resized
 
     def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
-        """`heatmap` at the model's resolution: (n, s, s) float32."""
+        """Return `heatmap` at the model's resolution: (n, s, s) float32."""
         maps = self._track(self._map, self._inputs(images), "heat maps", progress)
         return torch.cat(maps).cpu().numpy()
 
     def encode(self, images: Any) -> np.ndarray:
-        """Codes (n, latent_dim_) float32."""
+        """Return the codes (n, latent_dim_) float32."""
         return in_batches(self.model_.encode, self._inputs(images)).cpu().numpy()
 
     def reconstruct(self, images: Any) -> np.ndarray:
-        """Reconstructions (n, c, s, s) float32 at the model's resolution, on the scale of [0, 1] (not clipped).
+        """Return the reconstructions (n, c, s, s) float32 at the model's resolution, on the scale of [0, 1], unclipped.
 
-        Of vectors: (n, p) in their own units.
+        Those of vectors are (n, p), in the vectors' own units.
         """
         x_hat = in_batches(self.model_, self._inputs(images)).cpu()
         return (self.standard_.undo(x_hat) if self.standard_ is not None else (x_hat + 1) / 2).numpy()
@@ -123,15 +149,16 @@ class Scorer:
         return self.terms(x, z, self.model_.decode(z))
 
     def terms(self, x: Tensor, z: Tensor, x_hat: Tensor) -> dict[str, Tensor]:
-        """What `explain` returns, of inputs in the units of the model (images: on [-1, 1]), codes, reconstructions."""
-        conditional = self.residual_model_.surprise(x, x_hat)
-        latent = self.latent_model_.excess(z)
-        return {
-            "surprisal": conditional + latent,
-            "conditional": conditional,
-            "latent": latent,
-            "residual": reconstruction_error(x, x_hat),
-        }
+        """Return what `explain` returns, from tensors.
+
+        Args:
+            x: inputs (n, ...) in the units of the model (images: on [-1, 1]).
+            z: their codes (n, latent_dim_).
+            x_hat: their reconstructions (n, ...).
+        """
+        terms = Terms(x, x_hat, z, self.residual_model_.surprise(x, x_hat), self.latent_model_.excess(z))
+        scores = {name: score.function(terms) for name, score in SCORES.items()}
+        return scores | {"conditional": terms.conditional, "latent": terms.latent}
 
     @torch.inference_mode()
     def _map(self, x: Tensor) -> Tensor:
@@ -139,6 +166,6 @@ class Scorer:
 
 
 def resize_map(one: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """A map (s, s) in another geometry (h, w), values unchanged."""
+    """Return a map (s, s) resized to `size` (h, w); values are interpolated, not rescaled."""
     tensor = torch.from_numpy(one)[None, None]
     return torch.nn.functional.interpolate(tensor, size=tuple(size), mode="bilinear")[0, 0].numpy()

@@ -1,11 +1,17 @@
-"""Detectors on disk: `model.safetensors` (every tensor) and `detector.json` (everything else), nothing executable."""
+"""Detectors on disk: `model.safetensors` (every tensor) and `detector.json` (everything else), nothing executable.
+
+Every format from version 5 on stays readable: for each version but the present one, `MIGRATIONS` has the function that
+turns a description of that version into one of the next.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,18 +19,52 @@ from torch import Tensor, nn
 
 from entropix._utils import check_new_folder, new_folder, resolve_device
 from entropix.data import Standard
-from entropix.detector._learn import Fitted
+from entropix.detector._fitted import Fitted
 from entropix.estimators import Entropy
 from entropix.exceptions import ModelError
-from entropix.models import Autoencoder, DenseAutoencoder
+from entropix.models import ARCHITECTURES
 from entropix.scoring import Calibration, FeatureModel, LatentModel, ResidualModel, ScaleNetwork
 
-if TYPE_CHECKING:
-    from entropix.detector._detector import EntropixDetector
-
 FORMAT = "entropix-detector"
-VERSION = 5
+VERSION = 6
+LARGEST_SIZE = 2**16  # of a network
 TENSORS, DESCRIPTION = "model.safetensors", "detector.json"
+NEEDED = {
+    "kind": str,
+    "architecture": str,
+    "parameters": dict,
+    "model": dict,
+    "reason": str,
+    "curve": list,
+    "history": list,
+    "settings": dict,
+}
+
+Network = TypeVar("Network", bound=nn.Module)
+Part = TypeVar("Part")
+
+
+def _name_architecture(about: dict[str, Any]) -> dict[str, Any]:
+    """Version 5 knew one architecture for each kind of input."""
+    return about | {"version": 6, "architecture": "convolutional" if about.get("kind") == "images" else "dense"}
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {5: _name_architecture}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The contents of a model folder.
+
+    Attributes:
+        fitted: what the fit learnt.
+        parameters: arguments of the detector's constructor, without the device.
+        feature_names: names of the columns of vectors, where they have any.
+    """
+
+    fitted: Fitted
+    parameters: dict[str, Any]
+    feature_names: list[str] | None
 
 
 def check_free(folder: Path, overwrite: bool) -> None:
@@ -36,76 +76,74 @@ def check_free(folder: Path, overwrite: bool) -> None:
     check_new_folder(folder, replaceable=(TENSORS, DESCRIPTION))
 
 
-def save(detector: EntropixDetector, folder: Path, overwrite: bool) -> Path:
-    """See `EntropixDetector.save`."""
+def save(stored: Stored, folder: Path, overwrite: bool) -> Path:
+    """Write a detector to `folder`, and return the folder (see `EntropixDetector.save`)."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     check_free(folder, overwrite)
     with new_folder(folder) as scratch:
         try:
-            save_file(_tensors(detector), scratch / TENSORS)
-        except SafetensorError as error:  # what it makes of a full disk
+            save_file(_tensors(stored.fitted), scratch / TENSORS)
+        except SafetensorError as error:  # such as for a full disk
             raise OSError(f"{folder} can't be written: {error}") from error
-        (scratch / DESCRIPTION).write_text(json.dumps(_description(detector), indent=1), encoding="utf-8")
+        (scratch / DESCRIPTION).write_text(json.dumps(_description(stored), indent=1), encoding="utf-8")
     return folder
 
 
-def load(folder: Path, device: str) -> EntropixDetector:
-    """See `entropix.load`."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def load(folder: Path, device: str) -> Stored:
+    """Read what `save` wrote.
 
-    from entropix.detector._detector import EntropixDetector
+    Everything in the files is checked before it is used, so that no later error hides that a file is damaged.
 
+    Raises:
+        ModelError: no model, a damaged one, or one of another format.
+    """
     target = resolve_device(device)
     about = _read_description(folder)
-    try:
-        # in the file tensors lie at any address, and products of memory that is not aligned differ in the last bit
-        tensors = {name: tensor.clone() for name, tensor in load_file(folder / TENSORS).items()}
-        images = about["kind"] == "images"
-        with torch.device("meta"):  # no memory for sizes that the tensors, which are there, don't have
-            model = Autoencoder(**about["model"]) if images else DenseAutoencoder(**about["model"]).double()
-        model.load_state_dict(_part(tensors, "model"), assign=True)
-        # the layout that it was trained in, so that both compute the same to the last bit
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        calibration = Calibration(**_part(tensors, "calibration"))
-        standard = None if images else Standard(**_part(tensors, "standard"))
-        tensors = {name: tensor.to(target) for name, tensor in tensors.items()}
-        value_range = about["value_range"]
-        fitted = Fitted(
+    tensors = _read_tensors(folder)
+    images = about["kind"] == "images"
+    model = _network(folder, ARCHITECTURES.get(about["architecture"]), about["model"], _part(tensors, "model"))
+    if not images:
+        model.double()
+    # the layout that it was trained in, so that both compute the same to the last bit
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    on_device = {name: tensor.to(target) for name, tensor in tensors.items()}
+    residual = _part(on_device, "residual_model")
+    return Stored(
+        Fitted(
             model=model.to(target).eval(),
             residual_model=(
-                _residual_model(tensors, about["model"]) if images else FeatureModel(**_part(tensors, "residual_model"))
+                _residual_model(folder, residual, about["model"]) if images else _fill(folder, FeatureModel, residual)
             ),
-            latent_model=LatentModel(**_part(tensors, "latent_model")),
-            calibration=calibration,
-            value_range=None if value_range is None else (float(value_range[0]), float(value_range[1])),
-            standard=standard,
-            entropy=None if about["entropy"] is None else _entropy(about["entropy"]),
+            latent_model=_fill(folder, LatentModel, _part(on_device, "latent_model")),
+            calibration=_calibration(folder, _part(tensors, "calibration")),
+            value_range=_value_range(folder, about.get("value_range")),
+            standard=None if images else _fill(folder, Standard, _part(tensors, "standard")),
+            entropy=_entropy(folder, about.get("entropy")),
             reason=about["reason"],
             curve=about["curve"],
             history=about["history"],
             settings=about["settings"],
-        )
-        detector = EntropixDetector.from_fitted(fitted, **about["parameters"], device=device)
-        if not images:
-            detector.n_features_in_ = model.n_features
-        if about["feature_names"] is not None:
-            detector.feature_names_in_ = np.array(about["feature_names"], dtype=object)
-        return detector
-    except torch.OutOfMemoryError:
-        raise
-    except (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise ModelError(f"{folder} holds a damaged model ({error}); fit it again") from error
+        ),
+        about["parameters"],
+        about.get("feature_names"),
+    )
 
 
-def _tensors(detector: EntropixDetector) -> dict[str, Tensor]:
-    parts: dict[str, dict[str, Tensor]] = {"model": detector.model_.state_dict()}
-    for name in ("residual_model", "latent_model", "calibration", "standard"):
-        part = getattr(detector, f"{name}_")
-        if part is not None:
-            parts[name] = _named_tensors(part)
+def damaged(folder: Path, reason: object) -> ModelError:
+    """Return the error for a model that can't be used."""
+    return ModelError(f"{folder} holds a damaged model ({reason}); fit it again")
+
+
+def _tensors(fitted: Fitted) -> dict[str, Tensor]:
+    parts: dict[str, dict[str, Tensor]] = {
+        "model": fitted.model.state_dict(),
+        "residual_model": _named_tensors(fitted.residual_model),
+        "latent_model": _named_tensors(fitted.latent_model),
+        "calibration": fitted.calibration.held_out,
+        "standard": {} if fitted.standard is None else _named_tensors(fitted.standard),
+    }
     return {
         f"{part}.{name}": tensor.detach().cpu().contiguous()
         for part, tensors in parts.items()
@@ -125,44 +163,28 @@ def _named_tensors(part: Any) -> dict[str, Tensor]:
     return named
 
 
-def _residual_model(tensors: dict[str, Tensor], model: dict[str, int]) -> ResidualModel:
-    known = _part(tensors, "residual_model")
-    weights = _part(known, "network")
-    with torch.device("meta"):
-        network = ScaleNetwork(model["channels"], model["image_size"])
-    network.load_state_dict(weights, assign=True)
-    fitted = {name: tensor for name, tensor in known.items() if not name.startswith("network.")}
-    return ResidualModel(**fitted, network=network.requires_grad_(False))
-
-
-def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{part}."): tensor for name, tensor in tensors.items() if name.startswith(f"{part}.")}
-
-
-def _description(detector: EntropixDetector) -> dict[str, Any]:
-    model = detector.model_
-    images = detector.standard_ is None
-    shape = ("latent_dim", "channels", "image_size") if images else ("latent_dim", "n_features")
-    parameters = {name: _plain(value) for name, value in detector.get_params().items() if name != "device"}
-    names = getattr(detector, "feature_names_in_", None)
+def _description(stored: Stored) -> dict[str, Any]:
+    fitted = stored.fitted
+    architecture = next(name for name, kind in ARCHITECTURES.items() if type(fitted.model) is kind)
     return {
         "format": FORMAT,
         "version": VERSION,
-        "kind": "images" if images else "vectors",
-        "parameters": parameters,
-        "model": {name: getattr(model, name) for name in shape},
-        "feature_names": None if names is None else list(names),
-        "value_range": detector.value_range_,
-        "entropy": None if detector.entropy_ is None else detector.entropy_.to_dict(),
-        "reason": detector.reason_,
-        "curve": detector.curve_,
-        "history": detector.history_,
-        "settings": detector.settings_,
+        "kind": "images" if fitted.standard is None else "vectors",
+        "architecture": architecture,
+        "parameters": {name: _plain(value) for name, value in stored.parameters.items()},
+        "model": fitted.model.config,
+        "feature_names": stored.feature_names,
+        "value_range": fitted.value_range,
+        "entropy": None if fitted.entropy is None else fitted.entropy.to_dict(),
+        "reason": fitted.reason,
+        "curve": fitted.curve,
+        "history": fitted.history,
+        "settings": fitted.settings,
     }
 
 
 def _plain(value: Any) -> Any:
-    """A Python number for one of NumPy."""
+    """The Python number that equals one of NumPy; other values as they are."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -176,15 +198,91 @@ def _read_description(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is not JSON ({error}); fit the model again") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ModelError(f"{path} does not describe an entropix detector; expected what `entropix fit` wrote")
+    found = about.get("version")
+    while about.get("version") in MIGRATIONS:
+        about = MIGRATIONS[about["version"]](about)
     if about.get("version") != VERSION:
         raise ModelError(
-            f"{path} has format version {about.get('version')}, this entropix reads {VERSION}: "
+            f"{path} has format version {found}, this entropix reads {min(MIGRATIONS)} to {VERSION}: "
             "use the entropix that wrote it, or fit again"
         )
+    for name, kind in NEEDED.items():
+        if not isinstance(about.get(name), kind):
+            raise damaged(folder, f"{DESCRIPTION} has no {name}")
     return about
 
 
-def _entropy(about: dict[str, Any]) -> Entropy:
-    known = {f.name for f in fields(Entropy)}
-    values = {name: value for name, value in about.items() if name in known}
+def _read_tensors(folder: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        # in the file tensors lie at any address, and products of memory that is not aligned differ in the last bit
+        return {name: tensor.clone() for name, tensor in load_file(folder / TENSORS).items()}
+    except (OSError, SafetensorError, ValueError) as error:
+        raise damaged(folder, error) from error
+
+
+def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{part}."): tensor for name, tensor in tensors.items() if name.startswith(f"{part}.")}
+
+
+def _network(
+    folder: Path, kind: Callable[..., Network] | None, config: dict[str, Any], weights: dict[str, Tensor]
+) -> Network:
+    """A network of these sizes with these weights, if they go together."""
+    if kind is None:
+        raise damaged(folder, f"an architecture that this entropix does not know; it knows {', '.join(ARCHITECTURES)}")
+    sizes = set(signature(kind).parameters)
+    if set(config) != sizes or not all(type(size) is int and 0 < size <= LARGEST_SIZE for size in config.values()):
+        raise damaged(folder, f"sizes {config}; expected {', '.join(sorted(sizes))} up to {LARGEST_SIZE:,}")
+    try:
+        with torch.device("meta"):  # takes no memory, however large the sizes that a damaged file claims
+            network = kind(**config)
+    except ValueError as error:  # sizes that don't go together
+        raise damaged(folder, f"sizes {config}: {error}") from error
+    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    if shapes != {name: tensor.shape for name, tensor in weights.items()}:
+        raise damaged(folder, f"its weights are not those of a {type(network).__name__} of {config}")
+    network.load_state_dict(weights, assign=True)
+    return network
+
+
+def _fill(folder: Path, kind: Callable[..., Part], tensors: dict[str, Any]) -> Part:
+    """A dataclass of tensors, if all of its fields are there and no others."""
+    needed = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if set(tensors) != needed:
+        raise damaged(folder, f"it has {', '.join(sorted(tensors))} instead of {', '.join(sorted(needed))}")
+    return kind(**tensors)
+
+
+def _residual_model(folder: Path, tensors: dict[str, Tensor], model: dict[str, int]) -> ResidualModel:
+    sizes = {"channels": model["channels"], "image_size": model["image_size"]}
+    network = _network(folder, ScaleNetwork, sizes, _part(tensors, "network"))
+    fitted = {name: tensor for name, tensor in tensors.items() if not name.startswith("network.")}
+    return _fill(folder, ResidualModel, fitted | {"network": network.requires_grad_(False)})
+
+
+def _calibration(folder: Path, tensors: dict[str, Tensor]) -> Calibration:
+    needed = {"surprisal", "residual", "peak"}  # other scores may be newer than the model
+    if not needed <= set(tensors):
+        raise damaged(folder, f"its calibration lacks {', '.join(sorted(needed - set(tensors)))}")
+    return Calibration(tensors)
+
+
+def _value_range(folder: Path, found: Any) -> tuple[float, float] | None:
+    if found is None:
+        return None
+    if not (isinstance(found, list) and len(found) == 2 and all(isinstance(end, int | float) for end in found)):
+        raise damaged(folder, f"value_range {found}")
+    return float(found[0]), float(found[1])
+
+
+def _entropy(folder: Path, found: Any) -> Entropy | None:
+    if found is None:
+        return None
+    known = {field.name for field in fields(Entropy)} - {"local"}
+    if not isinstance(found, dict) or not known <= set(found):
+        raise damaged(folder, "its entropy is not whole")
+    values = {name: value for name, value in found.items() if name in known}
     return Entropy(**values | {"ci": tuple(values["ci"]), "warnings": tuple(values["warnings"])})

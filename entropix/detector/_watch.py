@@ -1,7 +1,7 @@
-"""What a training has reached while it goes on: the error of held-out images, and H(X^) on its way to H(X_n).
+"""The progress of a running training: the error of held-out images, and H(X^) on its way to H(X_n).
 
-Both on the same few held-out images, entropies as in `entropix.selection`, and only if somebody looks. Nothing
-is drawn and nothing of the model is touched: the training ends the same, watched or not.
+Both are measured on the same few held-out images, entropies as in `entropix.selection`, and only if somebody looks. No
+random number is drawn and the model is left as it is: the training ends the same, watched or not.
 """
 
 from __future__ import annotations
@@ -16,14 +16,20 @@ from entropix.ops import reconstruction_error
 from entropix.selection import ImageEntropy
 
 WATCHED_IMAGES = 256
-MOMENTS = 20  # of a training
-SHARE = 0.01  # of its time, a step costing about three passes through the autoencoder; the entropies cost as much again
+MOMENTS = 20  # the most at which a training is measured
+# Share of the training's time that the errors may cost, a step costing about three passes through the autoencoder; the
+# entropies cost as much again.
+SHARE = 0.01
 
 
 class Watch:
-    """Shows the epochs of a training on `bar`, now and then with what it has reached.
+    """An `OnEpoch` that shows the epochs of a training on a bar, now and then with measurements.
 
-    held_out: (n, c, s, s) on [-1, 1], distinct, in random order; n_train: images of an epoch, of `epochs`.
+    Args:
+        bar: shows the epochs.
+        held_out: (n, c, s, s) on [-1, 1], distinct, in random order.
+        n_train: number of training images.
+        epochs: number of epochs of the training.
     """
 
     def __init__(self, bar: Progress, held_out: Tensor, n_train: int, epochs: int) -> None:
@@ -32,15 +38,15 @@ class Watch:
         self.known: ImageEntropy | None = None
 
     def __call__(self, epoch: int, loss: float, model: nn.Module) -> None:
-        """`epoch` is over, with mean loss `loss`; `model` maps images to reconstructions."""
+        """Show that `epoch` is over, with mean loss `loss`; `model` maps images to reconstructions."""
         due = self.bar.watched and (self.epochs - epoch) % self.every == 0
         self.bar.epoch(epoch, loss, **(self.measure(model) if due else {}))
         if epoch == self.epochs:
-            self.bar.message("trained, measuring")  # candidates and what normal images score: a tenth of the time
+            self.bar.message("trained, measuring")  # candidates and normal scores: a tenth of the time
 
     @torch.no_grad()
     def measure(self, model: nn.Module) -> dict[str, float]:
-        """The fields of `Epoch` that are not known in every epoch."""
+        """Return the fields of `Epoch` that are not known in every epoch."""
         if self.known is None:
             self.known = ImageEntropy(self.images)
         training = model.training

@@ -14,51 +14,68 @@ like more dimensions, and the correction adds to it: products of 8 and 16 circle
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal, cast, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from entropix.estimators._duplicates import find_duplicates
-from entropix.estimators._inputs import Samples, as_samples, check_neighbours, tell
+from entropix.estimators._inputs import Samples, as_samples, check_method, check_neighbours, tell
 from entropix.estimators._kozachenko_leonenko import log_radii as nearest_log_radii
 from entropix.estimators._normal_reference import normal_dimension_curve
-from entropix.estimators._results import IntrinsicDimension
+from entropix.estimators._results import IntrinsicDimension, IntrinsicDimensionOrBatch
+
+DimensionMethod = Literal["twonn", "mle"]
+"""Methods of `intrinsic_dimension`, which describes them."""
 
 SHARED_NEIGHBOURHOODS = 1.5
 """Variance of the mean over points relative to that of independent ones (normals, m = 2..10, k = 2..20: 1.2 to 1.7)."""
 
-DEFAULT_NEIGHBOURS = {"twonn": 2, "mle": 10}
+DEFAULT_NEIGHBOURS: dict[DimensionMethod, int] = {"twonn": 2, "mle": 10}
 
 
 def intrinsic_dimension(
-    x: Any,
-    method: str = "twonn",
+    x: ArrayLike | Tensor,
+    method: DimensionMethod = "twonn",
     *,
     k: int | None = None,
     scales: Sequence[int] = (),
     corrected: bool = True,
     local: bool = False,
-) -> Any:
-    """Number of dimensions m in which the samples vary.
+) -> IntrinsicDimensionOrBatch:
+    """Estimate the number of dimensions m in which a sample varies.
 
-    x: (n,), (n, d) or (b, n, d), array or tensor; a batch gives a list, else an `IntrinsicDimension`.
-    method: "twonn" (Facco, d'Errico, Rodriguez and Laio 2017, as maximum likelihood: Denti et al. 2022, eq. 10)
-    uses the two nearest neighbours, the smallest scale; "mle" (Levina and Bickel 2004, averaged as MacKay and
-    Ghahramani 2005) uses k (default 10): less noise, a larger scale. corrected: take out the finite-sample error
-    (top of this module). local: also return the (n,) uncorrected values per point; with "twonn" each rests on one
-    ratio, so prefer "mle" with k of 10 or more.
+    Methods:
 
-    scales: neighbour numbers at which to look for a dependence on scale, such as (2, 4, 8, 16, 32): for each
-    s the estimate from r_s / r_(s/2) (Denti et al. 2022) goes into ``scan``. A manifold has the same value
-    at all; noise raises the small scales, curvature and clusters change the large ones.
+    - "twonn" uses the two nearest neighbours, the smallest scale (Facco, d'Errico, Rodriguez and Laio 2017, as maximum
+      likelihood: Denti et al. 2022, eq. 10).
+    - "mle" uses k neighbours: less noise, a larger scale (Levina and Bickel 2004, averaged as MacKay and Ghahramani
+      2005).
 
     Duplicates are merged first (`merge_duplicates`). The interval is that of the mean over points; it leaves out the
-    error of the model behind the correction. Raises ValueError and TypeError for input that `entropy`
-    refuses too.
+    error of the model behind the correction.
+
+    Args:
+        x: Sample (n,) or (n, d), or a batch of them (b, n, d): array, tensor or nested lists.
+        method: One of the methods above.
+        k: Number of neighbours for "mle"; None: 10.
+        scales: Neighbour numbers at which to look for a dependence on scale, such as (2, 4, 8, 16, 32). For each s the
+            estimate from r_s / r_(s/2) (Denti et al. 2022) goes into `scan` of the result. A manifold has the same
+            value at all scales; noise raises the small ones, curvature and clusters change the large ones.
+        corrected: Take out the error of a finite sample (top of `_dimension`).
+        local: Also return the uncorrected values (n,) of the rows. With "twonn" each rests on one ratio, so prefer
+            "mle" with k of 10 or more.
+
+    Returns:
+        An `IntrinsicDimension`, or a list of them for a batch.
+
+    Raises:
+        TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
+        ValueError: NaN or infinity, too few distinct rows, an unknown method, a k below 2 or not 2 for "twonn", a scale
+            below 2, or points that lie on a lattice, all neighbours being equally far away.
     """
-    if method not in DEFAULT_NEIGHBOURS:
-        raise ValueError(f"method is {method!r}; expected one of {', '.join(DEFAULT_NEIGHBOURS)}")
+    check_method(method, get_args(DimensionMethod))
     if method == "twonn" and k not in (None, 2):
         raise ValueError(f"method 'twonn' uses two neighbours, not k = {k}; method='mle' takes k")
     k = DEFAULT_NEIGHBOURS[method] if k is None else k
@@ -67,11 +84,11 @@ def intrinsic_dimension(
     samples = as_samples(x)
     results = [_one(row, samples, method, k, tuple(scales), corrected, local) for row in samples.x]
     tell([note for result in results for note in result.warnings])
-    return results if samples.batched else results[0]
+    return cast(IntrinsicDimensionOrBatch, results if samples.batched else results[0])
 
 
 def _one(
-    x: Tensor, samples: Samples, method: str, k: int, scales: tuple[int, ...], corrected: bool, local: bool
+    x: Tensor, samples: Samples, method: DimensionMethod, k: int, scales: tuple[int, ...], corrected: bool, local: bool
 ) -> IntrinsicDimension:
     n = len(x)
     duplicates = find_duplicates(x)
@@ -121,9 +138,15 @@ def _one(
 def from_log_radii(
     log_radii: Tensor, *, first: int = 1, only_first: bool = False, corrected: bool = True
 ) -> tuple[float, float, float]:
-    """Dimension, its standard error and the uncorrected dimension, from ln r_1..r_k of n points: (n, k).
+    """Estimate the dimension from the logarithms (n, k) of the distances r_1..r_k of n points to their neighbours.
 
-    The mean of ln(r_k / r_j) is taken over j = first..k-1, or over j = first alone.
+    The mean of ln(r_k / r_j) is taken over j = first..k-1, or, with only_first, over j = first alone.
+
+    Returns:
+        Dimension, its standard error, and the dimension before the correction.
+
+    Raises:
+        ValueError: All neighbours are equally far away.
     """
     from scipy.special import digamma
 

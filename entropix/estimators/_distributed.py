@@ -6,16 +6,17 @@ its own and those of one other: shards are broadcast one after the other, and ea
 its own rows among them and keeps the nearest of all.
 
 Cost for n rows in d dimensions on p processes: each takes n^2 d / p differences, receives n d numbers (twice if there
-are copies), and holds 2 n d / p numbers of rows, 20 neighbours of n / p rows, and what is known of all rows, about 10 n
-numbers.
+are duplicates), and holds 2 n d / p numbers of rows, 20 neighbours of n / p rows, and what is known of all rows, about
+10 n numbers.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 import torch.distributed as dist
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from entropix.estimators._dimension import DEFAULT_NEIGHBOURS
@@ -35,34 +36,40 @@ from entropix.estimators._results import Entropy, averaged
 from entropix.estimators._subspace import numerical_rank
 from entropix.ops import Neighbours, knn
 
-METHODS = ("kl", "manifold")
+DistributedMethod = Literal["kl", "manifold"]
+"""Methods of `distributed_entropy`: those of `entropy` that don't fit maps to all rows at once."""
 
 
 def distributed_entropy(
-    x: Any,
+    x: ArrayLike | Tensor,
     k: int = 5,
     *,
-    method: str = "kl",
+    method: DistributedMethod = "kl",
     base: float | None = None,
     dimension: float | None = None,
     group: dist.ProcessGroup | None = None,
 ) -> Entropy:
-    """Differential entropy of the density that the rows of all processes are a sample of.
+    """Estimate the differential entropy of the density that the rows of all processes were drawn from.
+
+    Errors of one process are raised in all of them.
 
     Args:
-        x: (n, d) rows of this process, at least one, of any number: NumPy array, or tensor on the device of the group's
-            backend (gloo: CPU, nccl: CUDA). No gradient.
-        k, base, dimension: as for `entropix.entropy`.
+        x: Rows (n, d) of this process, at least one; n may differ between processes. An array, or a tensor without
+            gradient on the device of the group's backend (gloo: CPU, nccl: CUDA).
+        k: Number of neighbours.
         method: "kl" or "manifold" of `entropix.entropy`; its other methods fit maps to all rows at once.
-        group: the processes that take part. None: all.
+        base: Base of the logarithm; None: nats.
+        dimension: For "manifold", the intrinsic dimension m, which is then not estimated.
+        group: The processes that take part; None: all.
 
     Returns:
-        In every process the same: value, standard error and interval in nats (or to `base`), n of all processes.
+        The same `Entropy` in every process, that of the rows of all processes.
 
     Raises:
         RuntimeError: `torch.distributed` is not initialised.
-        TypeError, ValueError: in every process, if in one of them, what `entropix.entropy` raises; shards that differ
-            in d or type; quantised data, some rows of which coincide: spread them over their lattice cells first.
+        TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
+        ValueError: What `entropix.entropy` refuses; a batch or a gradient; processes that differ in d, type or
+            options; or quantised data, some rows of which coincide: add uniform noise as wide as the lattice's step.
     """
     if not dist.is_initialized():
         raise RuntimeError("torch.distributed is not initialised; call torch.distributed.init_process_group first")
@@ -85,7 +92,7 @@ def distributed_entropy(
         if method == "kl"
         else on_manifold(LogRadii(radii, radii[:, k - 1]), k, dimension)
     )
-    rows = torch.empty(shards.n)  # of which only the number counts
+    rows = torch.empty(shards.n)  # only their number is used
     fields = averaged(
         found.points,
         rows,
@@ -99,7 +106,7 @@ def distributed_entropy(
 
 
 class _Shards:
-    """The rows of all processes, x (n, d) being those of this one."""
+    """Rows of all processes, of which this process holds x (n, d)."""
 
     def __init__(self, x: Tensor, group: dist.ProcessGroup | None) -> None:
         self.x, self.group = x, group
@@ -111,18 +118,25 @@ class _Shards:
         self.first = sum(self.sizes[: self.rank])
 
     def gather(self, local: Tensor) -> Tensor:
-        """What every process has of each of its rows, (n of this process, ...), for all rows."""
+        """Collect for all rows what every process knows of its own.
+
+        Args:
+            local: Values of the rows of this process, one of the first axis for each.
+
+        Returns:
+            The values of all rows, in the order of the processes.
+        """
         parts = [local.new_empty(size, *local.shape[1:]) for size in self.sizes]
         for owner, part in enumerate(parts):
             parts[owner] = self._broadcast(local.contiguous() if owner == self.rank else part, owner)
         return torch.cat(parts)
 
     def kept(self, mask: Tensor) -> _Shards:
-        """The rows that a mask (n of all processes,) names."""
+        """Select the rows that a mask over the rows of all processes names."""
         return _Shards(self.x[mask[self.first :][: len(self.x)]], self.group)
 
     def neighbours(self, k: int) -> Neighbours:
-        """The k nearest of all rows to each row of this process, (n of it, k); indices count all rows."""
+        """Search among all rows for the k nearest to each row of this process; indices count all rows."""
         found, start = [], 0
         for owner, size in enumerate(self.sizes):
             own = owner == self.rank
@@ -135,7 +149,7 @@ class _Shards:
         if not found:
             return Neighbours(self.x.new_empty(0, k), torch.empty(0, k, dtype=torch.int64, device=self.x.device))
         distances, indices = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
-        distances, order = distances.sort(dim=1, stable=True)  # of equally near rows the one with the lower index first
+        distances, order = distances.sort(dim=1, stable=True)  # equally near rows stay in the order of their indices
         return Neighbours(distances[:, :k], indices.gather(1, order)[:, :k])
 
     def _broadcast(self, x: Tensor, owner: int) -> Tensor:
@@ -145,12 +159,17 @@ class _Shards:
 
 
 def _agree(
-    x: Any, k: int, method: str, base: float | None, dimension: float | None, group: dist.ProcessGroup | None
+    x: ArrayLike | Tensor,
+    k: int,
+    method: DistributedMethod,
+    base: float | None,
+    dimension: float | None,
+    group: dist.ProcessGroup | None,
 ) -> Tensor:
-    """Rows (n, d) of this process, if what all the processes gave is right and goes together."""
+    """Return the rows (n, d) of this process, or raise if what the processes gave is wrong or doesn't go together."""
     problem, rows = None, torch.empty(0, 0)
     try:
-        check_method(method, METHODS)
+        check_method(method, get_args(DistributedMethod))
         check_base(base)
         check_dimension(dimension, method)
         samples = as_samples(x)
@@ -175,7 +194,11 @@ def _agree(
 
 
 def _merge_duplicates(shards: _Shards) -> tuple[_Shards, Neighbours | None, list[str]]:
-    """The distinct rows, by the test of `entropix.estimators.merge_duplicates`; their neighbours if known; what to say."""
+    """Merge duplicates, by the test of `merge_duplicates`.
+
+    Returns:
+        The distinct rows, their neighbours if they are known, and warnings to issue.
+    """
     hashes = shards.gather(torch.stack([row_hashes(shards.x, seed) for seed in range(2)], 1))  # 128 bits: no accidents
     keep = first_of(torch.unique(hashes, dim=0, return_inverse=True)[1])[0]
     distinct = shards
@@ -206,7 +229,7 @@ def _mask(keep: Tensor, n: int) -> Tensor:
 
 
 def _on_lattice(shards: _Shards) -> bool:
-    """Whether the values of each column, of which some may be constant, are multiples of a step."""
+    """Tell whether the values of each column, of which some may be constant, are multiples of a step."""
     for column in shards.x.T:
         values = shards.gather(column)
         # zeros and ones beside it, since a constant column has no step of its own
@@ -216,7 +239,10 @@ def _on_lattice(shards: _Shards) -> bool:
 
 
 def _rank(shards: _Shards) -> int:
-    """`spanned_dimensions` of all rows: stacked triangular factors of their parts have the same singular values."""
+    """Return `spanned_dimensions` of all rows.
+
+    The triangular factors of the parts, one below the other, have the same singular values as the rows.
+    """
     n, eps, rows = shards.n, torch.finfo(shards.x.dtype).eps, shards.x.double()
     mean = _all(rows.sum(0)[None], shards).sum(0) / n
     largest = _all(torch.cat([rows.abs(), torch.zeros_like(mean)[None]]).amax(0)[None], shards).amax(0)
@@ -229,5 +255,5 @@ def _rank(shards: _Shards) -> int:
 
 
 def _all(x: Tensor, shards: _Shards) -> Tensor:
-    """The rows (j, ...) of x of every process, one below the other; j need not be the same."""
+    """Collect the rows (j, ...) of x of every process, one below the other; j may differ between processes."""
     return _Shards(x, shards.group).gather(x)

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from math import log
-from typing import Any
+from typing import cast
 
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from entropix.estimators._duplicates import find_duplicates
 from entropix.estimators._inputs import Samples, as_samples, check_base, check_neighbours, tell
 from entropix.estimators._kozachenko_leonenko import log_radii
-from entropix.estimators._results import Information, averaged
+from entropix.estimators._results import Information, InformationOrBatch, averaged
+from entropix.ops import knn
 
 
-def kl_divergence(x: Any, y: Any, k: int = 5, *, base: float | None = None, local: bool = False) -> Any:
-    """D(P || Q) of samples x (n, d) of P and y (m, d) of Q, or (b, n, d) and (b, m, d): an `Information`.
+def kl_divergence(
+    x: ArrayLike | Tensor, y: ArrayLike | Tensor, k: int = 5, *, base: float | None = None, local: bool = False
+) -> InformationOrBatch:
+    """Estimate the Kullback-Leibler divergence D(P || Q) from samples of P and Q.
 
-    Wang, Kulkarni and Verdu 2009, eq. 5: d <ln(nu_k / rho_k)> + ln(m / (n - 1)), rho_k and nu_k being the distances
-    from each point of x to its k-th neighbour in x and in y. Invariant under translations, rotations and scaling of
-    both samples together. Unbiased in the limit only: the distances to y are the larger the farther Q is from P,
-    and the estimate is then too low. base: of the logarithm (None: nats). local: also the (n,) contributions, the
-    log density ratios at the points of x. A batch gives a list.
+    The estimate is that of Wang, Kulkarni and Verdu (2009, eq. 5): d <ln(nu_k / rho_k)> + ln(m / (n - 1)), rho_k and
+    nu_k being the distances from each point of x to its k-th neighbour in x and in y. It doesn't change under
+    translations, rotations and scaling of both samples together. It is unbiased in the limit of many samples only: the
+    distances to y are the larger the farther Q is from P, and the estimate is then too low.
 
-    Duplicates are merged in each sample. The value is a 0-d tensor with a gradient when x or y requires one. Raises
-    TypeError and ValueError as `entropy` does, and ValueError for samples of different d or when k or more points of y
-    lie exactly on a point of x.
+    Duplicates are merged in each sample.
+
+    Args:
+        x: Sample (n,) or (n, d) of P, or a batch of them (b, n, d): array, tensor or nested lists.
+        y: Sample (m,) or (m, d) of Q, or a batch (b, m, d).
+        k: Number of neighbours.
+        base: Base of the logarithm; None: nats.
+        local: Also return the contributions (n,), the log density ratios at the points of x.
+
+    Returns:
+        An `Information`, or a list of them for a batch. The value is a 0-d tensor with a gradient when x or y requires
+            one.
+
+    Raises:
+        TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
+        ValueError: NaN or infinity, too few distinct rows, samples of different d, k or more points of y that lie
+            exactly on a point of x, or a base that is 1 or not positive.
     """
     check_base(base)
     first, second = as_samples(x, "x"), as_samples(y, "y")
@@ -35,12 +52,10 @@ def kl_divergence(x: Any, y: Any, k: int = 5, *, base: float | None = None, loca
     pairs = zip(first.x, second.x, strict=True)
     results = [_one(a, b.to(a), first, k, base, local) for a, b in pairs]
     tell([note for result in results for note in result.warnings])
-    return results if first.batched else results[0]
+    return cast(InformationOrBatch, results if first.batched else results[0])
 
 
 def _one(x: Tensor, y: Tensor, samples: Samples, k: int, base: float | None, local: bool) -> Information:
-    from entropix.ops import knn
-
     d = x.shape[1]
     duplicates, others = find_duplicates(x), find_duplicates(y)
     quantised = any(found.spread is not None for found in (duplicates, others))

@@ -1,8 +1,7 @@
 """Duplicates: rows that are copies of one another.
 
-Nearest-neighbour estimators take the logarithm of small distances. A copied row has distance zero (log:
-minus infinity), a nearly copied one a distance that says nothing about the density, so both must be found
-first.
+Nearest-neighbour estimators take the logarithm of small distances. An exact duplicate has distance zero (log: minus
+infinity), a near one a distance that says nothing about the density, so both must be found first.
 
 *Exact* duplicates are equal rows. *Near* duplicates are found by a test without a scale of its own. If a point's K
 nearest neighbours are distinct draws from a density that is smooth at that scale, then (r_j / r_K)^m, j <
@@ -10,14 +9,13 @@ K, are the ordered values of K - 1 uniform variables, m being the intrinsic dime
 more lies within the distance t r_K with probability 1 - (1 - t^m)^(K - 1). A pair whose distance has a
 probability below 0.01 / n, seen from both ends, is called a duplicate: in a sample without copies the expected
 number of false merges is at most 0.01. m comes from the outer half of the neighbours (r_K over r_(K/2),
-median over points), which copies of up to K/2 fold do not reach. Groups are the connected components. More
-than K near copies of one row hide each other: they look like a dense cluster, and stay.
+median over points), which groups of up to K/2 duplicates do not reach. Groups are the connected components. More than
+K near duplicates of one row hide each other: they look like a dense cluster, and stay.
 
-*Quantised* data (integers, grey levels, rounded decimals) tie without being copied. When equal rows exist
-and all columns lie on a lattice, the rows are spread uniformly over their lattice cells, and the same test
-is run: pairs that are then still improbably close are copies; the others are ties due to resolution, and
-the spread values stand for the sample. The entropy is then that of the density that is constant within a
-cell.
+*Quantised* data (integers, grey levels, rounded decimals) tie without being duplicates. When equal rows exist and all
+columns lie on a lattice, the rows are spread uniformly over their lattice cells, and the same test is run: pairs that
+are then still improbably close are duplicates; the others are ties due to resolution, and the spread values stand for
+the sample. The entropy is then that of the density that is constant within a cell.
 """
 
 from __future__ import annotations
@@ -25,9 +23,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from entropix.estimators._inputs import as_samples, tell
@@ -37,16 +35,22 @@ from entropix.ops import Neighbours
 FALSE_MERGES = 0.01
 """Expected number of wrongly merged pairs in a sample without duplicates: one sample in a hundred has one."""
 SCALE_NEIGHBOURS = 20
-"""K of the test: beyond the size of the groups of copies that are to be found, and small beside n."""
+"""K of the test: beyond the size of the groups of duplicates that are to be found, and small beside n."""
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Which rows are distinct.
+    """The distinct rows of a sample, and which of them stands for each row.
 
-    keep: (n_distinct,) indices of one row of each group, ascending. group: (n,) position in ``keep`` of the
-    row that stands for each row. n_merged: rows left out. n_exact: those of them that are exact copies.
-    spread: (n, d) the rows spread over their lattice cells, or None when the data is not quantised.
+    Attributes:
+        keep: Indices (n_distinct,) of one row of each group of duplicates, ascending.
+        group: Position (n,) in `keep` of the row that stands for each row.
+        n_merged: Number of rows left out.
+        n_exact: Number of rows left out that are equal to the one that stands for them.
+        spread: Rows (n, d) spread over their lattice cells; None: the data is not quantised.
+        warnings: What there is to say about it.
+        neighbours: Euclidean neighbours that the search for near duplicates found, if it left every row as it was, so
+            that the estimators need not search again; else None.
     """
 
     keep: Tensor
@@ -56,13 +60,24 @@ class Duplicates:
     spread: Tensor | None = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
     neighbours: Neighbours | None = field(default=None, repr=False, compare=False)
-    """Of the search for near duplicates, euclidean, when it left every row as it was; saves the estimators theirs."""
 
 
-def merge_duplicates(x: Any) -> Duplicates:
-    """Find the distinct rows of x (n, d); the policy is at the top of this module.
+def merge_duplicates(x: ArrayLike | Tensor) -> Duplicates:
+    """Find the distinct rows of a sample, and spread quantised data over its lattice.
 
-    Warns (EstimatorWarning) when rows are merged or spread. Raises what `entropy` raises for bad input.
+    Two rows are duplicates if they are equal, or so close that distinct draws come as close in no more than one sample
+    of a hundred (top of `_duplicates`). Quantised data (integers, grey levels), whose rows coincide by chance, is
+    spread uniformly over its lattice cells instead. When rows are merged or spread, an `EstimatorWarning` says so.
+
+    Args:
+        x: Sample (n,) or (n, d): array, tensor or nested lists.
+
+    Returns:
+        The distinct rows and the groups that they stand for.
+
+    Raises:
+        TypeError: Complex, boolean or non-numeric values.
+        ValueError: NaN or infinity, an empty axis, or a batch.
     """
     samples = as_samples(x)
     if samples.batched:
@@ -73,7 +88,7 @@ def merge_duplicates(x: Any) -> Duplicates:
 
 
 def find_duplicates(x: Tensor) -> Duplicates:
-    """`merge_duplicates` on a checked (n, d) tensor, without issuing the warnings."""
+    """Apply `merge_duplicates` to a checked (n, d) tensor, without issuing the warnings."""
     x = x.detach()
     n = len(x)
     notes = []
@@ -81,10 +96,10 @@ def find_duplicates(x: Tensor) -> Duplicates:
     keep, group = _equal_rows(x)
     if 2 < len(keep) < n and (step := lattice_step(x[keep])) is not None:
         spread = spread_over_cells(x, step)
-        copies, _ = _near_groups(spread)
-        if int(copies.max()) + 1 > len(keep):
-            # some equal rows are as far apart as chance lets them be: resolution, not copies
-            keep, group = first_of(copies)
+        labels, _ = _near_groups(spread)
+        if int(labels.max()) + 1 > len(keep):
+            # some equal rows are as far apart as chance lets them be: resolution, not duplicates
+            keep, group = first_of(labels)
             notes.append(
                 "x is quantised (its values lie on a lattice and rows coincide by chance): rows were spread "
                 "uniformly over their lattice cells; the entropy is that of a density constant in each cell"
@@ -108,21 +123,23 @@ def find_duplicates(x: Tensor) -> Duplicates:
 
 
 def spread_over_cells(x: Tensor, step: Tensor) -> Tensor:
-    """x (n, d) moved by a uniform draw from the lattice cell around each value, of width step (d,); always the same."""
+    """Move each value of x (n, d) by a uniform draw from the lattice cell around it, of width step (d,).
+
+    The draws are the same on each call.
+    """
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand(x.shape, generator=generator, dtype=torch.float64).to(x.device, x.dtype)
     return x + (noise - 0.5) * step
 
 
 def tied_columns(x: Tensor, k: int) -> Tensor:
-    """(d,) whether some value of a column of x (n, d) occurs more than k times, so that k neighbours are at
-    distance 0."""
+    """Tell, (d,), in which columns of x (n, d) a value occurs more than k times: its k neighbours are at distance 0."""
     values = x.sort(dim=0).values
     return (values[k:] == values[:-k]).any(0)
 
 
 def lattice_step(x: Tensor) -> Tensor | None:
-    """Step (d,) of the lattice that the columns of x lie on (0: constant column), None if one does not."""
+    """Return the step (d,) of the lattice that the columns of x lie on (0: constant column), None if one doesn't."""
     values = x.detach().double().sort(dim=0).values
     gaps = values.diff(dim=0)
     resolution = torch.finfo(x.dtype).eps * values.abs().amax(0) * 4
@@ -140,8 +157,8 @@ def lattice_step(x: Tensor) -> Tensor | None:
 
 
 def _equal_rows(x: Tensor) -> tuple[Tensor, Tensor]:
-    """First index of each distinct row, ascending, and the (n,) position of each row in it."""
-    # sorting the hashes is quick, and rules out equal rows for certain
+    """Return the first index of each distinct row, ascending, and the position (n,) of each row among them."""
+    # sorting the hashes is quick, and different hashes prove that no rows are equal
     sums = row_hashes(x).sort().values
     if not bool((sums[1:] == sums[:-1]).any()):
         own = torch.arange(len(x), device=x.device)
@@ -151,15 +168,18 @@ def _equal_rows(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def row_hashes(x: Tensor, seed: int = 0) -> Tensor:
-    """(n,) int64, equal for equal rows of x (n, d): sums of their bits times random odd numbers, modulo 2^64."""
-    # adding 0 makes -0 and 0 the same bits
+    """Return numbers (n,), int64, that are equal for equal rows of x (n, d).
+
+    They are sums of the bits of the values times random odd numbers, modulo 2^64.
+    """
+    # adding 0 gives -0 the bits of 0
     bits = (x + 0.0).view(torch.int64 if x.dtype == torch.float64 else torch.int32).long()
     odd = torch.randint(2**62, (x.shape[1],), generator=torch.Generator().manual_seed(seed)) * 2 + 1
     return (bits * odd.to(x.device)).sum(1)
 
 
 def first_of(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """First index of each label, ascending, and labels renumbered in that order."""
+    """Return the first index of each label, ascending, and the labels renumbered in that order."""
     n = len(labels)
     position = torch.arange(n, device=labels.device)
     first = torch.full((int(labels.max()) + 1,), n, device=labels.device, dtype=torch.long)
@@ -171,7 +191,11 @@ def first_of(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _near_groups(x: Tensor) -> tuple[Tensor, Neighbours]:
-    """Group label (n,) of each row of x (n, d), by the test at the top of the module, and the neighbours it saw."""
+    """Label (n,) the groups of duplicates among the rows of x (n, d), by the test at the top of the module.
+
+    Returns:
+        Labels, and the neighbours that the test looked at.
+    """
     n = len(x)
     neighbours = nearest(x, min(SCALE_NEIGHBOURS, n - 1))
     near = near_pairs(neighbours)
@@ -180,9 +204,11 @@ def _near_groups(x: Tensor) -> tuple[Tensor, Neighbours]:
 
 
 def near_pairs(neighbours: Neighbours, gather: Callable[[Tensor], Tensor] = lambda rows: rows) -> Tensor:
-    """(n, K) whether a neighbour is a duplicate.
+    """Tell, (n, K), which neighbours are duplicates.
 
-    gather: makes the rows of the whole sample of those of this process, where neighbours are those of a part of it.
+    Args:
+        neighbours: The K nearest of each row.
+        gather: Collects values of all rows of a sample, where the neighbours are those of a part of its rows only.
     """
     from scipy.special import digamma
 
@@ -198,7 +224,7 @@ def near_pairs(neighbours: Neighbours, gather: Callable[[Tensor], Tensor] = lamb
     spread = spread[torch.isfinite(spread) & (spread > 0)]
     if len(spread) == 0:
         return none
-    # ln(r_K / r_j) has mean (psi(K) - psi(j)) / m; the median is close to it and ignores groups of copies
+    # ln(r_K / r_j) has mean (psi(K) - psi(j)) / m; the median is close to it and ignores groups of duplicates
     m = float(digamma(k) - digamma(half)) / float(spread.median())
     # 1 - (1 - t^m)^(K-1) = p, solved for t
     p = FALSE_MERGES / n
@@ -209,7 +235,7 @@ def near_pairs(neighbours: Neighbours, gather: Callable[[Tensor], Tensor] = lamb
 
 
 def components(n: int, rows: Tensor, columns: Tensor) -> Tensor:
-    """Connected components of a graph on n nodes: labels (n,), 0-based without gaps."""
+    """Label (n,) the connected components of a graph on n nodes, whose edges go from rows to columns."""
     if len(rows) == 0:
         return torch.arange(n, device=rows.device)
     from scipy.sparse import coo_array

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from entropix.estimators._dimension import DEFAULT_NEIGHBOURS, from_log_radii
@@ -22,7 +23,7 @@ from entropix.estimators._inputs import (
 from entropix.estimators._kozachenko_leonenko import LogRadii, averaging_noise, kl_local, log_radii
 from entropix.estimators._marginals import quantile_scores
 from entropix.estimators._normal_reference import log_unit_ball, normal_bias
-from entropix.estimators._results import Entropy, averaged
+from entropix.estimators._results import Entropy, EntropyOrBatch, averaged
 from entropix.estimators._structured import structured_local
 from entropix.estimators._subspace import (
     constant_columns,
@@ -30,9 +31,10 @@ from entropix.estimators._subspace import (
     subspace_coordinates,
     whitened_coordinates,
 )
-from entropix.ops import Neighbours
+from entropix.ops import Metric, Neighbours
 
-METHODS = ("auto", "kl", "kl_chebyshev", "manifold", "structured")
+EntropyMethod = Literal["auto", "kl", "kl_chebyshev", "manifold", "structured"]
+"""Methods of `entropy`, which describes them."""
 
 MANIFOLD_SHARE = 0.7
 """An intrinsic dimension below this share of d means a manifold: the dimension estimate is calibrated to a tenth, and
@@ -43,62 +45,70 @@ DIMENSION_ROWS = 4_000
 
 
 def entropy(
-    x: Any,
+    x: ArrayLike | Tensor,
     k: int = 5,
     *,
-    method: str = "auto",
+    method: EntropyMethod = "auto",
     base: float | None = None,
     dimension: float | None = None,
     local: bool = False,
-) -> Any:
-    """Differential entropy of the density that x is a sample of.
+) -> EntropyOrBatch:
+    """Estimate the differential entropy of the density that a sample was drawn from.
 
-    x: (n,), (n, d) or (b, n, d), NumPy array or tensor; a batch gives a list of results, else an `Entropy`. k:
-    neighbours. base: of the logarithm (None: nats). dimension: for "manifold", the intrinsic dimension m instead of an
-    estimated one. local: also return the (n,) contributions per row, the surprise -ln p(x_i), in the caller's kind.
+    Methods:
 
-    method:
-      "kl"            Kozachenko-Leonenko with euclidean balls: right to about 0.1 nats up to d = 8; from 16
-                      on its bias grows (normal, n = 2,000: 0.7 nats at 16, 3 at 32, 10 at 64).
-      "kl_chebyshev"  the same with cubes, which other libraries use: for comparison.
-      "structured"    map to independent coordinates, add their entropies, let neighbours see the dependence that is
-                      left (top of `structured`). Accurate in many dimensions if the data is, after one of
-                      these maps, close to independent: scaling, whitening, independent component analysis, a
-                      change of radius, a normal mixture. Otherwise it is too high, but less so than "kl". Edges at
-                      which a density is infinite are missed in part (32 mixed sources, half of them arcsine, n =
-                      2,000: 1.7 nats too high).
-      "manifold"      "kl" with the intrinsic dimension m for d: for data on a curved or flat manifold of
-                      dimension m < d, images above all. The entropy is with respect to m-dimensional volume in the
-                      units of x. m comes from the distances to the ten nearest neighbours (`intrinsic_dimension`,
-                      "mle").
-      "auto"          Rows that span fewer than d dimensions are first expressed, without distortion, in as many
-                      coordinates as they span. If the intrinsic dimension, with columns made normal by ranks and
-                      then whitened (neither of which changes it), is below 0.7 of the number of coordinates by two
-                      standard errors, no density in all of them is in sight: "manifold", with the nearest whole m,
-                      less the bias that a normal in m dimensions has. Else "structured": an exact decomposition
-                      for any map, in few dimensions as model-free as "kl", in many as good as the map that held-out
-                      rows choose. "kl" if columns repeat single values (zeros of a rectifier, say): they then have
-                      no density of their own to add up. A manifold that bends within the distance to the
-                      neighbours looks like a density in more dimensions, whose entropy is then returned: a
-                      product of eight circles in 16 columns, say, at n = 2,000. Compare `dimension` with what is
-                      known of the data.
+    - "kl" is the estimator of Kozachenko and Leonenko (1987), for k neighbours as in Kraskov, Stogbauer and
+      Grassberger (2004, eq. 20), with euclidean balls. It is right to about 0.1 nats up to d = 8; from 16 on its bias
+      grows (normal, n = 2,000: 0.7 nats at 16, 3 at 32, 10 at 64).
+    - "kl_chebyshev" is the same with cubes, which other libraries use: for comparison.
+    - "structured" maps the sample to independent coordinates, adds their entropies, and lets neighbours see the
+      dependence that is left (top of `_structured`). It is accurate in many dimensions if the data is, after one of
+      these maps, close to independent: scaling, whitening, independent component analysis, a change of radius, a normal
+      mixture. Otherwise it is too high, but less so than "kl". Edges at which a density is infinite are missed in part
+      (32 mixed sources, half of them arcsine, n = 2,000: 1.7 nats too high).
+    - "manifold" is "kl" with the intrinsic dimension m for d: for data on a curved or flat manifold of dimension m < d,
+      images above all. The entropy is with respect to m-dimensional volume in the units of x. m comes from the
+      distances to the ten nearest neighbours (`intrinsic_dimension`, "mle").
+    - "auto" chooses. Rows that span fewer than d dimensions are first expressed, without distortion, in as many
+      coordinates as they span. If the intrinsic dimension, with columns made normal by ranks and then whitened (neither
+      of which changes it), is below 0.7 of the number of coordinates by two standard errors, no density in all of them
+      is in sight, and "manifold" is used, with the nearest whole m, less the bias that a normal in m dimensions has.
+      Otherwise "structured" is: an exact decomposition for any map, in few dimensions as model-free as "kl", in many as
+      good as the map that held-out rows choose. "kl" is used if columns repeat single values (zeros of a rectifier,
+      say): they then have no density of their own to add up. A manifold that bends within the distance to the
+      neighbours looks like a density in more dimensions, whose entropy is then returned: a product of eight circles in
+      16 columns, say, at n = 2,000. Compare `dimension` of the result with what is known of the data.
 
     Duplicates are merged first and quantised data is spread over its lattice (`merge_duplicates` states the policy),
-    with a warning. stderr and ci (95 %) are those of the estimate from the spread of the contributions, plus
-    what the overlap of neighbourhoods and an estimated m add; they leave out bias.
+    with a warning. The standard error and the 95 % interval come from the spread of the contributions, plus what the
+    overlap of neighbourhoods and an estimated m add; they leave out bias.
 
-    A translation changes nothing, a factor a adds dimension ln|a|, and neither does the order of rows matter, but for
-    "structured", whose halves are drawn by position: in small samples another order may choose another map. A rotation
-    changes nothing for "kl" and "manifold".
+    A translation changes nothing, and a factor a adds dimension ln|a|. A rotation changes nothing for "kl" and
+    "manifold". The order of rows doesn't matter, except for "structured", whose halves are drawn by position: in small
+    samples another order may choose another map.
 
-    With a tensor that requires a gradient, ``value`` of "kl", "kl_chebyshev" and "manifold" is a 0-d tensor with one
-    (m held fixed); the others choose a model and are not differentiable, so ValueError is raised.
+    With a tensor that requires a gradient, the value of "kl", "kl_chebyshev" and "manifold" is a 0-d tensor with one
+    (m held fixed). The other methods choose a model and are not differentiable.
 
-    Raises TypeError for complex, boolean or non-numeric input and a k that is no whole number, and
-    ValueError for NaN and infinity, too few distinct rows, unknown options, and, where the method needs a
-    density in all d dimensions, rows that lie in fewer ("kl", "kl_chebyshev", "structured").
+    Args:
+        x: Sample (n,) or (n, d), or a batch of them (b, n, d): array, tensor or nested lists.
+        k: Number of neighbours.
+        method: One of the methods above.
+        base: Base of the logarithm; None: nats.
+        dimension: For "manifold", the intrinsic dimension m, which is then not estimated.
+        local: Also return the contributions (n,) of the rows: the surprises -ln p(x_i).
+
+    Returns:
+        An `Entropy`, or a list of them for a batch.
+
+    Raises:
+        TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
+        ValueError: NaN or infinity, too few distinct rows, an unknown method, a base that is 1 or not positive, a
+            dimension that is not positive or not for "manifold", or a gradient asked of "auto" or "structured". Also
+            rows that lie in fewer than d dimensions, where the method needs a density in all of them ("kl",
+            "kl_chebyshev", "structured"), and columns that repeat single values, for "structured".
     """
-    check_method(method, METHODS)
+    check_method(method, get_args(EntropyMethod))
     check_base(base)
     check_dimension(dimension, method)
     samples = as_samples(x)
@@ -108,23 +118,37 @@ def entropy(
         )
     results = [_one(row, samples, k, method, base, dimension, local) for row in samples.x]
     tell([note for result in results for note in result.warnings])
-    return results if samples.batched else results[0]
+    return cast(EntropyOrBatch, results if samples.batched else results[0])
 
 
 class Contributions(NamedTuple):
+    """An entropy, point by point.
+
+    Attributes:
+        points: Contributions (n,), whose mean is the entropy in nats.
+        dimension: The d or m with respect to whose volume the entropy is meant.
+        method: Method that was used.
+        averages: Number of nearest-neighbour averages that each contribution adds up.
+        model_stderr: Standard error in nats that an estimated intrinsic dimension adds.
+        notes: Warnings to issue.
+    """
+
     points: Tensor
-    """(n,) whose mean is the entropy in nats."""
     dimension: float
     method: str
     averages: int = 1
-    """Number of nearest-neighbour averages that each contribution adds up."""
     model_stderr: float = 0.0
-    """What an estimated intrinsic dimension adds to the standard error."""
     notes: tuple[str, ...] = ()
 
 
 def _one(
-    x: Tensor, samples: Samples, k: int, method: str, base: float | None, dimension: float | None, local: bool
+    x: Tensor,
+    samples: Samples,
+    k: int,
+    method: EntropyMethod,
+    base: float | None,
+    dimension: float | None,
+    local: bool,
 ) -> Entropy:
     n = len(x)
     check_neighbours(k, n, distinct=False)
@@ -156,7 +180,7 @@ def _one(
     )
 
 
-def _full_dimension(x: Tensor, k: int, method: str, known: Neighbours | None) -> Contributions:
+def _full_dimension(x: Tensor, k: int, method: EntropyMethod, known: Neighbours | None) -> Contributions:
     n, d = x.shape
     rank = spanned_dimensions(x)
     if rank < d:
@@ -177,12 +201,12 @@ def _full_dimension(x: Tensor, k: int, method: str, known: Neighbours | None) ->
             f"columns of x repeat single values more than {k} times without being quantised: they have no density of "
             "their own, which 'structured' adds up; use 'kl' or 'manifold'"
         )
-    metric = "chebyshev" if method == "kl_chebyshev" else "euclidean"
+    metric: Metric = "chebyshev" if method == "kl_chebyshev" else "euclidean"
     return Contributions(kl_local(log_radii(x, k, metric, known=known).kth, k, d, metric), float(d), method)
 
 
 def _structured(x: Tensor, k: int) -> Contributions | None:
-    """None if columns have no density of their own, and it is not for lack of resolution."""
+    """Return None if columns have no density of their own, and it is not for lack of resolution."""
     x = x.double()
     notes: tuple[str, ...] = ()
     tied = tied_columns(x, k)  # rows differ here, but columns are taken alone too
@@ -205,7 +229,13 @@ def _manifold(x: Tensor, k: int, dimension: float | None, known: Neighbours | No
 
 
 def on_manifold(radii: LogRadii, k: int, dimension: float | None) -> Contributions:
-    """From ln r_1..r_j of all rows, j at least k, and 10 for an estimated dimension."""
+    """Return the contributions on a manifold of a given or estimated dimension.
+
+    Args:
+        radii: Logarithms of the distances to the neighbours 1..j; j is at least k, and 10 for an estimated dimension.
+        k: Number of neighbours.
+        dimension: Intrinsic dimension; None: estimated.
+    """
     if dimension is not None:
         return Contributions(kl_local(radii.kth, k, dimension), float(dimension), "manifold")
     if radii.all.shape[1] < 2:
@@ -251,12 +281,15 @@ def _auto(x: Tensor, k: int, known: Neighbours | None) -> Contributions:
 
 
 def _unbiased(kth: Tensor, k: int, m: float) -> Tensor:
-    """Contributions (n,) in m dimensions, less the bias of a normal there, from ln rho_k (n,)."""
+    """Return the contributions (n,) in m dimensions, less the bias of a normal there, from ln rho_k (n,)."""
     return kl_local(kth, k, m) - normal_bias(m, len(kth), k)
 
 
 def _rounding_error(estimated: float, stderr: float) -> float:
-    """Root mean square of nearest whole dimension minus true one, which is normal about the estimate, then rounded."""
+    """Return the root mean square error of the nearest whole dimension.
+
+    The true dimension is taken as normal about the estimate, then rounded.
+    """
     from scipy.special import ndtr
 
     off = np.arange(-9.5, 10)

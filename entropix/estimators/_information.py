@@ -12,77 +12,145 @@ far too low (16 + 16 normal, n = 5,000: 0.7 instead of 2.3 nats), and a warning 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Literal, cast, get_args
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from entropix.estimators._duplicates import find_duplicates
 from entropix.estimators._inputs import Samples, as_samples, check_base, check_method, check_neighbours, tell
 from entropix.estimators._kozachenko_leonenko import averaging_noise
 from entropix.estimators._ksg import CONTROL_SAMPLES, controlled, frenzel_pompe, ksg1, ksg2, mixed
-from entropix.estimators._results import Information, averaged
+from entropix.estimators._results import Information, InformationOrBatch, averaged
+
+InformationMethod = Literal["auto", "ksg1", "ksg2", "mixed"]
+"""Methods of `mutual_information`, which describes them."""
+
+Formula = Callable[[list[Tensor], int], Tensor]
+"""A formula of `_ksg`: contributions (n,) in nats, from blocks of variables (n, p_j) and k."""
 
 MANY_DIMENSIONS = 10
 """Joint dimensions beyond which neighbours see too little: KSG on 5 + 5 normals with 1 nat is about a tenth too low."""
 
 
 def mutual_information(
-    x: Any, y: Any, k: int = 5, *, method: str = "auto", base: float | None = None, local: bool = False
-) -> Any:
-    """I(X; Y) of paired samples x (n, p) and y (n, q), or (b, n, p) and (b, n, q): an `Information`, a list for a
-    batch.
+    x: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
+    k: int = 5,
+    *,
+    method: InformationMethod = "auto",
+    base: float | None = None,
+    local: bool = False,
+) -> InformationOrBatch:
+    """Estimate the mutual information I(X; Y) of paired samples.
 
-    method: "ksg1" and "ksg2" are estimators 1 and 2 of Kraskov et al. (2004, eq. 8 and 9), for continuous x and y.
-    "auto" whitens x and y each for itself, takes estimator 1, and subtracts the error that it makes on a simulated
-    normal sample of the same n and correlations (a control variate): on normal data nothing but noise is left, and
-    without correlation next to nothing is subtracted. "mixed" is Gao, Kannan, Oh and Viswanath (2017): discrete,
-    continuous and mixed variables, ties being meant (integers or codes as values; for classes without order use
-    one column per class). base: of the logarithm (None: nats). local: also the (n,) contributions.
+    Methods:
 
-    The value may be slightly negative for independent variables, and is not clipped. Symmetric in x and y. Pairs that
-    are duplicates of one another are merged, except with "mixed". Raises TypeError and ValueError as `entropy` does, and
-    ValueError for samples of different length, constant x or y, or an unknown method.
+    - "auto" whitens x and y each for itself, takes "ksg1", and subtracts the error that it makes on simulated normal
+      samples of the same n and correlations (a control variate): on normal data nothing but noise is left, and without
+      correlation next to nothing is subtracted.
+    - "ksg1" and "ksg2" are estimators 1 and 2 of Kraskov, Stogbauer and Grassberger (2004, eq. 8 and 9), for
+      continuous x and y.
+    - "mixed" is the estimator of Gao, Kannan, Oh and Viswanath (2017) for discrete, continuous and mixed variables.
+      It takes ties as meant. Discrete variables are given as integers or codes; classes without an order have one
+      column per class.
+
+    The value is symmetric in x and y. For independent variables it may be slightly negative, and is not clipped. Pairs
+    (x, y) that are duplicates of one another are merged, except with "mixed".
+
+    Args:
+        x: Sample (n,) or (n, p), or a batch of them (b, n, p): array, tensor or nested lists.
+        y: Sample (n,) or (n, q) or batch (b, n, q), whose rows belong to those of x.
+        k: Number of neighbours.
+        method: One of the methods above.
+        base: Base of the logarithm; None: nats.
+        local: Also return the contributions (n,) of the pairs.
+
+    Returns:
+        An `Information`, or a list of them for a batch.
+
+    Raises:
+        TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
+        ValueError: NaN or infinity, too few distinct rows, samples of different length, constant x or y, an unknown
+            method, or a base that is 1 or not positive.
     """
+    check_method(method, get_args(InformationMethod))
+    estimators: dict[InformationMethod, Formula]
     estimators = {"auto": controlled, "ksg1": ksg1, "ksg2": ksg2, "mixed": mixed}
-    check_method(method, estimators)
-    estimator = estimators[method]
-    return _run({"x": x, "y": y}, k, method, estimator, base, local, merge=method != "mixed")
+    return _run({"x": x, "y": y}, k, method, estimators[method], base, local, merge=method != "mixed")
 
 
 def conditional_mutual_information(
-    x: Any, y: Any, z: Any, k: int = 5, *, base: float | None = None, local: bool = False
-) -> Any:
-    """I(X; Y | Z) of paired samples (n, p), (n, q), (n, r), or batches of them (Frenzel and Pompe 2007, eq. 7).
+    x: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
+    z: ArrayLike | Tensor,
+    k: int = 5,
+    *,
+    base: float | None = None,
+    local: bool = False,
+) -> InformationOrBatch:
+    """Estimate the conditional mutual information I(X; Y | Z) of paired samples (Frenzel and Pompe 2007, eq. 7).
 
-    Options, results and errors as in `mutual_information`.
+    Args:
+        x: Sample (n,) or (n, p), or a batch of them (b, n, p): array, tensor or nested lists.
+        y: Sample (n,) or (n, q) or batch (b, n, q), whose rows belong to those of x.
+        z: Sample (n,) or (n, r) or batch (b, n, r) of what is known, whose rows belong to those of x.
+        k: Number of neighbours.
+        base: Base of the logarithm; None: nats.
+        local: Also return the contributions (n,) of the rows.
+
+    Returns:
+        An `Information`, or a list of them for a batch.
+
+    Raises:
+        TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
+        ValueError: NaN or infinity, too few distinct rows, samples of different length, constant x, y or z, or a base
+            that is 1 or not positive.
     """
     return _run({"x": x, "y": y, "z": z}, k, "frenzel-pompe", frenzel_pompe, base, local)
 
 
-def total_correlation(x: Any, k: int = 5, *, base: float | None = None, local: bool = False) -> Any:
-    """sum_j H(X_j) - H(X) of the columns of x (n, d), or (b, n, d) (Kraskov et al. 2004, eq. 23).
+def total_correlation(
+    x: ArrayLike | Tensor, k: int = 5, *, base: float | None = None, local: bool = False
+) -> InformationOrBatch:
+    """Estimate the total correlation sum_j H(X_j) - H(X) of the columns of a sample.
 
-    Options, results and errors as in `mutual_information`.
+    The estimate is that of Kraskov, Stogbauer and Grassberger (2004, eq. 23).
+
+    Args:
+        x: Sample (n, d) with d of 2 or more, or a batch of them (b, n, d): array, tensor or nested lists.
+        k: Number of neighbours.
+        base: Base of the logarithm; None: nats.
+        local: Also return the contributions (n,) of the rows.
+
+    Returns:
+        An `Information`, or a list of them for a batch.
+
+    Raises:
+        TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
+        ValueError: NaN or infinity, too few distinct rows, a single column, a constant one, or a base that
+            is 1 or not positive.
     """
     samples = as_samples(x)
-    x = samples.x if samples.batched else samples.x[0]
-    columns = {f"column {j}": x[..., j : j + 1] for j in range(x.shape[-1])}
+    rows = samples.x if samples.batched else samples.x[0]
+    columns = {f"column {j}": rows[..., j : j + 1] for j in range(rows.shape[-1])}
     if len(columns) < 2:
         raise ValueError(f"x has {len(columns)} column; total correlation is between two or more")
     return _run(columns, k, "ksg1", ksg1, base, local)
 
 
 def _run(
-    inputs: dict[str, Any],
+    inputs: Mapping[str, ArrayLike | Tensor],
     k: int,
     method: str,
-    estimator: Any,
+    estimator: Formula,
     base: float | None,
     local: bool,
     *,
     merge: bool = True,
-) -> Any:
+) -> InformationOrBatch:
     check_base(base)
     samples = {name: as_samples(value, name) for name, value in inputs.items()}
     first = next(iter(samples.values()))
@@ -97,7 +165,7 @@ def _run(
         for b in range(len(first.x))
     ]
     tell([note for result in results for note in result.warnings], stacklevel=4)
-    return results if first.batched else results[0]
+    return cast(InformationOrBatch, results if first.batched else results[0])
 
 
 def _one(
@@ -105,7 +173,7 @@ def _one(
     samples: Samples,
     k: int,
     method: str,
-    estimator: Any,
+    estimator: Formula,
     base: float | None,
     local: bool,
     merge: bool,
@@ -126,7 +194,7 @@ def _one(
         duplicates = find_duplicates(joint)
         joint = (joint if duplicates.spread is None else duplicates.spread)[duplicates.keep]
         group, notes = duplicates.group, duplicates.warnings
-        scaled = list(joint.split([block.shape[1] for block in scaled], -1))
+        scaled = list(torch.split(joint, [block.shape[1] for block in scaled], -1))
     check_neighbours(k, len(joint))
     if joint.shape[1] > MANY_DIMENSIONS:
         notes += (

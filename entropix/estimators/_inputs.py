@@ -1,4 +1,4 @@
-"""Checks shared by all estimators: what may come in, and what is said about it."""
+"""Checks of input that all estimators share, and the warnings that they issue."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from entropix.exceptions import EstimatorWarning
@@ -18,29 +19,40 @@ from entropix.exceptions import EstimatorWarning
 class Samples:
     """Checked samples.
 
-    x: (b, n, d) floating-point tensor on the caller's device. ``batched`` and ``numpy`` say how answers go
-    back: one result or a list of them, local values as arrays or tensors.
+    Attributes:
+        x: Samples (b, n, d), a floating-point tensor on the caller's device.
+        batched: Whether the input was a batch, whose results go back as a list.
+        numpy: Whether the input was no tensor, so that local values go back as arrays.
     """
 
     x: Tensor
     batched: bool
     numpy: bool
 
-    def give_back(self, local: Tensor) -> Any:
-        """Per-point values in the caller's kind: a tensor of the same dtype and device, or a NumPy array."""
+    def give_back(self, local: Tensor) -> NDArray[Any] | Tensor:
+        """Return values per point in the caller's kind: a tensor of the same dtype and device, or a NumPy array."""
         local = local.to(self.x.dtype)
-        return local.detach().cpu().numpy() if self.numpy else local
+        if self.numpy:
+            values: NDArray[Any] = local.detach().cpu().numpy()
+            return values
+        return local
 
 
-def as_samples(x: Any, name: str = "x") -> Samples:
+def as_samples(x: ArrayLike | Tensor, name: str = "x") -> Samples:
     """Read samples (n,), (n, d) or (b, n, d) from a tensor or anything NumPy understands.
 
-    float32 and float64 keep their precision; every other real type becomes float64, so that nothing is
-    rounded. Raises TypeError for complex, boolean or non-numeric values and ValueError for another number of
-    axes, an empty one, or NaN and infinity.
+    float32 and float64 keep their precision; every other real type becomes float64, so that nothing is rounded.
+
+    Args:
+        x: The samples.
+        name: What messages call them.
+
+    Raises:
+        TypeError: Complex, boolean or non-numeric values.
+        ValueError: Another number of axes, an empty axis, or NaN or infinity.
     """
     numpy = not isinstance(x, Tensor)
-    if numpy:
+    if not isinstance(x, Tensor):
         array = np.asarray(x)
         if array.dtype.kind not in "iuf":
             raise TypeError(f"{name} holds {array.dtype} values; expected real numbers")
@@ -65,7 +77,13 @@ def as_samples(x: Any, name: str = "x") -> Samples:
 
 
 def check_neighbours(k: int, n: int, *, distinct: bool = True) -> None:
-    """Raise unless k is a whole number with 1 <= k < n."""
+    """Raise TypeError unless k is a whole number, ValueError unless 1 <= k < n.
+
+    Args:
+        k: Number of neighbours.
+        n: Number of points.
+        distinct: Whether duplicates among the points were merged, for the message.
+    """
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
         raise TypeError(f"k is {k!r}; expected a whole number of neighbours")
     if k < 1:

@@ -1,4 +1,4 @@
-"""Contributions to information from neighbour counts: the formulas behind `information`.
+"""Contributions to mutual information from neighbour counts: the formulas behind `mutual_information` and its like.
 
 Each function takes blocks of variables (n, p_j), scaled, and gives (n,) contributions whose mean is the estimate in
 nats.
@@ -12,31 +12,38 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from entropix.ops import count_within, knn
+
 
 class Points(NamedTuple):
-    """Blocks of variables (n, p_j), scaled, distances between points being the largest over all of them."""
+    """Points in the joint space of several blocks of variables; their distances are the largest over the blocks.
+
+    Attributes:
+        blocks: Blocks (n, p_j), scaled.
+        radii: Distance (n,) of each point to its k-th neighbour.
+        neighbours: Indices (n, k) of the neighbours.
+    """
 
     blocks: list[Tensor]
     radii: Tensor
-    """(n,) distance to the k-th neighbour in the joint space."""
     neighbours: Tensor
-    """(n, k) which they are."""
 
     @classmethod
     def of(cls, blocks: list[Tensor], k: int) -> Points:
-        from entropix.ops import knn
-
+        """Search for the k nearest neighbours of every point."""
         distances, neighbours = knn(torch.cat(blocks, -1), k, metric="chebyshev")
         return cls(blocks, distances[:, -1].contiguous(), neighbours)
 
     def counted(self, *which: int) -> Tensor:
-        """Points strictly nearer than the radius in the named blocks together, (n,), the point itself left out."""
+        """Count the points that are strictly nearer than the radius in the named blocks together, each without itself.
+
+        Returns:
+            Counts (n,).
+        """
         return _count(torch.cat([self.blocks[j] for j in which], -1), self.radii)
 
 
 def _count(x: Tensor, radii: Tensor) -> Tensor:
-    from entropix.ops import count_within
-
     return count_within(x.contiguous(), radii, metric="chebyshev").double()
 
 
@@ -45,6 +52,7 @@ def _digamma(k: float) -> float:
 
 
 def ksg1(blocks: list[Tensor], k: int) -> Tensor:
+    """Apply estimator 1 (Kraskov, Stogbauer and Grassberger 2004, eq. 8; more than two blocks: eq. 23)."""
     points = Points.of(blocks, k)
     n, m = len(points.radii), len(points.blocks)
     counts = [points.counted(j) for j in range(m)]
@@ -52,6 +60,7 @@ def ksg1(blocks: list[Tensor], k: int) -> Tensor:
 
 
 def ksg2(blocks: list[Tensor], k: int) -> Tensor:
+    """Apply estimator 2, with a radius for each block (Kraskov, Stogbauer and Grassberger 2004, eq. 9)."""
     points = Points.of(blocks, k)
     n, m = len(points.radii), len(points.blocks)
     local = torch.full_like(points.radii, _digamma(k) + (m - 1) * (_digamma(n) - 1 / k))
@@ -63,6 +72,7 @@ def ksg2(blocks: list[Tensor], k: int) -> Tensor:
 
 
 def mixed(blocks: list[Tensor], k: int) -> Tensor:
+    """Apply the estimator for two blocks of discrete, continuous or mixed variables (Gao et al. 2017)."""
     points = Points.of(blocks, k)
     n = len(points.radii)
     tied = points.radii == 0
@@ -75,6 +85,7 @@ def mixed(blocks: list[Tensor], k: int) -> Tensor:
 
 
 def frenzel_pompe(blocks: list[Tensor], k: int) -> Tensor:
+    """Apply the estimator of I(X; Y | Z) to the blocks x, y and z (Frenzel and Pompe 2007, eq. 7)."""
     points = Points.of(blocks, k)
     with_x, with_y, alone = points.counted(0, 2), points.counted(1, 2), points.counted(2)
     return _digamma(k) - torch.digamma(with_x + 1) - torch.digamma(with_y + 1) + torch.digamma(alone + 1)
@@ -86,6 +97,7 @@ eighth to it."""
 
 
 def controlled(blocks: list[Tensor], k: int) -> Tensor:
+    """Apply estimator 1 to two whitened blocks, less its error on simulated normal samples of their correlations."""
     # the samples simulated below must not depend on which of the two is called x
     blocks = sorted(map(whiten_block, blocks), key=lambda block: (block.shape[1], float(block.pow(4).sum())))
     joint = torch.cat(blocks, -1)
@@ -97,9 +109,10 @@ def controlled(blocks: list[Tensor], k: int) -> Tensor:
         return local  # one determines the other linearly: no normal sample with a density is like it
 
     def information(rows: Tensor) -> Tensor:
-        """ln p(x, y) - ln p(x) - ln p(y) under the normal with these correlations; blocks are white."""
+        """Return ln p(x, y) - ln p(x) - ln p(y), (n,), under the normal with these correlations; blocks are white."""
         white = (rows @ vectors).square() / values
-        return 0.5 * (rows.square() - white).sum(1) - 0.5 * values.log().sum()
+        local: Tensor = 0.5 * (rows.square() - white).sum(1) - 0.5 * values.log().sum()
+        return local
 
     generator = torch.Generator().manual_seed(0)
     error = 0.0
@@ -108,15 +121,16 @@ def controlled(blocks: list[Tensor], k: int) -> Tensor:
         normal = noise @ (vectors * values.sqrt()) @ vectors.T
         seen = ksg1([normal[:, :p].contiguous(), normal[:, p:].contiguous()], k)
         error += float((seen - information(normal)).mean()) / CONTROL_SAMPLES
-    # what is subtracted follows the sample's correlations; its share of the normal's information passes that on
+    # the error depends on the sample's correlations: a term of mean zero lets the contributions' spread show that
     linear = information(joint)
     share = error / max(float(linear.mean()), abs(error), torch.finfo(torch.float64).tiny)
     return local - error - share * (linear - linear.mean())
 
 
 def whiten_block(x: Tensor) -> Tensor:
-    """x (n, p), centred, with the identity for covariance; directions without variation stay as they are."""
+    """Centre x (n, p) and make its covariance the identity; directions without variation stay as they are."""
     values, vectors = torch.linalg.eigh(x.T @ x / len(x))
     floor = values[-1] * len(values) * torch.finfo(x.dtype).eps
     scale = torch.where(values > floor, values, 1.0).rsqrt()
-    return (x - x.mean(0)) @ (vectors * scale) @ vectors.T
+    white: Tensor = (x - x.mean(0)) @ (vectors * scale) @ vectors.T
+    return white

@@ -1,4 +1,4 @@
-"""One-dimensional pieces: entropies of columns, and normal scores that forget them."""
+"""Columns taken alone: their entropies, and normal scores that keep the order of their values only."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ Array = NDArray[np.float64]
 
 
 def column_entropies(y: Array, k: int) -> Array:
-    """Kozachenko-Leonenko contributions (n, d) of each column of y (n, d) alone: column means are entropies."""
+    """Return the Kozachenko-Leonenko contributions (n, d), whose means are the entropies of the columns of y (n, d)."""
     from scipy.special import digamma
 
     n = len(y)
     radii = np.empty(y.shape)
     for j in range(y.shape[1]):
         radii[:, j] = _distances_on_a_line(np.ascontiguousarray(y[:, j]), k)
-    return np.log(2 * np.maximum(radii, np.finfo(np.float64).tiny)) + (digamma(n) - digamma(k))
+    contributions: Array = np.log(2 * np.maximum(radii, np.finfo(np.float64).tiny)) + (digamma(n) - digamma(k))
+    return contributions
 
 
 def _distances_on_a_line(y: Array, k: int) -> Array:
-    """Distance (n,) of each value of y (n,) to its k-th neighbour.
+    """Return the distance (n,) of each value of y (n,) to its k-th neighbour.
 
     Sorting replaces the search: the k nearest neighbours of a value are k of its 2 k neighbours in order.
     """
@@ -42,8 +43,7 @@ def normal_scores(y: Array) -> Array:
     """Replace each column by sorted standard normal draws in the order of its values (Bell and Doksum 1965).
 
     Whatever the columns' distributions, independent columns become exactly a standard normal sample, whose
-    nearest-neighbour bias is known; only the dependence between columns is kept. The draws are the same on
-    each call.
+    nearest-neighbour bias is known; only the dependence between columns is kept. The draws are the same on each call.
     """
     from scipy.special import ndtri
 

@@ -1,8 +1,8 @@
 """A normal mixture as an invertible map to independent standard normal coordinates (Rosenblatt 1952).
 
-Coordinate by coordinate, z_j is the normal quantile of the mixture's conditional distribution function of
-y_j given y_1..y_(j-1). When the mixture is the true density, z is standard normal; clusters, which no linear
-map makes independent, are taken apart.
+Coordinate by coordinate, z_j is the normal quantile of the mixture's conditional distribution function of y_j given
+y_1..y_(j-1). When the mixture is the true density, z is standard normal; clusters, which no linear map makes
+independent, are taken apart.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from entropix.estimators._normalising_maps import Applied, FittedMap, scale
 
 
 def mixture(x: Array, components: int, covariance: str) -> FittedMap:
-    """Scale, fit a normal mixture by expectation maximisation, map by its conditional distributions.
+    """Scale x, fit a normal mixture by expectation maximisation, and map by its conditional distributions.
 
-    covariance: "diag" (axes of x, one per component) or "tied" (any ellipse, the same for all components).
+    Args:
+        x: Sample (n, d).
+        components: Number of clusters.
+        covariance: "diag" (axes of x, a scale for each component) or "tied" (any ellipse, the same for all components).
     """
     from sklearn.mixture import GaussianMixture
 
@@ -52,7 +55,7 @@ def mixture(x: Array, components: int, covariance: str) -> FittedMap:
 
 
 def _rosenblatt(standard: Array, log_weights: Array, log_scales: Array) -> Applied:
-    """z (n, d) and ln |det dz/dy| (n,) from each component's whitened coordinates (components, n, d)."""
+    """Return z (n, d) and ln |det dz/dy| (n,), from the whitened coordinates (components, n, d) of each component."""
     from scipy.special import log_ndtr, ndtri_exp
 
     _, n, d = standard.shape
@@ -72,5 +75,5 @@ def _rosenblatt(standard: Array, log_weights: Array, log_scales: Array) -> Appli
 
 
 def _log_sum(terms: Array) -> Array:
-    """ln of the sum of exp(terms) over the components, the first axis; SciPy's takes several times as long."""
+    """Return ln of the sum of exp(terms) over the components, the first axis; SciPy's takes several times as long."""
     return np.asarray(np.logaddexp.reduce(terms, axis=0))

@@ -4,7 +4,7 @@ A search in float32 takes half the time of one in float64 (a sixty-fourth on som
 row c, taken from the mean, by at most 2^-24 |c|, so the search can only be wrong about points whose distances differ by
 less. A few more neighbours than asked for are looked up, their distances are taken in float64, and if the last
 asked for is nearer than anything that was not looked up can be, in every row, the answer is exact. If not (heavy
-tails, copies), the search is done again in float64.
+tails, duplicates), the search is done again in float64.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CHUNK = 2**16
 
 
 def nearest(x: Tensor, k: int) -> Neighbours:
-    """`entropix.ops.knn` of the rows of x (n, d) with the euclidean metric, without gradient."""
+    """Return what `entropix.ops.knn` does for the rows of x (n, d), euclidean, without gradient."""
     x = x.detach()
     n, d = x.shape
     if x.dtype == torch.float32 or d <= FEW_DIMENSIONS or k + SPARE >= n:
@@ -34,7 +34,7 @@ def nearest(x: Tensor, k: int) -> Neighbours:
     if not float(largest) > 0:
         return knn(x, k)
     screened = knn((centred / largest).float(), k + SPARE)
-    chunks = (t.split(max(1, CHUNK // (k * d))) for t in (x, screened.indices))
+    chunks = (torch.split(t, max(1, CHUNK // (k * d))) for t in (x, screened.indices))
     distances = torch.cat([_distances(x, *chunk) for chunk in zip(*chunks, strict=True)])
     distances, order = distances.sort(dim=1, stable=True)
     slack = 2.0**-22
@@ -45,6 +45,7 @@ def nearest(x: Tensor, k: int) -> Neighbours:
 
 
 def _distances(x: Tensor, rows: Tensor, indices: Tensor) -> Tensor:
-    """Distances (b, k) of rows (b, d) to x[indices], (b, k) of them."""
+    """Return the distances (b, k) of rows (b, d) to x[indices], (b, k) of them."""
     found = x.index_select(0, indices.flatten()).view(*indices.shape, -1)
-    return torch.linalg.vector_norm(found.sub_(rows[:, None]), dim=-1)
+    distances: Tensor = torch.linalg.vector_norm(found.sub_(rows[:, None]), dim=-1)
+    return distances

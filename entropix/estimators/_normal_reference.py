@@ -1,12 +1,11 @@
-"""What neighbour distances look like in a standard normal sample of finite size, without simulation.
+"""Neighbour distances in a standard normal sample of finite size, without simulation.
 
-Nearest-neighbour estimators assume a density that is constant over each neighbourhood. From about ten
-dimensions on no affordable sample makes that true: the estimate is then dominated by a bias that depends on
-n, k and the dimension far more than on the density. For the standard normal the bias is known to
-quadrature: the squared distance from a point at squared radius s to another draw is non-central chi-squared
-with d degrees of freedom and non-centrality s, its k-th smallest of n - 1 has a Beta(k, n - k) distributed
-probability, and s itself is chi-squared. Both `entropy` (as a control variate) and `intrinsic_dimension`
-(as a calibration curve) use it. d may be fractional.
+Nearest-neighbour estimators assume a density that is constant over each neighbourhood. From about ten dimensions on no
+affordable sample makes that true: the estimate is then dominated by a bias that depends on n, k and the dimension far
+more than on the density. For the standard normal the bias is known to quadrature: the squared distance from a point at
+squared radius s to another draw is non-central chi-squared with d degrees of freedom and non-centrality s, its k-th
+smallest of n - 1 has a Beta(k, n - k) distributed probability, and s itself is chi-squared. Both `entropy` (as a
+control variate) and `intrinsic_dimension` (as a calibration curve) use it. d may be fractional.
 """
 
 from __future__ import annotations
@@ -18,24 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NODES = 24
-"""Gauss-Legendre nodes over the radius and over each order statistic; 48 change no bias by more than 1e-3
-nats."""
+"""Gauss-Legendre nodes over the radius and over each order statistic; 48 change no bias by more than 1e-3 nats."""
 
 
 def log_unit_ball(d: float) -> float:
-    """Logarithm of the volume of the euclidean unit ball in d dimensions (d may be fractional)."""
+    """Return the logarithm of the volume of the euclidean unit ball: ln(pi^(d/2) / Gamma(d/2 + 1)).
+
+    Args:
+        d: Number of dimensions; may be fractional.
+    """
     return d / 2 * log(pi) - lgamma(d / 2 + 1)
 
 
 def normal_entropy(d: float) -> float:
-    """Differential entropy (nats) of the standard normal in d dimensions."""
+    """Return the differential entropy, in nats, of the standard normal in d dimensions."""
     return d / 2 * log(2 * pi * e)
 
 
 @lru_cache(maxsize=256)
 def expected_log_radii(d: float, n: int, k: int) -> NDArray[np.float64]:
-    """E ln(distance to the j-th neighbour), j = 1..k, among n standard normal points in d dimensions:
-    (k,)."""
+    """Return E ln r_j, (k,), of the distances r_1..r_k to the neighbours among n standard normal points."""
     from scipy import stats
 
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
@@ -54,8 +55,7 @@ def expected_log_radii(d: float, n: int, k: int) -> NDArray[np.float64]:
 
 
 def normal_bias(d: float, n: int, k: int) -> float:
-    """Bias (nats) of the Kozachenko-Leonenko estimate on a standard normal sample of n points in d
-    dimensions."""
+    """Return the bias, in nats, of the Kozachenko-Leonenko estimate on n standard normal points in d dimensions."""
     from scipy.special import digamma
 
     mean = d * expected_log_radii(d, n, k)[-1] + log_unit_ball(d) + digamma(n) - digamma(k)
@@ -64,7 +64,7 @@ def normal_bias(d: float, n: int, k: int) -> float:
 
 @lru_cache(maxsize=256)
 def normal_dimension_curve(n: int, k: int, first: int, last: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """True dimensions and what the mean of ln(r_k / r_j), j = first..last, makes of them; both ascending."""
+    """Return true dimensions and those that the mean of ln(r_k / r_j), j = first..last, suggests; both ascending."""
     from scipy.special import digamma
 
     true = np.geomspace(0.25, 256, 41)

@@ -1,7 +1,7 @@
 """Invertible maps that make coordinates independent, each with the logarithm of its volume change.
 
-h(X) = h(Z) + E[-ln |det dZ/dX|] holds for every one of them, so a poor map costs accuracy, never
-correctness. A map is fitted on one sample and may be applied to another of the same distribution.
+h(X) = h(Z) + E[-ln |det dZ/dX|] holds for every one of them, so a poor map costs accuracy, never correctness. A map is
+fitted on one sample and may be applied to another of the same distribution.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ Applied = tuple[Array, Array]
 
 
 class FittedMap(NamedTuple):
-    """name, the number of parameters fitted (they bias the entropy downwards by about parameters / 2n),
-    the map."""
+    """A map that was fitted to a sample.
+
+    Attributes:
+        name: Name in the method of a result.
+        parameters: Number of parameters fitted, which bias the entropy downwards by about parameters / 2n.
+        apply: The map itself.
+    """
 
     name: str
     parameters: int
@@ -34,13 +39,13 @@ def scale(x: Array) -> FittedMap:
 
 
 def linear(x: Array, name: str, parameters: int, matrix: Array) -> FittedMap:
-    """z = (x - mean) matrix."""
+    """Map by z = (x - mean) matrix."""
     mean, cost = x.mean(0), -np.linalg.slogdet(matrix)[1]
     return FittedMap(name, parameters, lambda new: ((new - mean) @ matrix, np.full(len(new), cost)))
 
 
 def inverse_root(covariance: Array) -> Array:
-    """Symmetric inverse square root of a covariance: the whitening that moves the coordinates least."""
+    """Return the symmetric inverse square root of a covariance: the whitening that moves the coordinates least."""
     values, vectors = np.linalg.eigh(covariance)
     floor = values[-1] * len(values) * np.finfo(np.float64).eps
     result: Array = (vectors / np.sqrt(np.maximum(values, floor))) @ vectors.T
@@ -54,7 +59,7 @@ def whiten(x: Array) -> FittedMap:
 
 
 def whitening(x: Array) -> Array:
-    """Matrix (d, d) that takes linear correlation out of x and gives its columns unit variance."""
+    """Return the matrix (d, d) that takes linear correlation out of x and gives its columns unit variance."""
     d, sd = x.shape[1], x.std(0)
     result: Array = inverse_root(np.cov((x / sd).T, bias=True).reshape(d, d)) / sd[:, None]
     return result
@@ -64,7 +69,7 @@ def radial(x: Array) -> FittedMap:
     """Make a distribution with elliptical contours normal, by a change of radius (Lyu and Simoncelli 2009).
 
     The shape of the ellipse is Tyler's (1987), which does not depend on the distribution of the radius. That
-    distribution itself is taken from the sample the map is applied to, by ranks.
+    distribution itself is taken, by ranks, from the sample that the map is applied to.
     """
     n, d = x.shape
     mean, sd = np.median(x, axis=0), x.std(0)

@@ -1,11 +1,18 @@
-"""What the estimators return: the number, how far to trust it, and what the data suffered from."""
+"""Results of the estimators: the number, how far to trust it, and what the data suffered from.
+
+A sample (n, d) has one result, a batch (b, n, d) a list of them. The type of an array or tensor says nothing of how
+many axes it has, so overloads can't tell the two apart, and a union would ask for an isinstance check after every call:
+type checkers see `EntropyOrBatch` and its like, which have the attributes of a result and of a list of results. At
+runtime it is one or the other.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from math import log
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
 from torch import Tensor
 
 from entropix.estimators._inputs import Samples
@@ -13,15 +20,24 @@ from entropix.estimators._inputs import Samples
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimate with its standard error and 95 % interval.
+    """An estimate with its standard error and 95 % interval; ``float(result)`` is the number alone.
 
-    value is a float, or a 0-d tensor with a gradient when the input required one and the method is
-    differentiable. n counts the rows that came in, n_distinct those left after n_merged duplicates were merged.
-    warnings repeats what was issued. local holds one contribution per input row on request; its mean over
-    distinct rows is the value.
+    Attributes:
+        value: The estimate: a float, or a 0-d tensor with a gradient when the input required one and the method is
+            differentiable.
+        stderr: Standard error, in the unit of the value; it leaves out bias.
+        ci: Ends of the 95 % interval.
+        k: Neighbours that were used.
+        n: Rows that came in.
+        n_distinct: Rows that were left after duplicates were merged.
+        n_merged: Duplicates that were merged into others.
+        method: Method that was used, with the map that it chose in brackets if it chose one.
+        warnings: The messages of the warnings that were issued.
+        local: On request, one contribution per row (n,), in the caller's kind of array; else None. Their mean over
+            distinct rows is the value, but for intrinsic dimension.
     """
 
-    value: Any
+    value: float | Tensor
     stderr: float
     ci: tuple[float, float]
     k: int
@@ -30,13 +46,13 @@ class Estimate:
     n_merged: int
     method: str
     warnings: tuple[str, ...] = field(default=(), kw_only=True)
-    local: Any = field(default=None, kw_only=True, repr=False, compare=False)
+    local: NDArray[Any] | Tensor | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     def __float__(self) -> float:
         return float(self.value)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings and lists, ready for JSON; local values are left out."""
+        """Return the attributes as plain numbers, strings and lists, ready for JSON; `local` is left out."""
         fields = {name: value for name, value in asdict(self).items() if name != "local"}
         return fields | {"value": float(self), "ci": list(self.ci), "warnings": list(self.warnings)}
 
@@ -58,7 +74,11 @@ class Estimate:
 
 @dataclass(frozen=True, repr=False)
 class Information(Estimate):
-    """Mutual information, total correlation or divergence; in nats unless ``base`` says otherwise."""
+    """Mutual information, total correlation or divergence, as an `Estimate`.
+
+    Attributes:
+        base: Base of the logarithm that gives the unit; None: nats.
+    """
 
     base: float | None = None
 
@@ -68,10 +88,12 @@ class Information(Estimate):
 
 @dataclass(frozen=True, repr=False)
 class Entropy(Estimate):
-    """Differential entropy; in nats unless ``base`` says otherwise.
+    """Differential entropy, as an `Estimate`.
 
-    dimension is the d (or the intrinsic m, possibly fractional) with respect to whose volume the entropy is
-    meant: entropies with different dimensions don't compare.
+    Attributes:
+        dimension: The d, or the intrinsic m, possibly fractional, with respect to whose volume the entropy is meant.
+            Entropies with different dimensions don't compare.
+        base: Base of the logarithm that gives the unit; None: nats.
     """
 
     dimension: float = 0.0
@@ -86,11 +108,35 @@ class Entropy(Estimate):
 
 @dataclass(frozen=True, repr=False)
 class IntrinsicDimension(Estimate):
-    """Intrinsic dimension. raw: before the finite-sample correction. scan: {neighbours: (value, stderr)}."""
+    """Intrinsic dimension, as an `Estimate`.
 
+    Attributes:
+        raw: The value before the correction for finite samples.
+        corrected: Whether `value` is corrected.
+        scan: Value and standard error at each scale that was asked for, {neighbours: (value, stderr)}.
+    """
+
+    value: float
     raw: float = 0.0
     corrected: bool = True
     scan: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+
+if TYPE_CHECKING:
+
+    class EntropyOrBatch(Entropy, list[Entropy]):
+        """Stands for an `Entropy`, or for a list of them if the input was a batch."""
+
+    class InformationOrBatch(Information, list[Information]):
+        """Stands for an `Information`, or for a list of them if the input was a batch."""
+
+    class IntrinsicDimensionOrBatch(IntrinsicDimension, list[IntrinsicDimension]):
+        """Stands for an `IntrinsicDimension`, or for a list of them if the input was a batch."""
+
+else:
+    EntropyOrBatch = Entropy | list[Entropy]
+    InformationOrBatch = Information | list[Information]
+    IntrinsicDimensionOrBatch = IntrinsicDimension | list[IntrinsicDimension]
 
 
 def averaged(
@@ -103,10 +149,16 @@ def averaged(
     noise: float = 0.0,
     model_stderr: float = 0.0,
 ) -> dict[str, Any]:
-    """The fields of an estimate that is the mean of contributions (n_distinct,) in nats of the distinct rows.
+    """Return the fields of an estimate that is the mean of contributions of the distinct rows.
 
-    group: (n,) distinct row of each row. noise: n_distinct times the variance of the mean that the spread of the
-    contributions does not show. model_stderr: what an estimated parameter adds.
+    Args:
+        points: Contributions (n_distinct,) in nats.
+        group: Position (n,) among the distinct rows of the one that stands for each row.
+        samples: The input, which says in what kind local values go back.
+        base: Base of the logarithm; None: nats.
+        local: Also return the contribution of each row.
+        noise: n_distinct times the variance of the mean that the spread of the contributions doesn't show.
+        model_stderr: Standard error in nats that an estimated parameter adds.
     """
     unit = 1.0 if base is None else log(base)
     value = points.mean() / unit

@@ -1,15 +1,14 @@
-"""Entropy in many dimensions: map to independent coordinates, add their entropies, let neighbours see the
-rest.
+"""Entropy in many dimensions: map to independent coordinates, add their entropies, let neighbours see the rest.
 
 For any invertible map z = T(x),
 
     h(X) = E[-ln |det dz/dx|] + sum_j h(Z_j) - TC(Z),
 
-TC being the total correlation that T leaves. The first two terms need no neighbourhood in d dimensions and
-have an error of order 1/n per parameter of T and per coordinate; they are an upper bound of h(X). The last
-term is estimated from neighbours on normal scores of z: these keep the dependence and, where there is none,
-are exactly a standard normal sample, whose bias is known and subtracted. In few dimensions that makes the
-estimate right for any T; in many, neighbours are blind and it is as good as the best of the maps:
+TC being the total correlation that T leaves. The first two terms need no neighbourhood in d dimensions and have an
+error of order 1/n per parameter of T and per coordinate; they are an upper bound of h(X). The last term is estimated
+from neighbours on normal scores of z: these keep the dependence and, where there is none, are exactly a standard normal
+sample, whose bias is known and subtracted. In few dimensions that makes the estimate right for any T; in many,
+neighbours are blind and it is as good as the best of the maps:
 
     independent   scaling only                              sources are the coordinates themselves
     whitened      linear, symmetric                         elliptical normal; no more than correlation
@@ -46,8 +45,13 @@ Fit = Callable[[Array], FittedMap]
 
 
 class Structured(NamedTuple):
-    """Contributions (n,) to the entropy, the name of the map, and how many nearest-neighbour averages they
-    hold."""
+    """An entropy, point by point.
+
+    Attributes:
+        local: Contributions (n,) in nats, whose mean is the entropy.
+        name: Name of the map.
+        averages: Number of nearest-neighbour averages that each contribution adds up.
+    """
 
     local: Array
     name: str
@@ -55,7 +59,7 @@ class Structured(NamedTuple):
 
 
 def structured_local(x: Array, k: int) -> Structured:
-    """Contributions to the entropy of x (n, d), of full rank, without duplicates.
+    """Return the contributions to the entropy of x (n, d), which has full rank and no duplicates.
 
     What neighbours see is trusted against their own bias on a normal sample, which is the order of the error that
     another density leaves: the total correlation t counts with the weight t^2 / (t^2 + bias^2). Where it exceeds that
@@ -84,13 +88,13 @@ def structured_local(x: Array, k: int) -> Structured:
 
 
 def upper_bound(fitted: FittedMap, x: Array, k: int) -> tuple[Array, Array]:
-    """Contributions (n,) to the bound -E ln |det| + sum of column entropies, and z (n, d)."""
+    """Return the contributions (n,) to the bound -E ln |det| + sum of column entropies, and z (n, d)."""
     z, cost = fitted.apply(x)
     return cost + column_entropies(z, k).sum(1), z
 
 
 def total_correlation_local(z: Array, k: int) -> Array:
-    """Contributions (n,) to the total correlation of z (n, d): 0 on average when columns are independent."""
+    """Return the contributions (n,) to the total correlation of z (n, d): 0 on average when columns are independent."""
     n, d = z.shape
     scores = normal_scores(z)
     joint = kl_local(log_radii(torch.from_numpy(scores), k).kth, k, d).numpy() - normal_bias(d, n, k)
@@ -99,7 +103,7 @@ def total_correlation_local(z: Array, k: int) -> Array:
 
 
 def choose_map(x: Array, k: int) -> Fit:
-    """The kind of map with the lowest upper bound on rows it was not fitted on, give or take a standard error."""
+    """Choose the kind of map with the lowest upper bound on rows that it was not fitted on, by the rule at the top."""
     rows = np.random.default_rng(0).permutation(len(x))[:SELECTION_ROWS]
     halves = x[rows[::2]], x[rows[1::2]]
 
@@ -123,13 +127,16 @@ def choose_map(x: Array, k: int) -> Fit:
 
 
 def _lead(bounds: list[Array], others: list[Array]) -> float:
-    """By how many standard errors the mean contribution to the one bound is below that to the other."""
+    """Return by how many standard errors the mean contribution to the one bound is below that to the other."""
     gain = np.concatenate(others) - np.concatenate(bounds)
     return float(gain.mean() / max(gain.std(), np.finfo(np.float64).tiny) * np.sqrt(len(gain)))
 
 
 def _candidates(n: int) -> Iterator[Iterator[tuple[bool, Fit]]]:
-    """Kinds of map for n rows, each with variants in order; True: more of the kind is tried only if this one wins."""
+    """List the kinds of map for n rows, each with its variants in order.
+
+    True with a variant: later ones of the kind are tried only if this one wins.
+    """
     yield iter(((True, whiten),))
     yield iter(((True, radial),))
     for covariance in ("diag", "tied"):

@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def constant_columns(x: Tensor) -> int:
-    """Number of columns of x (n, d) without variation beyond rounding."""
+    """Count the columns of x (n, d) without variation beyond rounding."""
     return int((~_varying(x)).sum())
 
 
 def spanned_dimensions(x: Tensor) -> int:
-    """Dimension of the affine subspace that the rows of x (n, d) span, to the precision of its dtype.
+    """Return the dimension of the affine subspace that the rows of x (n, d) span, to the precision of its dtype.
 
     Columns are scaled to unit variance first, so that units do not decide.
     """
@@ -28,7 +28,7 @@ def spanned_dimensions(x: Tensor) -> int:
 
 
 def numerical_rank(x: Tensor, rounding: float) -> int:
-    """Number of singular values of x (n, d), n > d, float64, that are not `rounding` or less beside the largest."""
+    """Count the singular values of x (n, d), n > d, float64, that exceed `rounding` times the largest."""
     squared = torch.linalg.eigvalsh(x.T @ x)
     if squared[0] > squared[-1] * max(rounding, max(x.shape) * torch.finfo(torch.float64).eps ** 0.5):
         return x.shape[1]  # clearly of full rank; squaring loses half the digits, so the rest is looked at closely
@@ -37,15 +37,16 @@ def numerical_rank(x: Tensor, rounding: float) -> int:
 
 
 def whitened_coordinates(x: Tensor, rank: int) -> Tensor:
-    """Coordinates (n, rank) of the rows of x along their principal axes, each of unit variance."""
+    """Return the coordinates (n, rank) of the rows of x along their principal axes, each of unit variance."""
     centred = x.detach().double() - x.detach().double().mean(0)
     spread = centred.std(0)
     left = torch.linalg.svd(centred / torch.where(spread > 0, spread, 1.0), full_matrices=False)[0]
-    return left[:, :rank] * len(x) ** 0.5
+    coordinates: Tensor = left[:, :rank] * len(x) ** 0.5
+    return coordinates
 
 
 def subspace_coordinates(x: Tensor, rank: int) -> Tensor:
-    """Coordinates (n, rank) of the rows of x in the subspace that they span; distances are kept.
+    """Return the coordinates (n, rank) of the rows of x in the subspace that they span; distances are kept.
 
     The axes are turned at random: principal axes would be fitted to the sample, which biases what is estimated next.
     """
@@ -53,7 +54,8 @@ def subspace_coordinates(x: Tensor, rank: int) -> Tensor:
     span = torch.linalg.svd(centred, full_matrices=False)[2][:rank]
     generator = torch.Generator().manual_seed(0)
     turn = torch.linalg.qr(torch.randn((rank, rank), generator=generator, dtype=torch.float64))[0]
-    return centred @ (turn.to(x.device) @ span).T
+    coordinates: Tensor = centred @ (turn.to(x.device) @ span).T
+    return coordinates
 
 
 def _varying(x: Tensor) -> Tensor:

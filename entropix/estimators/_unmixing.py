@@ -5,7 +5,7 @@ misses costs half a nat and more, above all where sources have edges (uniform, e
 go down the bound that the map is for, -ln |det| + the sum of column entropies, whose gradient needs the scores
 psi = -(ln p)' of the coordinates (Pham and Garat 1997). The scores are natural cubic splines fitted by minimising
 E[psi^2 / 2 - psi'] (Cox 1985), which needs no density. At the maximum of the likelihood, and only there, the bound is
-too low by about (number of parameters) / 2n, which `structured` adds back.
+too low by about (number of parameters) / 2n, which `structured_local` adds back.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ KNOTS = (0, 0.02, 0.1, 0.5, 0.9, 0.98, 1)
 def unmix(x: Array) -> FittedMap:
     """Rotate and stretch to the most independent directions.
 
-    Finds the sources when x is a linear mixture of independent ones of which at most one is normal.
+    The sources are found when x is a linear mixture of independent ones of which at most one is normal.
     """
     d = x.shape[1]
     return linear(x, "unmixed", d * (d - 1), _most_likely(x - x.mean(0), _fast_ica(x)))
 
 
 def _fast_ica(x: Array) -> Array:
-    """Matrix (d, d) of symmetric FastICA with the contrast log cosh."""
+    """Return the matrix (d, d) of symmetric FastICA with the contrast log cosh."""
     d = x.shape[1]
     matrix = whitening(x)
     z = (x - x.mean(0)) @ matrix
@@ -48,7 +48,7 @@ def _fast_ica(x: Array) -> Array:
 
 
 def _most_likely(centred: Array, matrix: Array) -> Array:
-    """The matrix after Newton steps that lower the bound; at worst as it was."""
+    """Improve the matrix by Newton steps that lower the bound; at worst it stays as it was."""
     bound = _bound(centred, matrix)
     with np.errstate(all="ignore"):  # a column with few values has no spline; NaN is no lower bound
         for _ in range(20):
@@ -73,7 +73,7 @@ def _bound(centred: Array, matrix: Array) -> float:
 
 
 def _newton_step(z: Array) -> Array:
-    """E (d, d) such that z (I + E) is less dependent; columns of z have unit variance.
+    """Return E (d, d) such that z (I + E) is less dependent; columns of z have unit variance.
 
     To second order the bound changes by sum_ij E_ji G_ji + E_ji^2 kappa_i / 2 + E_ji E_ij / 2, i != j, with
     G_ji = <z_j psi_i> and kappa_i = <psi_i'>: one system of two equations per pair.
@@ -90,7 +90,7 @@ def _newton_step(z: Array) -> Array:
 
 
 def _score(z: Array) -> tuple[Array, Array]:
-    """psi and psi' at z (n,)."""
+    """Return psi and psi' at z (n,)."""
     basis, slopes = _natural_splines(z, np.quantile(z, KNOTS))
     size = np.sqrt((basis**2).mean(0))
     basis, slopes = basis / size, slopes / size
@@ -100,8 +100,11 @@ def _score(z: Array) -> tuple[Array, Array]:
 
 
 def _natural_splines(z: Array, knots: Array) -> tuple[Array, Array]:
-    """Natural cubic splines (Hastie, Tibshirani and Friedman 2009, eq. 5.4-5.5) and their slopes at z (n,), for knots
-    (K,): both (n, K)."""
+    """Return the natural cubic splines with the K knots (Hastie, Tibshirani and Friedman 2009, eq. 5.4-5.5) at z (n,).
+
+    Returns:
+        Splines (n, K) and their slopes (n, K).
+    """
     beyond = np.maximum(z[:, None] - knots, 0)
     widths = knots[-1] - knots[:-1]
     squares = beyond**2

@@ -1,8 +1,31 @@
-"""Autoencoders as plain `nn.Module`s; they know nothing of data sets, training or scores."""
+"""Autoencoders as plain `nn.Module`s; they know nothing of data sets, training or scores.
 
-from entropix.models._autoencoder import STRIDE, Autoencoder, NestedAutoencoder
-from entropix.models._batched import Stack
+_base         what all have in common: `BaseAutoencoder`, and `ImageAutoencoder` for images.
+_autoencoder  the paper's convolutional one.
+_dense        for flat feature vectors.
+_vae          the paper's variational one, which training turns into a plain one.
+_batched      several that differ in the size of their codes, computed as one network.
+
+`ARCHITECTURES` has the names by which `entropix.fit` and model folders know them.
+"""
+
+from entropix.models._autoencoder import Autoencoder
+from entropix.models._base import BaseAutoencoder, ImageAutoencoder
+from entropix.models._batched import BatchedAutoencoders
 from entropix.models._dense import DenseAutoencoder
 from entropix.models._vae import VariationalAutoencoder
 
-__all__ = ["STRIDE", "Autoencoder", "DenseAutoencoder", "NestedAutoencoder", "Stack", "VariationalAutoencoder"]
+ARCHITECTURES: dict[str, type[ImageAutoencoder] | type[DenseAutoencoder]] = {
+    "convolutional": Autoencoder,
+    "dense": DenseAutoencoder,
+}
+
+__all__ = [
+    "ARCHITECTURES",
+    "Autoencoder",
+    "BaseAutoencoder",
+    "BatchedAutoencoders",
+    "DenseAutoencoder",
+    "ImageAutoencoder",
+    "VariationalAutoencoder",
+]

@@ -1,22 +1,17 @@
-"""The paper's autoencoder and its nested variant.
+"""The paper's autoencoder: four strided convolutions, a hidden layer of D units, the code, and the mirror image."""
 
-Both are one network: four strided convolutions, a hidden layer of D units, the code, and the mirror image.
-The nested one is trained so that every prefix z_1..z_d of its code is a code of its own (nested dropout,
-Rippel, Gelbart and Adams 2014): one training stands for the paper's sweep over d, and cutting its two
-linear layers at d gives back exactly the paper's network of latent dimension d.
-"""
-
-from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from entropix.models._base import ImageAutoencoder
 
 WIDTHS = (16, 32, 64, 64)
 HIDDEN = 1024  # the paper's D
-STRIDE = 2 ** len(WIDTHS)
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(ImageAutoencoder):
     """Convolutional autoencoder of Cai, Chen and Cheng (MICCAI 2024), as its public benchmark states it.
 
     Args:
@@ -27,14 +22,11 @@ class Autoencoder(nn.Module):
     Images are (n, channels, image_size, image_size) on [-1, 1]; there is no activation at the end.
     """
 
+    stride: ClassVar[int] = 2 ** len(WIDTHS)
+
     def __init__(self, latent_dim: int, channels: int = 1, image_size: int = 64) -> None:
-        super().__init__()
-        if image_size < STRIDE or image_size % STRIDE:
-            raise ValueError(f"image_size must be a positive multiple of {STRIDE}, got {image_size}")
-        if latent_dim < 1:
-            raise ValueError(f"latent_dim must be at least 1, got {latent_dim}")
-        self.latent_dim, self.channels, self.image_size = latent_dim, channels, image_size
-        side = image_size // STRIDE
+        super().__init__(latent_dim, channels, image_size)
+        side = image_size // self.stride
         features = WIDTHS[-1] * side * side
 
         down = zip((channels, *WIDTHS[:-1]), WIDTHS, strict=True)
@@ -56,47 +48,6 @@ class Autoencoder(nn.Module):
         )
         # the layout in which convolutions are faster
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Codes (n, latent_dim) of images (n, channels, image_size, image_size)."""
-        return self.to_code(self.encoder(x))
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Images (n, channels, image_size, image_size) of codes (n, latent_dim)."""
-        return self.decoder(self.from_code(z))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.decode(self.encode(x))
-
-
-class NestedAutoencoder(Autoencoder):
-    """The same network, trained on random prefixes of its code so that the latents are ordered by use.
-
-    Args:
-        dims: the prefix lengths that training visits, ascending; the last is the size of the full code.
-    """
-
-    def __init__(self, dims: Sequence[int], channels: int = 1, image_size: int = 64) -> None:
-        dims = sorted(set(dims))
-        super().__init__(dims[-1], channels, image_size)
-        self.dims = tuple(dims)
-
-    def decode_prefix(self, z: Tensor, d: int | Tensor) -> Tensor:
-        """Images (n, c, h, w) of the first d latents of codes (n, latent_dim); d is a number or one per row (n,)."""
-        d = torch.as_tensor(d, device=z.device).reshape(-1, 1)
-        return self.decode(z * (torch.arange(z.shape[1], device=z.device) < d))
-
-    def truncate(self, latent_dim: int) -> Autoencoder:
-        """The paper's autoencoder whose code is the first `latent_dim` latents of this one (weights copied)."""
-        if not 1 <= latent_dim <= self.latent_dim:
-            raise ValueError(f"latent_dim must be between 1 and {self.latent_dim}, got {latent_dim}")
-        cut = Autoencoder(latent_dim, self.channels, self.image_size)
-        state = {name: value.clone() for name, value in self.state_dict().items()}
-        state["to_code.weight"] = state["to_code.weight"][:latent_dim]
-        state["to_code.bias"] = state["to_code.bias"][:latent_dim]
-        state["from_code.weight"] = state["from_code.weight"][:, :latent_dim]
-        cut.load_state_dict(state)
-        return cut.to(self.to_code.weight.device).train(self.training)
 
 
 def _convolution(kind: type[nn.Conv2d] | type[nn.ConvTranspose2d], i: int, o: int) -> nn.Sequential:

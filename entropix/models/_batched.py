@@ -8,21 +8,24 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from entropix.models._autoencoder import Autoencoder
+from entropix.models._base import ImageAutoencoder
 
 
-class Stack(nn.Module):
-    """Autoencoders of one number of channels and image size. A GPU takes little longer for them than for one.
+class BatchedAutoencoders(nn.Module):
+    """Several autoencoders as one network, for which a GPU takes little longer than for one of them.
 
     Codes are padded to the longest by latents whose weights are zero. Such a latent is zero, so the gradients of its
-    weights are, and Adam leaves them at zero: each autoencoder trains as it would alone, up to rounding.
+    weights are zero, and Adam leaves them there: each autoencoder trains as it would alone, up to rounding.
+
+    Args:
+        models: autoencoders of one architecture, number of channels and image size.
     """
 
-    def __init__(self, models: Sequence[Autoencoder]) -> None:
+    def __init__(self, models: Sequence[ImageAutoencoder]) -> None:
         super().__init__()
         self.latent_dims = [model.latent_dim for model in models]
-        # the shape of all; its own weights are never used, and it is in a tuple to be no part of this module
-        self.template = (Autoencoder(max(self.latent_dims), models[0].channels, models[0].image_size),)
+        # it gives the shapes, its weights are never used; in a tuple it does not become a part of this module
+        self.template = (_like(models[0], max(self.latent_dims)),)
         shapes = {name: tensor.shape for name, tensor in self.template[0].state_dict().items()}
         states = [model.state_dict() for model in models]
         trainable = dict(self.template[0].named_parameters())
@@ -35,25 +38,30 @@ class Stack(nn.Module):
         self.names = list(shapes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstructions (models, n, c, s, s) of images (n, c, s, s)."""
+        """Return the reconstructions (models, n, c, s, s) of images x (n, c, s, s)."""
         template = self.template[0].train(self.training)
         state = {name: getattr(self, _flat(name)) for name in self.names}
         return vmap(lambda state: functional_call(template, state, (x,)))(state)
 
-    def models(self) -> list[Autoencoder]:
-        """The autoencoders as they are now, each by itself (weights copied)."""
+    def models(self) -> list[ImageAutoencoder]:
+        """Return the autoencoders as they are now, each by itself (weights copied)."""
         cut = []
         for i, d in enumerate(self.latent_dims):
             state = {name: getattr(self, _flat(name))[i].detach() for name in self.names}
-            model = Autoencoder(d, self.template[0].channels, self.template[0].image_size)
-            own = model.to(state["to_code.weight"]).state_dict()
+            model = _like(self.template[0], d)
+            own = model.to(next(iter(state.values()))).state_dict()
             model.load_state_dict({name: _cut(tensor, own[name].shape) for name, tensor in state.items()})
             cut.append(model.train(self.training))
         return cut
 
 
+def _like(model: ImageAutoencoder, latent_dim: int) -> ImageAutoencoder:
+    """A new autoencoder that differs in the size of the code."""
+    return type(model)(**model.config | {"latent_dim": latent_dim})
+
+
 def _flat(name: str) -> str:
-    """A name that may be registered."""
+    """A name that a parameter may have: without dots."""
     return name.replace(".", "/")
 
 

@@ -19,15 +19,18 @@ class VariationalAutoencoder(Autoencoder):
         self.to_log_variance = nn.Linear(HIDDEN, latent_dim)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the variance of the codes, (n, latent_dim) each, of images (n, c, s, s)."""
+        """Return the mean and the log variance, (n, latent_dim) each, of the codes of images x (n, c, s, s)."""
         hidden = self.encoder(x)
         return self.to_code(hidden), self.to_log_variance(hidden)
 
     def negative_elbo(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """The objective as the paper's benchmark states it, a scalar, of images x (n, c, s, s).
+        """Return the objective as the paper's benchmark states it, a scalar.
 
-        Mean squared error over pixels + `DIVERGENCE_WEIGHT` times the mean divergence over latents; codes are drawn
-        with the generator, which is on the CPU.
+        It is the mean squared error over pixels + 0.005 times the mean divergence over latents.
+
+        Args:
+            x: images (n, c, s, s).
+            generator: draws the codes; on the CPU.
         """
         mean, log_variance = self.posterior(x)
         noise = torch.randn(mean.shape, generator=generator).to(mean.device)
@@ -36,13 +39,13 @@ class VariationalAutoencoder(Autoencoder):
         return error + DIVERGENCE_WEIGHT * divergence(mean, log_variance).mean()
 
     def plain(self) -> Autoencoder:
-        """What it is in evaluation: the paper's autoencoder, whose code is the mean (weights copied)."""
-        model = Autoencoder(self.latent_dim, self.channels, self.image_size)
+        """Return what this is in evaluation: the paper's autoencoder, whose code is the mean (weights copied)."""
+        model = Autoencoder(**self.config)
         state = self.state_dict()
         model.load_state_dict({name: state[name].clone() for name in model.state_dict()})
-        return model.to(self.to_code.weight.device).train(self.training)
+        return model.to(self.device).train(self.training)
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence in nats, (n, d), of N(mean, variance) from N(0, 1), latent by latent."""
+    """Return the KL divergence in nats, (n, d), of N(mean, variance) from N(0, 1), latent by latent."""
     return 0.5 * (mean.square() + torch.expm1(log_variance) - log_variance)

@@ -5,9 +5,10 @@ kernel (torch.compile, torch.export), kernels for CPU and CUDA in the native mod
 defined.
 """
 
+from entropix.ops._checks import Metric
 from entropix.ops._count_within import count_within
 from entropix.ops._knn import Neighbours, knn
 from entropix.ops._prefix_knn import prefix_knn
 from entropix.ops._reconstruction import reconstruction_error
 
-__all__ = ["Neighbours", "count_within", "knn", "prefix_knn", "reconstruction_error"]
+__all__ = ["Metric", "Neighbours", "count_within", "knn", "prefix_knn", "reconstruction_error"]

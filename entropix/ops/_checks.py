@@ -1,11 +1,15 @@
-"""What the neighbour ops ask of their arguments, said in one place."""
+"""Checks of the arguments that the neighbour ops share."""
 
-from typing import Any
+from types import ModuleType
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-METRICS = ("euclidean", "chebyshev")
+Metric = Literal["euclidean", "chebyshev"]
+"""Distances between points; "chebyshev" is the largest absolute difference of a coordinate."""
+
+METRICS: tuple[Metric, ...] = get_args(Metric)  # in the order of csrc's enum Metric
 
 
 def check_points(name: str, x: Tensor, ndims: tuple[int, ...]) -> None:
@@ -39,7 +43,7 @@ def check_query(x: Tensor, query: Tensor | None) -> None:
         )
 
 
-def check_metric(metric: str) -> None:
+def check_metric(metric: Metric) -> None:
     """Raise unless metric names one that the kernels know."""
     if metric not in METRICS:
         raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
@@ -53,7 +57,7 @@ def check_k(k: int, n: int, self_query: bool) -> None:
         raise ValueError(f"k must lie between 1 and {limit} ({meaning}; n = {n}), got {k}")
 
 
-def check_finite(native: Any, name: str, x: Tensor) -> None:
+def check_finite(native: ModuleType, name: str, x: Tensor) -> None:
     """Raise if x, contiguous and on the CPU, holds NaN or inf."""
     d = x.shape[-1]
     bad = native.rows_not_finite(x.data_ptr(), x.numel() // d, d, x.dtype == torch.float64)

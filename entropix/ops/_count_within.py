@@ -1,34 +1,36 @@
 """Numbers of neighbours within given radii: the second half of nearest-neighbour mutual information."""
 
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from entropix import _native
-from entropix.ops._checks import METRICS, check_finite, check_metric, check_points, check_query
+from entropix.ops._checks import METRICS, Metric, check_finite, check_metric, check_points, check_query
 
 __all__ = ["count_within"]
 
 
-def count_within(x: Tensor, radii: Tensor, query: Tensor | None = None, metric: str = "euclidean") -> Tensor:
-    """For every point of `query`, the number of points of `x` strictly nearer than its radius.
+def count_within(x: Tensor, radii: Tensor, query: Tensor | None = None, metric: Metric = "euclidean") -> Tensor:
+    """Count, for every point of `query`, the points of `x` that are strictly nearer than its radius.
 
-    Distances are those that `knn` returns, rounded to the dtype of `x` in the same way: a radius taken from
-    `knn` does not count the neighbour it belongs to.
+    Distances are those that `knn` returns, rounded to the dtype of `x` in the same way: a radius taken from `knn` does
+    not count the neighbour it belongs to.
 
     Args:
-        x: Points (n, d), float32 or float64.
+        x: Points (n, d), float32 or float64, on the CPU or a CUDA device.
         radii: One radius per query point, (m,), in the dtype of `x`.
         query: Points to count around, (m, d). None: the points themselves, each without itself.
-        metric: "euclidean" or "chebyshev".
+        metric: "euclidean" or "chebyshev" (largest absolute difference of a coordinate).
 
     Returns:
         Counts (m,), int64. Not differentiable.
 
     Raises:
-        TypeError: wrong type or dtype.
-        ValueError: wrong shape, metric or device, or NaN or inf in the points (checked on the CPU only).
+        TypeError: Wrong type or dtype.
+        ValueError: Wrong shape, metric or device, or NaN or infinity in the points (checked on the CPU only).
+        RuntimeError: The native module is not usable.
     """
     check_points("x", x, (2,))
     check_query(x, query)
@@ -42,18 +44,17 @@ def count_within(x: Tensor, radii: Tensor, query: Tensor | None = None, metric: 
             f"radii must have shape ({m},) on {x.device}, one per query point, got {tuple(radii.shape)} "
             f"on {radii.device}"
         )
-    return torch.ops.entropix.count_within(x, radii, query, metric)
+    counts: Tensor = torch.ops.entropix.count_within(x, radii, query, metric)
+    return counts
 
 
 torch.library.define("entropix::count_within", "(Tensor x, Tensor radii, Tensor? query, str metric) -> Tensor")
 
 
-@torch.library.register_fake("entropix::count_within")
 def _fake(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
     return radii.new_empty(radii.shape, dtype=torch.int64)
 
 
-@torch.library.register_kernel("entropix::count_within", "cpu")
 def _cpu(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
     x, radii, query = x.contiguous(), radii.contiguous(), None if query is None else query.contiguous()
     native = _native.load()
@@ -65,7 +66,6 @@ def _cpu(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
     return counts
 
 
-@torch.library.register_kernel("entropix::count_within", "cuda")
 def _cuda(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
     x, radii, query = x.contiguous(), radii.contiguous(), None if query is None else query.contiguous()
     counts = _fake(x, radii, query, metric)
@@ -74,7 +74,7 @@ def _cuda(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor
     return counts
 
 
-def _arguments(native: Any, x: Tensor, radii: Tensor, query: Tensor | None, metric: str, counts: Tensor) -> Any:
+def _arguments(native: ModuleType, x: Tensor, radii: Tensor, query: Tensor | None, metric: str, counts: Tensor) -> Any:
     return native.CountArguments(
         x.data_ptr(),
         0 if query is None else query.data_ptr(),
@@ -86,3 +86,8 @@ def _arguments(native: Any, x: Tensor, radii: Tensor, query: Tensor | None, metr
         x.dtype == torch.float64,
         counts.data_ptr(),
     )
+
+
+torch.library.register_fake("entropix::count_within", _fake)
+torch.library.register_kernel("entropix::count_within", "cpu", _cpu)
+torch.library.register_kernel("entropix::count_within", "cuda", _cuda)

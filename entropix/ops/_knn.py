@@ -1,47 +1,54 @@
 """Exact k nearest neighbours, the input of every entropy estimator here.
 
-Distances come from differences of coordinates, never from |x|^2 + |y|^2 - 2xy, which only excludes pairs that it
-proves too far: entropies take their logarithm, so near-duplicates and data far from the origin must keep their relative
+Distances come from differences of coordinates, never from |x|^2 + |y|^2 - 2xy, which only excludes pairs that it proves
+too far: entropies take their logarithm, so near duplicates and data far from the origin must keep their relative
 accuracy. Native contract: csrc/knn/knn.h.
 """
 
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from entropix import _native
-from entropix.ops._checks import METRICS, check_finite, check_k, check_metric, check_points, check_query
+from entropix.ops._checks import METRICS, Metric, check_finite, check_k, check_metric, check_points, check_query
 
 __all__ = ["Neighbours", "knn"]
 
 
 class Neighbours(NamedTuple):
-    """k nearest neighbours, nearest first."""
+    """The k nearest neighbours of points, nearest first.
 
-    distances: Tensor  # (..., m, k), not squared
-    indices: Tensor  # (..., m, k), int64
+    Attributes:
+        distances: Distances (..., m, k), not squared.
+        indices: Indices (..., m, k) of the neighbours, int64.
+    """
+
+    distances: Tensor
+    indices: Tensor
 
 
-def knn(x: Tensor, k: int, query: Tensor | None = None, metric: str = "euclidean") -> Neighbours:
-    """The k nearest neighbours in `x` of every point of `query`, exactly.
+def knn(x: Tensor, k: int, query: Tensor | None = None, metric: Metric = "euclidean") -> Neighbours:
+    """Find the k nearest neighbours in `x` of every point of `query`, exactly.
 
     Args:
-        x: Points, (n, d) or (b, n, d), float32 or float64, on the CPU or a CUDA device.
+        x: Points (n, d) or (b, n, d), float32 or float64, on the CPU or a CUDA device.
         k: Number of neighbours, at most n, or n - 1 when `query` is None.
-        query: Points to search for, (m, d) or (b, m, d). None: the points themselves, each without itself (by
-            index: a duplicate at distance 0 is a neighbour).
+        query: Points (m, d) or (b, m, d) to search for. None: the points themselves, each without itself (by index: a
+            duplicate at distance 0 is a neighbour).
         metric: "euclidean" or "chebyshev" (largest absolute difference of a coordinate).
 
     Returns:
-        Distances (..., m, k), not squared, ascending, in the dtype of `x`, and int64 indices into `x`; of equally
-        near points the one with the lower index comes first. Distances are differentiable in `x` and `query`,
-        with gradient 0 where the distance is 0.
+        Distances (..., m, k), not squared, ascending, in the dtype of `x`, and int64 indices into `x`; of equally near
+            points the one with the lower index comes first. Distances are differentiable in `x` and `query`, with
+            gradient 0 where the distance is 0.
 
     Raises:
-        TypeError: wrong type or dtype.
-        ValueError: wrong shape, k, metric or device, or NaN or inf. CUDA tensors are not searched for NaN and
-            inf, which would stop the stream: neighbours of such rows are undefined, with index -1 if none.
+        TypeError: Wrong type or dtype.
+        ValueError: Wrong shape, k, metric or device, or NaN or infinity. CUDA tensors are not searched for NaN and
+            infinity, which would stop the stream: neighbours of such rows are undefined, with index -1 if none.
+        RuntimeError: The native module is not usable.
     """
     check_points("x", x, (2, 3))
     check_query(x, query)
@@ -53,13 +60,11 @@ def knn(x: Tensor, k: int, query: Tensor | None = None, metric: str = "euclidean
 torch.library.define("entropix::knn", "(Tensor x, Tensor? query, int k, str metric) -> (Tensor, Tensor)")
 
 
-@torch.library.register_fake("entropix::knn")
 def _fake(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
     shape = (*(x if query is None else query).shape[:-1], k)
     return x.new_empty(shape), x.new_empty(shape, dtype=torch.int64)
 
 
-@torch.library.register_kernel("entropix::knn", "cpu")
 def _cpu(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
     x, query = x.contiguous(), None if query is None else query.contiguous()
     native = _native.load()
@@ -71,7 +76,6 @@ def _cpu(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, 
     return distances, indices
 
 
-@torch.library.register_kernel("entropix::knn", "cuda")
 def _cuda(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
     x, query = x.contiguous(), None if query is None else query.contiguous()
     distances, indices = _fake(x, query, k, metric)
@@ -83,7 +87,9 @@ def _cuda(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor,
     return distances, indices
 
 
-def _arguments(native: Any, x: Tensor, query: Tensor | None, metric: str, distances: Tensor, indices: Tensor) -> Any:
+def _arguments(
+    native: ModuleType, x: Tensor, query: Tensor | None, metric: str, distances: Tensor, indices: Tensor
+) -> Any:
     return native.KnnArguments(
         x.data_ptr(),
         0 if query is None else query.data_ptr(),
@@ -107,7 +113,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
 
 
 def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-    """Gradient of |q - x_j| with the neighbours held fixed, which they are almost everywhere."""
+    """Differentiate |q - x_j| with the neighbours held fixed, which they are almost everywhere."""
     x, query, indices = ctx.saved_tensors
     q = x if query is None else query
     rows = indices.flatten(-2).unsqueeze(-1).expand(*indices.shape[:-2], -1, x.shape[-1])  # (..., m k, d)
@@ -129,4 +135,7 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor 
     return to_x, to_query, None, None
 
 
+torch.library.register_fake("entropix::knn", _fake)
+torch.library.register_kernel("entropix::knn", "cpu", _cpu)
+torch.library.register_kernel("entropix::knn", "cuda", _cuda)
 torch.library.register_autograd("entropix::knn", _backward, setup_context=_setup_context)

@@ -1,6 +1,9 @@
-"""Reconstruction error per image, and as a map, in one read of both inputs (native contract:
-csrc/reconstruction/reconstruction.h)."""
+"""Reconstruction error per image, and as a map, in one read of both inputs.
 
+Native contract: csrc/reconstruction/reconstruction.h.
+"""
+
+from types import ModuleType
 from typing import Any, Literal, overload
 
 import torch
@@ -37,7 +40,7 @@ def reconstruction_error(
 def reconstruction_error(
     x: Tensor, x_hat: Tensor, weight: Tensor | None = None, mask: Tensor | None = None, map: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """Residual energy of every image: the mean over its unmasked pixels of weight * (x - x_hat)^2.
+    """Compute the residual energy of every image: the mean over its unmasked pixels of weight * (x - x_hat)^2.
 
     Without `weight` and `mask` this is the mean squared error per image. Equivalent to:
 
@@ -45,19 +48,20 @@ def reconstruction_error(
         error = e.flatten(1).sum(1) / mask.flatten(1).sum(1)
 
     Args:
-        x: Images (n, ...), float16, bfloat16, float32 or float64.
+        x: Images (n, ...), float16, bfloat16, float32 or float64, on the CPU or a CUDA device.
         x_hat: Their reconstructions, of the same shape, dtype and device.
         weight: Weight of every pixel, of the shape of one image (shared by all) or of `x`.
         mask: Pixels that count, bool, of the shape of one image (shared by all) or of `x`.
         map: Also return the weighted squared residual of every pixel, 0 where masked.
 
     Returns:
-        Errors (n,), or (errors, map (n, ...)); float32, or float64 for float64 input. An image without an
-        unmasked pixel has error NaN. Differentiable in `x`, `x_hat` and `weight`.
+        Errors (n,), or errors and map (n, ...); float32, or float64 for float64 input. An image without an unmasked
+            pixel has error NaN. Differentiable in `x`, `x_hat` and `weight`.
 
     Raises:
-        TypeError: wrong type or dtype.
-        ValueError: shapes or devices that do not agree.
+        TypeError: Wrong type or dtype.
+        ValueError: Shapes or devices that do not agree.
+        RuntimeError: The native module is not usable.
     """
     _check(x, x_hat, weight, mask)
     if weight is not None:
@@ -102,13 +106,11 @@ torch.library.define(
 )
 
 
-@torch.library.register_fake("entropix::reconstruction_error")
 def _fake(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool) -> tuple[Tensor, Tensor]:
     dtype = _sum_dtype(x)
     return x.new_empty(x.shape[:1], dtype=dtype), x.new_empty(x.shape if map else (0,), dtype=dtype)
 
 
-@torch.library.register_kernel("entropix::reconstruction_error", "cpu")
 def _cpu(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool) -> tuple[Tensor, Tensor]:
     x, x_hat, weight, mask = _contiguous(x, x_hat, weight, mask)
     native = _native.load()
@@ -118,7 +120,6 @@ def _cpu(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, m
     return error, energy
 
 
-@torch.library.register_kernel("entropix::reconstruction_error", "cuda")
 def _cuda(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool) -> tuple[Tensor, Tensor]:
     x, x_hat, weight, mask = _contiguous(x, x_hat, weight, mask)
     error, energy = _fake(x, x_hat, weight, mask, map)
@@ -138,7 +139,7 @@ def _contiguous(
 
 
 def _arguments(
-    native: Any,
+    native: ModuleType,
     x: Tensor,
     x_hat: Tensor,
     weight: Tensor | None,
@@ -184,4 +185,7 @@ def _backward(ctx: Any, grad: Tensor, grad_map: Tensor) -> tuple[Tensor | None, 
     return to_x, -to_x, to_weight, None, None
 
 
+torch.library.register_fake("entropix::reconstruction_error", _fake)
+torch.library.register_kernel("entropix::reconstruction_error", "cpu", _cpu)
+torch.library.register_kernel("entropix::reconstruction_error", "cuda", _cuda)
 torch.library.register_autograd("entropix::reconstruction_error", _backward, setup_context=_setup_context)

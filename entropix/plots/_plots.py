@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from entropix.detector import EntropixDetector
+from entropix.scoring import DEFAULT_SCORE, SCORES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,11 +15,19 @@ if TYPE_CHECKING:
 
 
 def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
-    """H(X^_d) against d beside H(X_n), and on a second axis the visibility of foreign content; d is marked."""
+    """Draw H(X^_d) against d beside H(X_n), and on a second axis the visibility of foreign content; d is marked.
+
+    Args:
+        detector: its d was chosen from a curve.
+        ax: matplotlib axes to draw on.
+
+    Raises:
+        ValueError: the detector has no curve.
+    """
     curve = detector.curve_
     if not curve or detector.entropy_ is None:
         raise ValueError("this detector has no curve: its latent dimension was given, not chosen")
-    d = [point["latent_dim"] for point in curve]
+    d = [int(point["latent_dim"]) for point in curve]
     low, high = detector.entropy_.ci
     ax.axhspan(low, high, color="tab:blue", alpha=0.15, lw=0)
     ax.axhline(float(detector.entropy_), color="tab:blue", lw=1, ls="--", label="H(X_n), 95 % interval")
@@ -37,11 +46,21 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
 
 
 def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
-    """Mean squared error against d of training and of held-out normal images (the paper's Figure 3); d is marked."""
+    """Draw the mean squared error of training and held-out normal images against d (the paper's Figure 3).
+
+    The chosen d is marked.
+
+    Args:
+        detector: its d was chosen from a curve.
+        ax: matplotlib axes to draw on.
+
+    Raises:
+        ValueError: the detector has no curve.
+    """
     curve = detector.curve_
     if not curve:
         raise ValueError("this detector has no curve: its latent dimension was given, not chosen")
-    d = [point["latent_dim"] for point in curve]
+    d = [int(point["latent_dim"]) for point in curve]
     for name, label, style in (("error_train", "training", "o-"), ("error_held_out", "held-out normal", "s--")):
         ax.plot(d, [point[name] for point in curve], style, label=label)
     ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
@@ -51,17 +70,28 @@ def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
 
 
 def plot_history(detector: EntropixDetector, ax: Axes) -> None:
-    """Training loss against epochs."""
+    """Draw the training loss against epochs.
+
+    Args:
+        detector: any fitted one.
+        ax: matplotlib axes to draw on.
+    """
     ax.plot(np.arange(1, len(detector.history_) + 1), detector.history_)
     ax.set(xlabel="epoch", ylabel="training loss")
 
 
 def plot_scores(detector: EntropixDetector, ax: Axes, scores: np.ndarray, labels: np.ndarray) -> None:
-    """Histograms of held-out normal images and of scored ones (n,), and the level above which they are anomalous.
+    """Draw histograms of the scores of held-out normal images and of other images.
 
-    labels: (n,) 0 normal, 1 abnormal, -1 unknown.
+    The level above which images are anomalous is marked.
+
+    Args:
+        detector: gives the scores of held-out normal images, and the level.
+        ax: matplotlib axes to draw on.
+        scores: (n,) of the other images, by the default score.
+        labels: (n,) 0 normal, 1 abnormal, -1 unknown.
     """
-    known = detector.calibration_.surprisal.numpy()
+    known = detector.calibration_[DEFAULT_SCORE].numpy()
     groups = [("held-out normal", known)]
     groups += [
         (name, scores[labels == value])
@@ -72,15 +102,21 @@ def plot_scores(detector: EntropixDetector, ax: Axes, scores: np.ndarray, labels
     low, high = np.quantile(shown, (0, 0.99))
     bins = np.linspace(low, max(float(high), -1.1 * detector.offset_), 41)
     for name, values in groups:
-        inside = values.clip(bins[0], bins[-1])  # what lies beyond is counted in the last bin
+        inside = values.clip(bins[0], bins[-1])  # larger values are counted in the last bin
         ax.hist(inside, bins.tolist(), density=True, histtype="stepfilled", alpha=0.4, label=f"{name} ({len(values)})")
     ax.axvline(-detector.offset_, color="tab:red", lw=1, ls="--", label=f"calibrated, alpha = {detector.alpha:g}")
-    ax.set(xlabel="surprisal in nats", ylabel="density")
+    ax.set(xlabel=f"{DEFAULT_SCORE} in {SCORES[DEFAULT_SCORE].unit}", ylabel="density")
     _legend(ax)
 
 
 def plot_roc(ax: Axes, scores: dict[str, np.ndarray], labels: np.ndarray) -> None:
-    """Receiver operating characteristics of scores by name, (n,) each; labels (n,) 0 or 1, others are left out."""
+    """Draw receiver operating characteristics, one curve for each score.
+
+    Args:
+        ax: matplotlib axes to draw on.
+        scores: (n,) by name.
+        labels: (n,) 0 normal, 1 abnormal, -1 unknown: these images are left out.
+    """
     from sklearn.metrics import roc_auc_score, roc_curve
 
     known = labels >= 0
@@ -93,7 +129,13 @@ def plot_roc(ax: Axes, scores: dict[str, np.ndarray], labels: np.ndarray) -> Non
 
 
 def plot_precision_recall(ax: Axes, scores: dict[str, np.ndarray], labels: np.ndarray) -> None:
-    """Precision against recall of scores by name, (n,) each; labels (n,) 0 or 1, others are left out."""
+    """Draw precision against recall, one curve for each score.
+
+    Args:
+        ax: matplotlib axes to draw on.
+        scores: (n,) by name.
+        labels: (n,) 0 normal, 1 abnormal, -1 unknown: these images are left out.
+    """
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     known = labels >= 0
@@ -108,7 +150,14 @@ def plot_precision_recall(ax: Axes, scores: dict[str, np.ndarray], labels: np.nd
 def plot_heatmaps(
     detector: EntropixDetector, images: np.ndarray, axes: np.ndarray, masks: np.ndarray | None = None
 ) -> None:
-    """One column per image (n, 1, s, s), three rows of axes: image, reconstruction, heat map; masks are outlined."""
+    """Draw one column per image, with three rows: image, reconstruction, heat map.
+
+    Args:
+        detector: fitted to images.
+        images: (n, 1, s, s) on [0, 1].
+        axes: matplotlib axes to draw on, (3, n).
+        masks: (n, s, s), outlined in image and heat map.
+    """
     heat = np.stack(list(detector.heatmap(images)))
     brightest = float(np.quantile(heat, 0.999)) or 1.0
     rows = (("image", images[:, 0], "gray", 1.0), ("reconstruction", detector.reconstruct(images)[:, 0], "gray", 1.0))
@@ -124,7 +173,7 @@ def plot_heatmaps(
 
 
 def _legend(*axes: Axes) -> None:
-    """Of all axes that share a place, above it: inside there is no corner that no curve comes to."""
+    """One legend for all axes of a picture. It is placed above them, because curves may run through every corner."""
     handles = [handle for ax in axes for handle in ax.get_legend_handles_labels()[0]]
     axes[0].legend(
         handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize="small", frameon=False
@@ -138,7 +187,14 @@ def _power_ticks(ax: Axes, d: list[int]) -> None:
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:
-    """A figure that needs no display, and its axes (rows, columns)."""
+    """Return a figure that needs no display, and its axes (rows, columns).
+
+    Args:
+        width: in inches.
+        height: in inches.
+        rows: number of rows of axes.
+        columns: number of columns of axes.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -29,9 +29,12 @@ STYLE: Any = {
 
 
 def svg(draw: Callable[[Axes], None], description: str, salt: str) -> str:
-    """What `draw` draws, as an SVG element that scales with the page and carries its description.
+    """Return a figure as an SVG element that scales with the page and carries its description.
 
-    salt: differs between the figures of a page, as their identifiers must.
+    Args:
+        draw: draws the figure on matplotlib axes.
+        description: for those who can't see it.
+        salt: makes the identifiers in the element; it has to differ between the figures of a page.
     """
     import matplotlib
 
@@ -46,13 +49,13 @@ def svg(draw: Callable[[Axes], None], description: str, salt: str) -> str:
 
 
 def grey_png(image: np.ndarray) -> str:
-    """A data URI of an image (c, s, s) on [0, 1], grey or, with three channels, in colour."""
+    """Return a data URI of an image (c, s, s) on [0, 1], grey or, with three channels, in colour."""
     pixels = (image.clip(0, 1) * 255).round().astype(np.uint8)
     return _png(pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0])
 
 
 def heat_png(heat: np.ndarray, top: float) -> str:
-    """A data URI of a heat map (s, s), black at 0 and brightest at `top`."""
+    """Return a data URI of a heat map (s, s), black at 0 and brightest at `top`."""
     import matplotlib
 
     return _png(matplotlib.colormaps["inferno"](heat / top, bytes=True)[..., :3])

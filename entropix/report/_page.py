@@ -7,7 +7,6 @@ where it is given, and go into the page alone.
 from __future__ import annotations
 
 import csv
-import shlex
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -21,7 +20,8 @@ from entropix._utils import check_new_file, new_file, versions
 from entropix.data import DataError, ImageSet, Select
 from entropix.detector import EntropixDetector
 from entropix.report._figures import grey_png, heat_png, svg
-from entropix.scoring import detection_metrics, find_regions
+from entropix.options import to_words
+from entropix.scoring import DEFAULT_SCORE, PEAK, SCORES, detection_metrics, find_regions
 
 MOST_LISTED = 20
 HIGHEST, TYPICAL = 9, 3  # images that are shown
@@ -29,12 +29,21 @@ HIGHEST, TYPICAL = 9, 3  # images that are shown
 
 @dataclass(frozen=True)
 class Scores:
-    """names, labels (-1 unknown), surprisal and residual of n images, all of length n."""
+    """Scores of n images.
+
+    Attributes:
+        names: name of each image.
+        labels: (n,) 0 normal, 1 abnormal, -1 unknown.
+        by_name: values (n,) of every score.
+    """
 
     names: list[str]
     labels: np.ndarray
-    surprisal: np.ndarray
-    residual: np.ndarray
+    by_name: dict[str, np.ndarray]
+
+    @property
+    def default(self) -> np.ndarray:
+        return self.by_name[DEFAULT_SCORE]
 
 
 def write_report(
@@ -53,12 +62,12 @@ def write_report(
         out: the file.
         model: what the page calls the detector, such as its folder.
         data: images to score and to show, anything `entropix.data.read` takes.
-        scores: instead, the CSV file that `entropix score` wrote: numbers without pictures.
+        scores: instead of `data`, the CSV file that `entropix score` wrote: numbers without pictures.
         overwrite: replace `out`.
 
     Raises:
         ValueError: both `data` and `scores`; a detector of vectors.
-        DataError: `scores` is no such file.
+        DataError: `scores` is not a file that `entropix score` wrote.
         FileExistsError: `out` exists.
     """
     import jinja2
@@ -82,6 +91,7 @@ def write_report(
         unreadable=[] if images is None else images.unreadable,
         versions=versions(),
         command=_command(detector),
+        default=SCORES[DEFAULT_SCORE],
     )
     with new_file(out) as partial_file:
         partial_file.write_text(page, encoding="utf-8")
@@ -89,10 +99,10 @@ def write_report(
 
 
 def read_scores(path: Path) -> Scores:
-    """What `entropix score` wrote to `path`.
+    """Read the CSV file that `entropix score` wrote to `path`.
 
     Raises:
-        DataError: another file.
+        DataError: another kind of file.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -100,8 +110,7 @@ def read_scores(path: Path) -> Scores:
         return Scores(
             names=[row["path"] for row in rows],
             labels=np.array([int(row["label"] or -1) for row in rows]),
-            surprisal=np.array([float(row["surprisal"]) for row in rows], np.float32),
-            residual=np.array([float(row["residual"]) for row in rows], np.float32),
+            by_name={name: np.array([float(row[name]) for row in rows], np.float32) for name in SCORES},
         )
     except FileNotFoundError:
         raise
@@ -112,20 +121,19 @@ def read_scores(path: Path) -> Scores:
 def _command(detector: EntropixDetector) -> str:
     """The command that repeats the fit; DATA and MODEL stand for paths."""
     settings = detector.settings_
-    names = ("latent_dim", "strategy", "epochs", "seed", "device")
-    options = {name: settings[name] for name in names if name in settings}
-    options |= {"image_size": detector.model_.image_size}
+    values = detector.get_params() | {"skip_unreadable": bool(settings["unreadable"])}
+    values |= {name: settings[name] for name in ("latent_dim", "epochs", "seed", "device") if name in settings}
+    values |= {"select": Select(**settings.get("select", {}))}
+    words = to_words(values)
     if (devices := settings.get("devices", 1)) > 1:
-        options |= {"device": settings["device"].split(":")[0], "devices": devices}
-    words = [f"--{name.replace('_', '-')} {value}" for name, value in options.items()]
-    words += [f"--select {shlex.quote(text)}" for text in Select(**settings.get("select", {})).texts()]
-    words += ["--skip-unreadable"] if settings["unreadable"] else []
+        values["device"] = settings["device"].split(":")[0]
+        words = [*to_words(values), f"--devices {devices}"]
     return " \\\n  ".join(["entropix fit DATA --out MODEL", *words])
 
 
 def _score(detector: EntropixDetector, images: ImageSet) -> Scores:
     terms = detector.explain(images, progress=True)
-    return Scores(images.names, images.labels, terms["surprisal"], terms["residual"])
+    return Scores(images.names, images.labels, {name: terms[name] for name in SCORES})
 
 
 def _figures(detector: EntropixDetector, found: Scores | None) -> dict[str, str]:
@@ -142,33 +150,31 @@ def _figures(detector: EntropixDetector, found: Scores | None) -> dict[str, str]
         )
     if found is None or not len(found.names):
         return figures
-    drawn = partial(plots.plot_scores, detector, scores=found.surprisal, labels=found.labels)
+    drawn = partial(plots.plot_scores, detector, scores=found.default, labels=found.labels)
     figures["scores"] = svg(drawn, "Histogram of the scores with the calibrated level", "scores")
     if {0, 1} <= set(found.labels.tolist()):
-        by_name = {"surprisal": found.surprisal, "residual": found.residual}
         roc, pr = plots.plot_roc, plots.plot_precision_recall
-        figures["roc"] = svg(partial(roc, scores=by_name, labels=found.labels), "ROC curves", "roc")
-        figures["pr"] = svg(partial(pr, scores=by_name, labels=found.labels), "Precision against recall", "pr")
+        figures["roc"] = svg(partial(roc, scores=found.by_name, labels=found.labels), "ROC curves", "roc")
+        figures["pr"] = svg(partial(pr, scores=found.by_name, labels=found.labels), "Precision against recall", "pr")
     return figures
 
 
 def _scored(detector: EntropixDetector, found: Scores) -> dict[str, Any]:
     """Counts, metrics and the rows of the highest scores."""
-    p = detector.calibration_.p_value(found.surprisal)
-    flagged = found.surprisal > -detector.offset_
-    order = np.argsort(-found.surprisal, kind="stable")[:MOST_LISTED]
-    by_name = {"surprisal": found.surprisal, "residual": found.residual}
+    p = detector.calibration_.p_value(found.default)
+    flagged = found.default > -detector.offset_
+    order = np.argsort(-found.default, kind="stable")[:MOST_LISTED]
     return {
         "n": len(found.names),
         "flagged": int(flagged.sum()),
-        "metrics": {name: m for name, v in by_name.items() if (m := detection_metrics(found.labels, v))},
+        "metrics": {name: m for name, v in found.by_name.items() if (m := detection_metrics(found.labels, v))},
         "rates": {
             name: float(flagged[found.labels == value].mean())
             for value, name in ((0, "normal"), (1, "abnormal"))
             if (found.labels == value).any()
         },
         "highest": [
-            {"name": found.names[i], "label": int(found.labels[i]), "surprisal": found.surprisal[i], "p": p[i]}
+            {"name": found.names[i], "label": int(found.labels[i]), "score": found.default[i], "p": p[i]}
             for i in order
         ],
     }
@@ -176,7 +182,7 @@ def _scored(detector: EntropixDetector, found: Scores) -> dict[str, Any]:
 
 def _pictures(detector: EntropixDetector, images: ImageSet, found: Scores) -> list[dict[str, Any]]:
     """Two groups of images, the highest scores and typical ones."""
-    order = np.argsort(-found.surprisal, kind="stable")
+    order = np.argsort(-found.default, kind="stable")
     middle = max(HIGHEST, (len(order) - TYPICAL) // 2)
     groups = {"Highest scores": order[:HIGHEST], "Typical scores": order[middle : middle + TYPICAL]}
     return [
@@ -189,14 +195,14 @@ def _pictures(detector: EntropixDetector, images: ImageSet, found: Scores) -> li
 def _triples(detector: EntropixDetector, images: ImageSet, found: Scores, chosen: np.ndarray) -> list[dict[str, Any]]:
     """Each chosen image with its reconstruction, heat map and regions, at the model's resolution."""
     shown = images.subset(chosen)
-    p = detector.calibration_.p_value(found.surprisal[chosen])
-    level = detector.calibration_.threshold(detector.calibration_.reachable(detector.alpha), "peak")
+    p = detector.calibration_.p_value(found.default[chosen])
+    level = detector.calibration_.threshold(detector.calibration_.reachable(detector.alpha), PEAK)
     pictures = (shown.scaled(detector.value_range_).numpy(), detector.reconstruct(shown), detector.surprise_maps(shown))
     return [
         {
             "name": found.names[i],
             "label": int(found.labels[i]),
-            "surprisal": found.surprisal[i],
+            "score": found.default[i],
             "p": p_value,
             "size": heat.shape[-1],
             "image": grey_png(image),

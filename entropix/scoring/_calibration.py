@@ -1,4 +1,4 @@
-"""What held-out normal images score: the yardstick that turns a score into a false-positive rate.
+"""The scores of held-out normal images: the yardstick that turns a score into a false-positive rate.
 
 *Conformal p-values.* A new normal image is exchangeable with the n held-out ones, so its score is equally likely to
 take any of the n + 1 ranks: p = (1 + number of held-out scores >= its score) / (n + 1), and P(p <= alpha) <= alpha
@@ -6,8 +6,8 @@ whatever the distribution of scores (Vovk, Gammerman and Shafer 2005; Bates, Can
 
 *Cross-fitting.* The models of the score are fitted on the held-out images too, so the images' own scores are a little
 too low. Each fifth of them is therefore scored by models fitted on the other four, patients and volumes undivided.
-The unit of such models differs a little from that of the final ones, as both are fitted on few images; the median ratio
-over the images that both were fitted on takes that out.
+The unit of such models differs a little from that of the final ones, as both are fitted on few images. It is corrected
+by the median ratio over the images that both were fitted on.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from entropix._utils import INFERENCE_BATCH
-from entropix.ops import reconstruction_error
 from entropix.scoring._latent import LatentModel
+from entropix.scoring._scores import DEFAULT_SCORE, SCORES, Terms
 from entropix.training import MOST_HELD_OUT
 
 FOLDS = 5
@@ -38,12 +38,19 @@ class Residuals(Protocol):
 
 
 FitResiduals = Callable[[Tensor, Tensor], Any]
-"""A model (`Residuals`) fitted on held-out inputs and their reconstructions."""
+"""Fits a model of residuals (`Residuals`) on held-out inputs and their reconstructions."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out normal inputs x (n, ...), reconstructions x_hat (n, ...), codes z (n, d), group of each."""
+    """Held-out normal inputs.
+
+    Attributes:
+        x: inputs (n, ...).
+        x_hat: their reconstructions (n, ...).
+        z: their codes (n, d).
+        groups: patient, volume or name of each.
+    """
 
     x: Tensor
     x_hat: Tensor
@@ -59,28 +66,50 @@ class HeldOut:
         return HeldOut(self.x[mask], self.x_hat[mask], self.z[mask], groups)
 
 
+PEAK = "peak"  # the largest value of a heat map: `regions` goes by it
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """Scores of n held-out normal images, cross-fitted, each (n,) and ascending.
+    """The cross-fitted scores of n held-out normal images.
 
-    surprisal: nats; residual: mean squared errors; peak: largest values of the heat maps, nats per pixel.
+    Attributes:
+        held_out: scores (n,), ascending, of every calibrated score by its name; under "peak" the largest values of the
+            heat maps, nats per pixel.
     """
 
-    surprisal: Tensor
-    residual: Tensor
-    peak: Tensor
+    held_out: dict[str, Tensor]
 
     def __len__(self) -> int:
-        return len(self.surprisal)
+        return len(self.held_out[DEFAULT_SCORE])
 
-    def p_value(self, scores: np.ndarray, name: str = "surprisal") -> np.ndarray:
-        """Conformal p-values (m,) of scores (m,), between 1 / (n + 1) and 1."""
-        known = getattr(self, name).numpy()
+    def __getitem__(self, name: str) -> Tensor:
+        """Return the scores of the held-out images, (n,) ascending.
+
+        Raises:
+            ValueError: there are none of that name; the message says why.
+        """
+        if name not in self.held_out:
+            why = "it has no p-values" if name in SCORES else f"expected one of {', '.join(self.held_out)}"
+            raise ValueError(f"score={name!r}: this model does not know what held-out images score; {why}")
+        return self.held_out[name]
+
+    def p_value(self, scores: np.ndarray, name: str = DEFAULT_SCORE) -> np.ndarray:
+        """Return conformal p-values (m,) of scores (m,), between 1 / (n + 1) and 1.
+
+        Raises:
+            ValueError: as for a look-up by `name`.
+        """
+        known = self[name].numpy()
         below = np.searchsorted(known, scores.astype(known.dtype), side="left")
         return (1 + len(known) - below) / (len(known) + 1)
 
-    def threshold(self, alpha: float, name: str = "surprisal") -> float:
-        """The score above which p-values are at most `alpha`.
+    def threshold(self, alpha: float, name: str = DEFAULT_SCORE) -> float:
+        """Return the score above which p-values are at most `alpha`.
+
+        Args:
+            alpha: false-positive rate.
+            name: which score.
 
         Raises:
             ValueError: `alpha` is not between 0 and 1, or below 1 / (n + 1), which no p-value can reach.
@@ -94,15 +123,15 @@ class Calibration:
                 f"alpha={alpha}: with {len(self)} held-out normal images no p-value is below 1 / {len(self) + 1} = "
                 f"{self.least:.3g}; {more}choose a larger alpha"
             )
-        return float(getattr(self, name)[-rank])
+        return float(self[name][-rank])
 
     def reachable(self, alpha: float) -> float:
-        """`alpha`, or the smallest p-value there can be if that is larger: the rate that `predict` goes by."""
+        """Return `alpha`, or the smallest p-value there can be if that is larger: the rate that `predict` goes by."""
         return max(alpha, self.least)
 
     @property
     def least(self) -> float:
-        """The smallest p-value there can be."""
+        """The smallest p-value there can be, 1 / (n + 1)."""
         return 1 / (len(self) + 1)
 
 
@@ -113,22 +142,31 @@ def check_alpha(alpha: float) -> None:
 
 
 def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent: LatentModel) -> Calibration:
-    """Cross-fitted scores of held-out images; `residual`, by `fit`, and `latent` are the models fitted on all."""
+    """Return the cross-fitted scores of held-out images.
+
+    Args:
+        held_out: the images, their reconstructions and codes.
+        fit: fits a model of residuals.
+        residual: the model that it fitted on all held-out images.
+        latent: the model of codes fitted on all held-out images.
+    """
     folds = _folds(held_out.groups)
     conditional, density = _surprise(residual, held_out), latent.surprise(held_out.z)
-    surprisal, peak = torch.empty_like(conditional), torch.empty_like(conditional)
+    calibrated = [score for score in SCORES.values() if score.calibrated]
+    found = {name: torch.empty_like(conditional) for name in (*(score.name for score in calibrated), PEAK)}
     for fold in np.unique(folds):
-        inside, rest = folds == fold, folds != fold
-        scored, fitted_on = held_out.subset(inside), held_out.subset(rest)
+        scored, fitted_on = held_out.subset(folds == fold), held_out.subset(folds != fold)
+        inside, rest = torch.from_numpy(folds == fold), torch.from_numpy(folds != fold)
         part = fit(fitted_on.x, fitted_on.x_hat)
-        unit = (conditional[torch.from_numpy(rest)] / _surprise(part, fitted_on)).median()
+        unit = (conditional[rest] / _surprise(part, fitted_on)).median()
         # the held-out codes set nothing but the level beyond which a code counts
-        usual = density[torch.from_numpy(rest)].amax()
-        excess = (density[torch.from_numpy(inside)] - usual).clamp(min=0)
-        surprisal[torch.from_numpy(inside)] = unit * _surprise(part, scored) + excess
-        peak[torch.from_numpy(inside)] = unit * _peak(part, scored)
-    error = reconstruction_error(held_out.x, held_out.x_hat)
-    return Calibration(*(values.sort().values.cpu() for values in (surprisal, error, peak)))
+        usual = density[rest].amax()
+        excess = (density[inside] - usual).clamp(min=0)
+        terms = Terms(scored.x, scored.x_hat, scored.z, unit * _surprise(part, scored), excess)
+        for score in calibrated:
+            found[score.name][inside] = score.function(terms)
+        found[PEAK][inside] = unit * _peak(part, scored)
+    return Calibration({name: values.sort().values.cpu() for name, values in found.items()})
 
 
 def _folds(groups: Sequence[str]) -> np.ndarray:

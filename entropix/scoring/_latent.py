@@ -21,17 +21,18 @@ from entropix.estimators import EstimatorWarning, intrinsic_dimension, log_unit_
 from entropix.ops import knn
 
 NEIGHBOURS = 5
-MOST_CODES = 20_000  # to look for neighbours in: m ln rho changes by ln 2 for twice as many, everywhere alike
+MOST_CODES = 20_000  # reference codes; with twice as many, m ln rho changes by ln 2, everywhere alike
 
 
 @dataclass(frozen=True)
 class LatentModel:
-    """Fitted by `LatentModel.fit`.
+    """The density of normal codes, made by `LatentModel.fit`.
 
     Attributes:
         codes: (N, d) whitened codes of distinct normal images.
-        whitening: (d, d), and mean: (d,), of the map to them.
-        dimension: (1,) m.
+        whitening: (d, d); the whitened code of z is (z - mean) @ whitening.
+        mean: (d,) mean of the codes.
+        dimension: (1,) m, the intrinsic dimension of the codes.
         usual: (1,) nats, the largest surprise of a held-out normal code.
     """
 
@@ -43,9 +44,11 @@ class LatentModel:
 
     @classmethod
     def fit(cls, train: Tensor, held_out: Tensor) -> LatentModel:
-        """From the codes of distinct training images, (N, d), in random order, and of held-out normal images, (n, d).
+        """Fit the model to normal codes.
 
-        Of many training images the first 20,000 count.
+        Args:
+            train: codes (N, d) of distinct training images, in random order; the first 20,000 are used.
+            held_out: codes (n, d) of held-out normal images.
         """
         train = train[:MOST_CODES]
         mean = train.mean(0)
@@ -55,21 +58,21 @@ class LatentModel:
         whitening = (axes / scale).to(train.dtype)
         codes = ((train - mean) @ whitening).contiguous()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", EstimatorWarning)  # long codes: m is then what few points can tell
+            warnings.simplefilter("ignore", EstimatorWarning)  # on long codes: few points can tell m no better
             m = intrinsic_dimension(codes.double(), method="mle").value
         model = cls(codes, whitening, mean, train.new_tensor([m]), train.new_zeros(1))
         return cls(codes, whitening, mean, model.dimension, model.surprise(held_out).amax().reshape(1))
 
     def excess(self, z: Tensor) -> Tensor:
-        """Nats (n,) by which codes (n, d) are more surprising than usual, 0 for usual ones."""
+        """Return the nats, (n,), by which codes z (n, d) are more surprising than usual; 0 for usual ones."""
         return (self.surprise(z) - self.usual).clamp(min=0)
 
     def surprise(self, z: Tensor) -> Tensor:
-        """-ln p(z) in nats, (n,), of codes (n, d) in whitened units."""
+        """Return -ln p(z) in nats, (n,), of codes z (n, d); the density is that of whitened codes."""
         from scipy.special import digamma
 
         m = float(self.dimension)
         radius = knn(self.codes, NEIGHBOURS, query=(z - self.mean) @ self.whitening).distances[:, -1]
-        tiny = torch.finfo(radius.dtype).tiny  # a code on top of k references
+        tiny = torch.finfo(radius.dtype).tiny  # for a code that k references coincide with
         constant = log_unit_ball(m) + float(digamma(len(self.codes) + 1) - digamma(NEIGHBOURS))
         return m * radius.clamp(min=tiny).log() + constant

@@ -19,12 +19,18 @@ from entropix.scoring._scale_network import ScaleNetwork
 from entropix.scoring._scale_space import contrast_of, gradient_of
 from entropix.training import train
 
-LEARNT_IMAGES = 1000  # to learn from
-EPOCHS = 20  # over them; 60 overfit four hundred textures
+LEARNT_IMAGES = 1000  # training images that the network learns from
+EPOCHS = 20  # passes over them; 60 overfit four hundred textures
 
 
 def learn_scale(x: Tensor, x_hat: Tensor, seed: int) -> ScaleNetwork:
-    """From distinct training images and their reconstructions, both (n, c, s, s), in random order, at least 64."""
+    """Train a scale network on training images, and return it without gradients.
+
+    Args:
+        x: at least 64 distinct training images (n, c, s, s) on [-1, 1], in random order; the first 1,000 are used.
+        x_hat: their reconstructions (n, c, s, s).
+        seed: seed of the initial weights and of the training.
+    """
     x, x_hat = x[:LEARNT_IMAGES], x_hat[:LEARNT_IMAGES]
     model = ResidualModel.fit(x, x_hat)
     batches = zip(x.split(INFERENCE_BATCH), x_hat.split(INFERENCE_BATCH), strict=True)
@@ -34,7 +40,7 @@ def learn_scale(x: Tensor, x_hat: Tensor, seed: int) -> ScaleNetwork:
         network = ScaleNetwork(x.shape[1], x.shape[-1]).to(x.device)
 
     def code_length(batch: Tensor, _: torch.Generator) -> Tensor:
-        """Nats of a sample, but for a constant, averaged over levels."""
+        """Return the nats of a sample up to a constant, averaged over levels."""
         rest, x_hat = batch.chunk(2, dim=1)
         squares = model.squares(rest, x_hat)
         factors = network(x_hat, gradient_of(x_hat), contrast_of(x_hat))

@@ -6,9 +6,14 @@ import numpy as np
 
 
 def detection_metrics(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    """{"auc", "ap"}: area under the ROC curve and average precision of scores (n,) where labels (n,) are 0 or 1.
+    """Return the area under the ROC curve and the average precision of scores.
 
-    Images of unknown label (-1) are left out; without both kinds the result is empty.
+    Args:
+        labels: (n,), 0 normal, 1 abnormal, -1 unknown: these images are left out.
+        scores: (n,), higher is more anomalous.
+
+    Returns:
+        "auc" and "ap"; nothing unless there are both normal and abnormal images.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 

@@ -1,9 +1,9 @@
-"""What position and exposure explain of a residual.
+"""The part of a residual that position and exposure explain.
 
-No two acquisitions of one body lie alike or are exposed alike, and a code of few numbers does not follow either to the
-last bit. To first order such a difference leaves A w: the columns of A are the reconstruction's own contrast (exposure:
-an offset and a gain) and its derivatives down and across, each also times the place (position: shift, turn, scale and
-shear). w by least squares; it has no unit, or that of pixels.
+No two acquisitions of one body lie alike or are exposed alike, and a code of few numbers follows neither exactly. To
+first order such a difference leaves A w: the columns of A are the reconstruction's own contrast (exposure: an offset
+and a gain) and its derivatives down and across, each also times the place (position: shift, turn, scale and shear). w
+is found by least squares; its numbers have no unit, or are in pixels.
 """
 
 from __future__ import annotations
@@ -16,18 +16,23 @@ from torch.nn import functional as F
 
 NUISANCES = 8
 LEAST_COLUMN = 1e-3  # root mean square of a column that counts: an eighth of a grey level of 256, on [-1, 1] images
-RIDGE = 1e-5  # on columns of unit length, some of which may be alike: an edge that runs straight across
+RIDGE = 1e-5  # for columns of unit length, some of which may be alike, as at an edge that runs straight across
 
 
 class Explained(NamedTuple):
-    """What is left of a residual, (n, c, s, s), and the weights w (n, 8) of what position and exposure explain."""
+    """A residual without what position and exposure explain.
+
+    Attributes:
+        rest: (n, c, s, s), what is left of the residual.
+        weights: (n, 8), the w of what is explained.
+    """
 
     rest: Tensor
     weights: Tensor
 
 
 def explain(residual: Tensor, x_hat: Tensor) -> Explained:
-    """By position and exposure; residuals and reconstructions (n, c, s, s)."""
+    """Explain residuals by position and exposure, given the reconstructions x_hat; both are (n, c, s, s)."""
     columns = _columns(x_hat).flatten(2)
     gram = columns @ columns.mT
     length = (gram.diagonal(dim1=1, dim2=2) / columns.shape[2]).sqrt().clamp(min=LEAST_COLUMN)[..., None]
@@ -39,7 +44,7 @@ def explain(residual: Tensor, x_hat: Tensor) -> Explained:
 
 
 def _columns(x_hat: Tensor) -> Tensor:
-    """(n, 8, c, s, s)."""
+    """The columns of A, (n, 8, c, s, s)."""
     size = x_hat.shape[-1]
     place = torch.linspace(-1, 1, size, dtype=x_hat.dtype, device=x_hat.device)
     gain = x_hat - x_hat.mean((1, 2, 3), keepdim=True)
@@ -51,7 +56,7 @@ def _columns(x_hat: Tensor) -> Tensor:
 
 
 def _solve(matrix: Tensor, right: Tensor) -> Tensor:
-    """Solutions (n, k, 1) for positive definite matrices (n, k, k); in plain operators, which ONNX has."""
+    """Solutions (n, k, 1) of systems with positive definite matrices (n, k, k), in plain operators that ONNX has."""
     system = torch.cat([matrix, right], 2)
     for i in range(matrix.shape[1]):
         row = system[:, i : i + 1] / system[:, i : i + 1, i : i + 1]

@@ -13,8 +13,11 @@ class Region:
     """One connected part of an image, in pixels of the input.
 
     Attributes:
-        top, left, bottom, right: bounding box, half open: image[top:bottom, left:right].
-        area: pixels.
+        top: first row of the bounding box, which is half open: image[top:bottom, left:right].
+        left: its first column.
+        bottom: the row after its last one.
+        right: the column after its last one.
+        area: area of the region itself, in pixels.
         peak: largest surprise in it, nats per pixel of the heat map.
         nats: surprise summed over it, its share of the image's "conditional" term.
     """
@@ -29,9 +32,14 @@ class Region:
 
 
 def find_regions(heat: np.ndarray, level: float, size: Sequence[int]) -> list[Region]:
-    """Regions of a map (s, s) above `level`, in an image of `size` (h, w); the highest peak first.
+    """Return the regions of a heat map that lie above a level, the highest peak first.
 
     Pixels that touch at an edge or a corner are connected.
+
+    Args:
+        heat: (s, s), nats per pixel.
+        level: in the same unit.
+        size: height and width (h, w) of the image, in whose pixels the regions are.
     """
     from scipy import ndimage
 

@@ -6,21 +6,22 @@ off and texture that no code holds, and it grows with the contrast of the image.
 1. Position and exposure. What a small shift, turn or scaling and another exposure explain of the residual (`_nuisance`)
    is one component of it, eight numbers w, which counts by its Mahalanobis distance w' C^-1 w / 8 with the second
    moments C of held-out normal images. Under a normal model of residuals the two parts add up: -ln p(residual) is that
-   of w plus that of the rest. The rest goes on.
+   of w plus that of the rest. The next steps deal with the rest.
 2. Expectation. At every pixel a scale is predicted from the reconstruction alone,
    factor (a |gradient of x^| + b place sd(x^)): edges, and the usual residual at this place in units of the image's
    contrast, times what a network has learnt of the rest (`_scale_network`). Both terms are proportional to the contrast
    (gain), and the factor is free of it, so the ratio residual / scale is too. a, b >= 0 by least squares on
-   |residual| / factor of held-out normal images. The place map is known from few of them: it is drawn to its mean as
-   if a hundred more had been seen, each with the average residual everywhere.
-3. Resolution. Both sides are blurred to levels sigma = 1/2, 1, 2, 4, ... pixels, each with a scale of its own.
-   What normal images leave over is mostly fine; a lesion of any size stands out at the level that matches it
-   (a matched filter). What is blurred by sigma is sampled every sigma / 2 pixels (at least one), which loses nothing.
-4. Units. Which size to look for is unknown, so every level counts, by its own code length: the energy r of an
+   |residual| / factor of held-out normal images. The place map is known from few of them: it is shrunk towards its mean
+   as if a hundred more had been seen, each with the average residual everywhere.
+3. Resolution. Both the residual and its predictors are blurred to levels sigma = 1/2, 1, 2, 4, ... pixels, each with a
+   scale of its own. What normal images leave over is mostly fine detail; a lesion of any size stands out at the level
+   that matches it (a matched filter). What is blurred by sigma is sampled every sigma / 2 pixels (at least one), which
+   loses nothing.
+4. Units. Which size to look for is unknown, so every level counts, by its own code length: the energy r of a
    level relative to its mean on normal images behaves like a chi-square of nu degrees of freedom divided by nu
    (Satterthwaite 1946), whose Gaussian code length is nu r / 2 nats, and so does w. A component in which normal images
-   differ much from each other has few degrees of freedom and little say. nu is that of the spread of ln r, which a
-   few odd images do not rule as they do the spread of r.
+   differ much from each other has few degrees of freedom and little weight. nu is taken from the spread of ln r, which
+   a few odd images do not dominate as they do the spread of r.
 
 Only this quadratic term counts. The others of a Gaussian's -ln p, the logarithms of the scales, say how much
 contrast and edges the reconstruction has, and not how well it fits.
@@ -39,13 +40,15 @@ from entropix.scoring._nuisance import NUISANCES, Explained, explain
 from entropix.scoring._scale_network import ScaleNetwork
 from entropix.scoring._scale_space import contrast_of, gradient_of, scale_space
 
-AVERAGE_IMAGES = 100  # that the place map is shrunk by
-LEAST_SCALE = 1e-4  # of a residual: a tenth of `LEAST_CONTRAST`, so that a place without any divides by something
+AVERAGE_IMAGES = 100  # images with the average residual that the place map is shrunk by
+LEAST_SCALE = 1e-4  # smallest scale of a residual, a tenth of `LEAST_CONTRAST`: a place without any divides by it
 
 
 @dataclass(frozen=True)
 class ResidualModel:
-    """Fitted by `ResidualModel.fit`. Samples of all levels of an image, one after the other, are its positions.
+    """The conditional model of the residual of images, made by `ResidualModel.fit`.
+
+    The positions of an image are the samples of all its levels, one after the other.
 
     Attributes:
         place: (c, positions) root mean square of residual / (factor sd(x^)) on normal images, shrunk.
@@ -53,7 +56,7 @@ class ResidualModel:
         precision: (8, 8) C^-1, of the weights of position and exposure.
         energy: (levels + 1,) mean energy of normal images; the last is that of position and exposure.
         freedom: (levels + 1,) nu, effective degrees of freedom.
-        network: of the factor; None: it is one.
+        network: gives the factor; None: the factor is one.
     """
 
     place: Tensor
@@ -65,7 +68,13 @@ class ResidualModel:
 
     @classmethod
     def fit(cls, x: Tensor, x_hat: Tensor, network: ScaleNetwork | None = None) -> ResidualModel:
-        """From held-out normal images and their reconstructions, both (n, c, s, s) on [-1, 1]."""
+        """Fit the model to held-out normal images.
+
+        Args:
+            x: images (n, c, s, s) on [-1, 1].
+            x_hat: their reconstructions (n, c, s, s).
+            network: gives the factor (`entropix.scoring.learn_scale` trains it); None: the factor is one.
+        """
         hats = x_hat.split(INFERENCE_BATCH)
         parts = [explain(one - hat, hat) for one, hat in zip(x.split(INFERENCE_BATCH), hats, strict=True)]
         rest, weights = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -88,15 +97,15 @@ class ResidualModel:
         return cls(*known, energies.mean(0), _freedom(energies), network)
 
     def energies(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """Mean of (residual / scale)^2 per level, and of position and exposure: (n, levels + 1)."""
+        """Return the mean of (residual / scale)^2 per level, and that of position and exposure: (n, levels + 1)."""
         return self._energies(explain(x - x_hat, x_hat), x_hat)
 
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """Nats (n,) of images and reconstructions (n, c, s, s) on [-1, 1]."""
+        """Return the surprise in nats, (n,), of images x with reconstructions x_hat, both (n, c, s, s) on [-1, 1]."""
         return (self.energies(x, x_hat) / self.energy) @ self.freedom / 2
 
     def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """Nats per pixel (n, s, s): their sum over an image is its `surprise` but for position and exposure.
+        """Return nats per pixel, (n, s, s): their sum over an image is its `surprise` but for position and exposure.
 
         These two concern the image as a whole and have no place in it.
         """
@@ -112,7 +121,7 @@ class ResidualModel:
         return total
 
     def squares(self, rest: Tensor, x_hat: Tensor) -> list[Tensor]:
-        """(rest of the residual / scale)^2 at the samples of each level, (n, c, samples)."""
+        """Return (rest of the residual / scale)^2 at the samples of each level, (n, c, samples)."""
         gradient, contrast = gradient_of(x_hat), contrast_of(x_hat)
         scales = scale_space(x_hat.shape[-1])
         places = self.place.split([level.samples for level in scales], 1)
@@ -133,7 +142,7 @@ class ResidualModel:
 
 @torch.no_grad()
 def _factors(network: ScaleNetwork | None, x_hat: Tensor, gradient: Tensor, contrast: Tensor) -> list[Tensor]:
-    """Of the scale at the samples of each level, (n, c, samples); without a network (n, 1, 1)."""
+    """Factors of the scale at the samples of each level, (n, c, samples); ones (n, 1, 1) without a network."""
     if network is None:
         return [x_hat.new_ones(len(x_hat), 1, 1)] * len(scale_space(x_hat.shape[-1]))
     return [factor.exp() for factor in network(x_hat, gradient, contrast)]
@@ -143,13 +152,13 @@ def _precision(weights: Tensor) -> Tensor:
     """Inverse second moments (8, 8) of weights (n, 8)."""
     moments = (weights.T @ weights).double() / len(weights)
     moments += LEAST_SCALE**2 * torch.eye(NUISANCES, dtype=moments.dtype, device=moments.device)
-    return torch.linalg.inv(moments).to(weights.dtype).contiguous()  # as it is loaded, to the last bit
+    return torch.linalg.inv(moments).to(weights.dtype).contiguous()  # the layout of a loaded one: equal to the last bit
 
 
 def _left_out(energy: Tensor) -> Tensor:
-    """What the energy (n,) of position and exposure would be if each image were left out of C (Sherman, Morrison 1950).
+    """Energies (n,) of position and exposure, each with its own image left out of C (Sherman, Morrison 1950).
 
-    C has 36 numbers: of few images, each is close to it because it is in it.
+    C has 36 numbers: where images are few, each fits C closely, because C was computed from it too.
     """
     n = len(energy)
     leverage = (energy * NUISANCES / n).clamp(max=1 - 1 / n)
@@ -158,7 +167,7 @@ def _left_out(energy: Tensor) -> Tensor:
 
 def _freedom(energies: Tensor) -> Tensor:
     """nu (k,) of positive energies (n, k): var(ln r) is trigamma(nu / 2), inverted by Newton (Smyth 2004)."""
-    variance = energies.double().log().var(0).clamp(min=1e-6)  # a bound for residuals without any spread
+    variance = energies.double().log().var(0).clamp(min=1e-6)  # bounded for residuals without any spread
     half = 0.5 + 1 / variance
     for _ in range(10):
         value = torch.polygamma(1, half)

@@ -1,4 +1,4 @@
-"""The network that gives a factor of the residual's expected scale: what edges, place and contrast don't say about it.
+"""The network that gives a factor of the residual's expected scale, where edges, place and contrast do not tell it.
 
 Whether an edge of the reconstruction is where it should be depends on what the edge belongs to: a rib is often off, a
 spine is not. A small convolutional network sees the reconstruction and gives the logarithm of a factor for every place
@@ -14,14 +14,14 @@ from torch.nn import functional as F
 from entropix.scoring._scale_space import scale_space
 
 WIDTH = 8
-STRIDE = 4  # pixels; what the factor depends on is not finer than that
-LEAST_GRADIENT = 1e-2  # in contrasts; its logarithm counts
+STRIDE = 4  # pixels; the factor depends on nothing finer
+LEAST_GRADIENT = 1e-2  # added to the gradient, in units of the contrast, before its logarithm is taken
 
 
 class ScaleNetwork(nn.Module):
-    """Reconstructions (n, c, s, s) to ln(factor) at the samples of every level, a list of (n, c, samples).
+    """A network from reconstructions (n, c, s, s) to ln(factor) at the samples of every level.
 
-    Sees the image in units of its contrast, the logarithm of its gradient, and the place, so that no gain matters.
+    It sees the image in units of its contrast, the logarithm of its gradient, and the place, so that no gain matters.
     """
 
     def __init__(self, channels: int, image_size: int) -> None:
@@ -41,7 +41,13 @@ class ScaleNetwork(nn.Module):
             nn.init.zeros_(parameter)  # to begin with, the factor is one
 
     def forward(self, x_hat: Tensor, gradient: Tensor, contrast: Tensor) -> list[Tensor]:
-        """Gradient and contrast as of `gradient_of` and `contrast_of`, which the caller needs too."""
+        """Return ln(factor) at the samples of every level, a list of (n, c, samples).
+
+        Args:
+            x_hat: reconstructions (n, c, s, s).
+            gradient: their gradient (n, c, s, s), by `gradient_of`; an argument because the caller needs it too.
+            contrast: their contrast (n, 1, 1), by `contrast_of`.
+        """
         n, channels, size, _ = x_hat.shape
         contrast = contrast[..., None]
         image = (x_hat - x_hat.mean((1, 2, 3), keepdim=True)) / contrast

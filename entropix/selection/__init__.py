@@ -1,4 +1,4 @@
-"""Which latent dimension: measured on normal images alone, from one nested autoencoder.
+"""The choice of the latent dimension: measured on normal images alone, from one nested autoencoder.
 
 `_curve` measures every candidate d (entropy of the reconstructions, errors, visibility of foreign content, which
 `_perturbations` makes), `_choice` picks one and says why.

@@ -18,7 +18,7 @@ class Choice:
 
 
 def choose(curve: Sequence[CurvePoint], entropy: Entropy) -> Choice:
-    """The smallest code that shows foreign content as well as any, among those no longer than normal images need.
+    """Choose the smallest code at which foreign content is most visible, among those no longer than normal images need.
 
     Both conditions of Proposition 2 (Cai et al., MICCAI 2024) in turn:
 
@@ -26,9 +26,14 @@ def choose(curve: Sequence[CurvePoint], entropy: Entropy) -> Choice:
        value below H(X_n) by the noise that no code holds. Latents beyond the first d within one nat of that value
        carry nothing of normal images that could be told (one nat is one factor of e in the volume that the code
        resolves, over all its dimensions), so they can only carry what is foreign: longer codes are out.
-    2. Of the others, visibility weighs what a code misses of normal images against what it follows of foreign
-       content. Its maximum is flat; the smallest code within one standard error of it is taken (Breiman, Friedman,
-       Olshen and Stone 1984, section 3.4.3), the standard error being that of the difference, paired over images.
+    2. Among the remaining codes, visibility weighs what a code misses of normal images against what it follows of
+       foreign content. Its maximum is flat; the smallest code within one standard error of it is taken (Breiman,
+       Friedman, Olshen and Stone 1984, section 3.4.3), the standard error being that of the difference, paired over
+       images.
+
+    Args:
+        curve: the candidates.
+        entropy: H(X_n), which the reason names.
     """
     curve = sorted(curve, key=lambda point: point.latent_dim)
     full = max(point.entropy for point in curve)

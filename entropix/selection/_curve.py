@@ -1,6 +1,6 @@
-"""What is measured at every candidate d.
+"""The measurements at every candidate d.
 
-*Entropy.* Differential entropies of different spaces don't compare, so H(X_n) and the entropy that a code of
+*Entropy.* Differential entropies in different spaces can't be compared, so H(X_n) and the entropy that a code of
 dimension d keeps are taken in one space with one estimator: Kozachenko-Leonenko on a manifold, same images,
 same k, same intrinsic dimension m (that of the normal images). Biases are shared and cancel in the difference
 H(X_n) - H(X^_d) = m <ln rho_k(x) / rho_k(x^)>. The space is the signal subspace of the normal images
@@ -10,7 +10,8 @@ H(X_n) - H(X^_d) = m <ln rho_k(x) / rho_k(x^)>. The space is the signal subspace
 none of the abnormal. Both failures meet in the residual: normal content that the code misses is noise in it,
 foreign content that the code follows is signal lost from it. So foreign content is added to held-out normal
 images, and the visibility of d is the probability that the squared error of a changed image is above that of
-a normal one (the area under the ROC curve), averaged over strengths, families and draws. At 0.5 nothing shows.
+a normal one (the area under the ROC curve), averaged over strengths, families and draws. At 0.5 foreign content is not
+visible at all.
 """
 
 from __future__ import annotations
@@ -31,16 +32,24 @@ from entropix.selection._perturbations import perturbations
 
 NEIGHBOURS = 5
 MEASURED_IMAGES = 2000  # for entropies and errors: their standard error is then far below the differences of interest
-MOST_HELD_OUT = 500  # for visibilities
+MOST_HELD_OUT = 500  # images for visibilities
 CHANGED = 1000  # held-out images times draws of each perturbation, between two and four draws
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One candidate d. Entropies in nats, errors are mean squared errors of images on [-1, 1].
+    """One candidate d and what was measured there.
 
-    visibility_images (n,) are the contributions of the held-out images, whose mean is the visibility: for paired
-    comparisons between candidates.
+    Attributes:
+        latent_dim: d.
+        entropy: entropy of the reconstructions, nats.
+        entropy_stderr: its standard error, nats.
+        error_train: mean squared error of training images on [-1, 1].
+        error_held_out: the same of held-out normal images.
+        visibility: visibility of foreign content; 0.5: none.
+        visibility_stderr: its standard error.
+        visibility_images: (n,) contributions of the held-out images, whose mean is the visibility: for paired
+            comparisons between candidates.
     """
 
     latent_dim: int
@@ -53,15 +62,12 @@ class CurvePoint:
     visibility_images: Tensor
 
     def to_dict(self) -> dict[str, float]:
-        """Numbers only."""
+        """Return the numbers by name, without `visibility_images`."""
         return {name: value for name, value in asdict(self).items() if name != "visibility_images"}
 
 
 class Prefixes(Protocol):
-    """An autoencoder every prefix of whose code can be decoded, such as a nested one."""
-
-    @property
-    def dims(self) -> Sequence[int]: ...
+    """An autoencoder that decodes every prefix of its code, such as a nested one."""
 
     def encode(self, x: Tensor) -> Tensor: ...
 
@@ -69,7 +75,10 @@ class Prefixes(Protocol):
 
 
 class ImageEntropy:
-    """H(X_n) of distinct normal images (n, c, s, s), in random order, and beside it what reconstructions keep of it.
+    """H(X_n) of normal images, and how much of it reconstructions keep.
+
+    Args:
+        images: distinct normal images (n, c, s, s), in random order; the first 2,000 are used.
 
     Attributes:
         value: H(X_n) in the signal subspace of the images, nats, with its interval and intrinsic dimension.
@@ -85,10 +94,14 @@ class ImageEntropy:
             self.value: Entropy = entropy(x, k=NEIGHBOURS, method="manifold")
 
     def of_reconstructions(self, x_hat: Tensor) -> Tensor:
-        """Contribution of every reconstruction, (n,), to their entropy at the m of the normal images; differentiable.
+        """Return what every reconstruction contributes, (n,) nats, to their entropy at the m of the normal images.
 
-        `kl_local` and not `entropy`: a short code may put two images on one reconstruction, which is what the
-        comparison is to see, not a duplicate to be merged. Distances below the resolution of float32 count as that.
+        The mean of the contributions is the entropy; they are differentiable. By `kl_local` and not by `entropy`: a
+        short code may put two images on one reconstruction, which the comparison has to see, and which is no duplicate
+        to be merged. Distances below the resolution of float32 are raised to it.
+
+        Args:
+            x_hat: reconstructions (n, c, s, s) of the images.
         """
         x_hat = self.space.project(x_hat)
         resolution = torch.finfo(x_hat.dtype).eps * self.scale
@@ -97,9 +110,12 @@ class ImageEntropy:
 
 
 class Curve:
-    """Measures candidates on distinct training images and held-out normal images, in random order.
+    """The measurements at candidates d, on training images and on held-out normal images.
 
-    Both (n, c, s, s) on [-1, 1]; of many, the first 2,000 and 500.
+    Args:
+        train: distinct training images (n, c, s, s) on [-1, 1], in random order; the first 2,000 are used.
+        held_out: the same of held-out normal images, the first 500.
+        seed: seed of the foreign content.
 
     Attributes:
         entropy: H(X_n) in the signal subspace, with its interval and intrinsic dimension.
@@ -113,10 +129,10 @@ class Curve:
         self.entropy = self.images.value
 
     @torch.no_grad()
-    def measure(self, model: Prefixes, dims: Sequence[int] | None = None) -> list[CurvePoint]:
-        """One point per candidate d, in their order: `dims`, or those of the model."""
+    def measure(self, model: Prefixes, dims: Sequence[int]) -> list[CurvePoint]:
+        """Measure the first d latents of `model` for every d of `dims`; return one point for each, in their order."""
         codes = [in_batches(model.encode, x) for x in (self.train, self.held_out, *self.foreign)]
-        return [self._point(model, codes, d) for d in dims or model.dims]
+        return [self._point(model, codes, d) for d in dims]
 
     def _point(self, model: Prefixes, codes: list[Tensor], d: int) -> CurvePoint:
         train_hat, normal_hat, *foreign_hat = (in_batches(lambda z: model.decode_prefix(z, d), z) for z in codes)
@@ -126,8 +142,8 @@ class Curve:
         visible = torch.zeros_like(normal)
         for images, images_hat in zip(self.foreign, foreign_hat, strict=True):
             changed = reconstruction_error(images, images_hat)
-            above = torch.searchsorted(ordered, changed) / len(normal)  # share of normal errors below
-            below = 1 - torch.searchsorted(changed.sort().values, normal) / len(normal)  # of changed errors above
+            above = torch.searchsorted(ordered, changed) / len(normal)  # share of normal errors below the changed one
+            below = 1 - torch.searchsorted(changed.sort().values, normal) / len(normal)  # and of changed ones above
             # an image's part in the area, as one of the changed and as one of the normal (DeLong et al. 1988)
             visible += (above + below - above.mean()) / len(self.foreign)
         return CurvePoint(

@@ -1,7 +1,7 @@
 """Foreign content without abnormal images: held-out normal images, changed in ways no anatomy asks for.
 
 Two families, neither tuned to a kind of lesion: *bumps*, smooth spots of random place, size and sign, with sizes
-spread evenly over the octaves from a twentieth to four tenths of the image's width; and *patches*, squares
+spread evenly on a logarithmic scale from a twentieth to four tenths of the image's width; and *patches*, squares
 exchanged between two normal images. Strengths are in units of the images' own standard deviation.
 """
 
@@ -16,7 +16,7 @@ PATCH_SIZE = (0.1, 0.5)  # side as a share of the width
 
 
 def perturbations(x: Tensor, draws: int, seed: int) -> Iterator[Tensor]:
-    """Changed images (n, c, s, s): `draws` times bumps of each strength and patches, on images x (n, c, s, s)."""
+    """Yield changed images: `draws` times bumps of each strength and patches, on images x; all are (n, c, s, s)."""
     generator = torch.Generator().manual_seed(seed)
     for _ in range(draws):
         for strength in BUMP_STRENGTHS:

@@ -5,13 +5,24 @@ prune      the paper's autoencoder trained wide, its code turned to principal ax
 constrain  the length of the code is part of the training, driven to where the entropy is matched.
 """
 
-from collections.abc import Callable
+from typing import Literal
 
-from entropix.strategies._adapted import CANDIDATES, Adapted
-from entropix.strategies._constrain import constrain
+from entropix.strategies._adapted import CANDIDATES, Adapted, Strategy
+from entropix.strategies._constrain import constrain_length
 from entropix.strategies._prune import prune, prune_wide
-from entropix.strategies._select import select
+from entropix.strategies._select import select_prefix
 
-STRATEGIES: dict[str, Callable[..., Adapted]] = {"select": select, "prune": prune_wide, "constrain": constrain}
+StrategyName = Literal["select", "prune", "constrain"]
+STRATEGIES: dict[str, Strategy] = {"select": select_prefix, "prune": prune_wide, "constrain": constrain_length}
 
-__all__ = ["CANDIDATES", "STRATEGIES", "Adapted", "constrain", "prune", "prune_wide", "select"]
+__all__ = [
+    "CANDIDATES",
+    "STRATEGIES",
+    "Adapted",
+    "Strategy",
+    "StrategyName",
+    "constrain_length",
+    "prune",
+    "prune_wide",
+    "select_prefix",
+]

@@ -1,15 +1,17 @@
-"""What every strategy returns."""
+"""The interface of strategies: their signature, their result, and the last steps that two of them share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from torch import nn
 
 from entropix.estimators import Entropy
+from entropix.models import ImageAutoencoder
 from entropix.selection import Curve, CurvePoint, Prefixes, choose
+from entropix.training import Checkpoint, OnEpoch, TrainingData
 
 CANDIDATES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # the paper's, and one between any two
 
@@ -26,6 +28,7 @@ class Adapted(Generic[Model]):
         curve: what was measured at every candidate d.
         reason: why this d, in words.
         history: mean training loss of each epoch.
+        latent_dim: d, the size of the model's code.
     """
 
     model: Model
@@ -40,8 +43,36 @@ class Adapted(Generic[Model]):
         return d
 
 
-def adapt(model: Prefixes, cut: Callable[[int], Model], curve: Curve, history: list[float]) -> Adapted[Model]:
-    """Measure every prefix of the code of a trained `model`, choose d, and keep `cut(d)`."""
-    points = curve.measure(model)
+class Strategy(Protocol):
+    """A way from images to an autoencoder whose code matches them. `fit` knows those named in `STRATEGIES`."""
+
+    def __call__(
+        self,
+        data: TrainingData,
+        build: Callable[[int], ImageAutoencoder],
+        *,
+        epochs: int,
+        seed: int,
+        on_epoch: OnEpoch | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Adapted[ImageAutoencoder]:
+        """Train and choose d.
+
+        Args:
+            data: normal images.
+            build: makes an untrained autoencoder for the images, on their device, of a latent dimension d.
+            epochs: passes over the training images.
+            seed: seed of the training and of the measurements.
+            on_epoch: called after every epoch.
+            checkpoint: keeps the state of the training.
+        """
+        ...
+
+
+def adapt(
+    model: Prefixes, dims: Sequence[int], cut: Callable[[int], Model], curve: Curve, history: list[float]
+) -> Adapted[Model]:
+    """Measure the first d latents of a trained `model` for every d of `dims`, choose d, and keep `cut(d)`."""
+    points = curve.measure(model, dims)
     choice = choose(points, curve.entropy)
     return Adapted(cut(choice.latent_dim), curve.entropy, points, choice.reason, history)

@@ -15,12 +15,13 @@ against it (4 true factors came through "2.4" latents).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from entropix._utils import in_batches
-from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.models import BaseAutoencoder, ImageAutoencoder
 from entropix.selection import Curve
 from entropix.strategies._adapted import CANDIDATES, Adapted
 from entropix.training import TRAINING_BATCH, Checkpoint, OnEpoch, RunningMeans, TrainingData, parallel, train
@@ -35,11 +36,11 @@ SETTLED = 0.8  # share of the training after which the length stays
 class Length:
     """The controlled length d of the code, and the objective of the training that goes with it."""
 
-    def __init__(self, model: NestedAutoencoder, curve: Curve, batches: int) -> None:
+    def __init__(self, model: BaseAutoencoder, curve: Curve, batches: int) -> None:
         self.model, self.curve, self.settles = model, curve, TRAINING_BATCH * round(SETTLED * batches)
-        self.d = math.sqrt(model.latent_dim)  # half way, in octaves
-        self.done = 0  # images; a step of the training may take several calls (`entropix.training`)
-        self.errors = RunningMeans(2, model.to_code.weight.device)  # of the present code and of the whole one
+        self.d = math.sqrt(model.latent_dim)  # half way, on a logarithmic scale
+        self.done = 0  # images seen; a step of the training may take several calls if memory is short
+        self.errors = RunningMeans(2, model.device)  # errors of the present code and of the whole one
 
     @property
     def whole(self) -> int:
@@ -73,7 +74,7 @@ class Length:
 
     @torch.no_grad()
     def step(self, generator: torch.Generator) -> None:
-        """One secant step of d towards the constraint."""
+        """Move d towards the constraint by one secant step."""
         chosen = torch.randperm(len(self.curve.train), generator=generator)[:MEASURED]
         self.model.eval()
         z = in_batches(self.model.encode, self.curve.train[chosen.to(self.curve.train.device)])
@@ -89,16 +90,20 @@ class Length:
         self.d = parallel.first(max(1.0, min(float(self.model.latent_dim), self.d)))
 
 
-def constrain(
+def constrain_length(
     data: TrainingData,
+    build: Callable[[int], ImageAutoencoder],
     *,
     epochs: int,
     seed: int,
     on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
-) -> Adapted[Autoencoder]:
-    """Train while the length of the code finds its value."""
-    model = NestedAutoencoder(CANDIDATES, data.channels, data.image_size).to(data.train.device)
+) -> Adapted[ImageAutoencoder]:
+    """Train a nested autoencoder and move the length of its code to where the entropy is matched, in one training.
+
+    Arguments as for `entropix.strategies.Strategy`.
+    """
+    model = build(CANDIDATES[-1])
     curve = Curve(data.distinct, data.held_out, seed)
     length = Length(model, curve, epochs * (len(data.train) // TRAINING_BATCH))
     losses = train(

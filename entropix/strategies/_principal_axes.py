@@ -8,64 +8,56 @@ codes in that metric are ordered by the variance of the image that they carry.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from entropix._utils import in_batches
 from entropix.data import ImageView
-from entropix.models import Autoencoder
-from entropix.strategies._adapted import CANDIDATES
+from entropix.models import BaseAutoencoder
 
 PROBES = 64  # images at which the decoder's response is measured
 
 
-class PrincipalAxes(nn.Module):
+class PrincipalAxes(BaseAutoencoder):
     """An autoencoder seen through d principal axes of its code; every prefix of them is a code.
 
     Args:
-        model: the wide autoencoder.
-        into: (d, wide), out: (wide, d), centre: (wide,): z -> into (z - centre) and back.
-        dims: the prefixes to be measured.
+        model: the wide autoencoder, with codes z (n, wide).
+        into: (d, wide); the coordinates of a code are into (z - centre).
+        out: (wide, d), the way back from coordinates to z - centre.
+        centre: (wide,), the mean of the codes.
     """
 
     into: Tensor
     out: Tensor
     centre: Tensor
 
-    def __init__(self, model: Any, into: Tensor, out: Tensor, centre: Tensor, dims: Sequence[int]) -> None:
+    def __init__(self, model: Any, into: Tensor, out: Tensor, centre: Tensor) -> None:
         super().__init__()
         self.model: Any = model
-        self.dims, self.latent_dim = tuple(dims), len(into)
+        self.latent_dim = len(into)
         for name, value in (("into", into), ("out", out), ("centre", centre)):
             self.register_buffer(name, value)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Codes (n, latent_dim)."""
+        """Return the codes (n, latent_dim) of inputs x."""
         codes: Tensor = self.model.encode(x)
         return (codes - self.centre) @ self.into.T
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images of codes (n, latent_dim)."""
+        """Return the reconstructions of codes z (n, latent_dim)."""
         images: Tensor = self.model.decode(z @ self.out.T + self.centre)
         return images
 
-    def decode_prefix(self, z: Tensor, d: int) -> Tensor:
-        """Images of the first d latents of codes (n, latent_dim), the others at their mean."""
-        return self.decode(z * (torch.arange(z.shape[1], device=z.device) < d))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.decode(self.encode(x))
-
     def cut(self, d: int) -> PrincipalAxes:
-        """The first d axes only."""
-        return PrincipalAxes(self.model, self.into[:d].clone(), self.out[:, :d].clone(), self.centre.clone(), (d,))
+        """Return the same autoencoder seen through the first d axes only."""
+        return PrincipalAxes(self.model, self.into[:d].clone(), self.out[:, :d].clone(), self.centre.clone())
 
 
 def to_principal_axes(model: Any, images: Tensor | ImageView) -> PrincipalAxes:
-    """`model` with its code turned to the axes of normal images (n, c, h, w).
+    """Return `model` with its code turned to its principal axes on normal images (n, c, h, w).
 
     Raises:
         ValueError: the codes are not (n, latent_dim).
@@ -80,9 +72,7 @@ def to_principal_axes(model: Any, images: Tensor | ImageView) -> PrincipalAxes:
     metric, inverse = (vectors * root) @ vectors.T, (vectors / root) @ vectors.T
     covariance = torch.cov(((codes - centre).double() @ metric).T).reshape(metric.shape)
     axes = torch.linalg.eigh(covariance)[1].flip(1)  # (wide, wide), descending variance
-    wide = codes.shape[1]
-    dims = sorted({d for d in CANDIDATES if d < wide} | {wide})
-    return PrincipalAxes(model, (axes.T @ metric).to(codes), (inverse @ axes).to(codes), centre, dims)
+    return PrincipalAxes(model, (axes.T @ metric).to(codes), (inverse @ axes).to(codes), centre)
 
 
 def _response(model: Any, codes: Tensor) -> Tensor:
@@ -94,16 +84,3 @@ def _response(model: Any, codes: Tensor) -> Tensor:
         slope = (both[: len(steps)] - both[len(steps) :]) / steps.diagonal()[:, None]
         total += slope @ slope.T
     return total / len(codes)
-
-
-def fold(rotated: PrincipalAxes) -> Autoencoder:
-    """The paper's autoencoder that computes the same as a rotated, cut one: the axes go into its linear layers."""
-    wide: Autoencoder = rotated.model
-    narrow = Autoencoder(rotated.latent_dim, wide.channels, wide.image_size).to(rotated.centre.device)
-    state = {name: value.clone() for name, value in wide.state_dict().items()}
-    state["to_code.weight"] = rotated.into @ wide.to_code.weight
-    state["to_code.bias"] = rotated.into @ (wide.to_code.bias - rotated.centre)
-    state["from_code.weight"] = wide.from_code.weight @ rotated.out
-    state["from_code.bias"] = wide.from_code.bias + wide.from_code.weight @ rotated.centre
-    narrow.load_state_dict(state)
-    return narrow.eval()

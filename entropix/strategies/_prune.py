@@ -1,8 +1,9 @@
-"""Prune: a code that was trained wide is turned to its principal axes, cut where the curve says, and trained on."""
+"""Prune: a code is trained wide, turned to its principal axes, cut where the curve says, and trained further."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 
 from entropix._utils import resolve_device
 from entropix.data import ImageView
-from entropix.models import Autoencoder
+from entropix.models import ImageAutoencoder
 from entropix.selection import Curve
 from entropix.strategies._adapted import CANDIDATES, Adapted, adapt
-from entropix.strategies._principal_axes import PrincipalAxes, fold, to_principal_axes
+from entropix.strategies._principal_axes import PrincipalAxes, to_principal_axes
 from entropix.training import (
     FEWEST_HELD_OUT,
     TRAINING_BATCH,
@@ -32,7 +33,7 @@ FINE_TUNING = 0.2  # share of the epochs that come after the cut
 
 
 class EncoderDecoder(Protocol):
-    """What `prune` takes: a module with these two, for images (n, c, h, w) and codes (n, latent_dim)."""
+    """A module that `prune` takes: from images (n, c, h, w) to codes (n, latent_dim), and back."""
 
     def encode(self, x: Tensor) -> Tensor: ...
 
@@ -41,16 +42,20 @@ class EncoderDecoder(Protocol):
 
 def prune_wide(
     data: TrainingData,
+    build: Callable[[int], ImageAutoencoder],
     *,
     epochs: int,
     seed: int,
     on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
-) -> Adapted[Autoencoder]:
-    """The strategy of `entropix.fit`: train the paper's autoencoder with the longest code, prune, train on."""
+) -> Adapted[ImageAutoencoder]:
+    """Train an autoencoder with the longest code, cut it, and train further: "prune" of `entropix.fit`.
+
+    Arguments as for `entropix.strategies.Strategy`.
+    """
     after = round(FINE_TUNING * epochs)
     options: dict[str, Any] = {"one_cycle": True, "checkpoint": checkpoint}
-    wide = Autoencoder(CANDIDATES[-1], data.channels, data.image_size).to(data.train.device)
+    wide = build(CANDIDATES[-1])
     losses = train(
         wide,
         data.train,
@@ -62,7 +67,8 @@ def prune_wide(
         **options,
     )
     cut = _cut(wide, data.distinct, data.held_out, seed)
-    narrow = fold(cut.model)
+    axes = cut.model
+    narrow = wide.with_axes(axes.into, axes.out, axes.centre)
     if after:
 
         def later(epoch: int, loss: float, model: nn.Module) -> None:
@@ -92,15 +98,16 @@ def prune(
             not changed: the result holds a copy.
         images: normal images (n, c, h, w) as the model takes them (its scale and size), at least 80; a fifth, at
             most 2,000, is held out for the choice.
-        epochs: of training on after the cut, by ln(squared error); 0: none.
-        seed: of the split and of the training.
+        epochs: passes over the training images after the cut, to lower ln(squared error); 0: none.
+        seed: seed of the split and of the training.
         device: "auto", "cpu", "cuda" or "cuda:N".
 
     Returns:
-        `model`, whose `encode` gives codes (n, latent_dim), the d and the reason for it, and the curve.
+        The autoencoder `model`, whose `encode` gives codes (n, latent_dim), with the chosen d, the reason for it, and
+        the curve.
 
     Raises:
-        TypeError: no module, or one without `encode` and `decode`.
+        TypeError: `model` is no module, or one without `encode` and `decode`.
         ValueError: images of another shape, too few of them, or codes that are not (n, wide).
     """
     if not isinstance(model, nn.Module) or not (hasattr(model, "encode") and hasattr(model, "decode")):
@@ -115,7 +122,7 @@ def prune(
     wide = copy.deepcopy(model).to(target).eval()
     training, held_out, distinct = split(images, [str(i) for i in range(len(images))], seed)
     images = images.to(target)
-    known, unseen = (  # what is measured takes the first of them for a sample of all
+    known, unseen = (  # shuffled: `Curve` takes the first of them as a sample of all
         np.random.default_rng(seed).permutation(chosen) for chosen in (np.intersect1d(training, distinct), held_out)
     )
     adapted = _cut(wide, images[known], images[unseen], seed)
@@ -126,5 +133,7 @@ def prune(
 
 
 def _cut(wide: Any, distinct: Tensor | ImageView, held_out: Tensor, seed: int) -> Adapted[PrincipalAxes]:
-    rotated = to_principal_axes(wide, distinct)
-    return adapt(rotated, rotated.cut, Curve(distinct, held_out, seed), [])
+    axes = to_principal_axes(wide, distinct)
+    wide_dim = axes.latent_dim
+    dims = sorted({d for d in CANDIDATES if d < wide_dim} | {wide_dim})
+    return adapt(axes, dims, axes.cut, Curve(distinct, held_out, seed), [])

@@ -1,10 +1,10 @@
-"""Training: images ready for it, objectives, the loop, one step of it, and the state that it is resumed from.
+"""Training: images ready for it, objectives, the loop, one step of it, and the state from which it is resumed.
 
 _training_data  `TrainingData`: images checked, scaled and split.
 _split          who is trained on and who is held out: groups and duplicates stay together.
 _loop           `train`: epochs over images, for any model and objective.
 _objectives     the paper's squared error, and errors by their logarithms.
-_stepping       the gradients of a batch, with the memory there is; Ctrl-C between two steps.
+_stepping       the gradients of a batch, in as many parts as the memory needs; Ctrl-C between two steps.
 _state          what a checkpoint keeps of a training.
 _checkpoint     `Checkpoint`: the folder in which a fit or a sweep keeps its state.
 _parallel       one training in several processes.

@@ -1,8 +1,9 @@
-"""Checkpoints: what a fit or a sweep needs to go on after it was interrupted.
+"""Checkpoints: the state from which an interrupted fit or sweep is resumed.
 
-Beside a result `OUT` that is being computed stands `OUT.checkpoint/`, and goes when the result is there:
+While a result `OUT` is being computed, the folder `OUT.checkpoint/` stands beside it. It is removed once the result is
+there:
 
-    checkpoint.json      what it is a checkpoint of: the settings, and a hash of the images
+    checkpoint.json      the settings of the run, and a hash of its images
     NAME.safetensors     the state of one training, its numbers as JSON in the header
 
 A file appears by a rename, whole or not at all, and nothing in it is ever executed.
@@ -29,25 +30,27 @@ from entropix.exceptions import CheckpointError, CheckpointWarning
 
 ABOUT, SUFFIX = "checkpoint.json", ".safetensors"
 SECONDS = 30.0  # between two checkpoints of a training
-ROOM = (
-    8  # first states: with Adam's moments a state is 3, it is written beside the last one, and the result beside both
-)
+# Free space that is asked for, in first states: with Adam's moments a state takes 3, it is written beside the last one,
+# and the result beside both.
+ROOM = 8
 
 
 class Checkpoint:
     """The checkpoint of the fit or sweep that writes its result to `out`.
 
     Args:
-        resume: go on from the checkpoint that is there.
-        overwrite: or replace it.
+        out: where the result will be written; the checkpoint is the folder `OUT.checkpoint` beside it.
+        resume: resume from the checkpoint that is there.
+        overwrite: replace the checkpoint that is there.
 
     Attributes:
-        begun: `begin` was called and succeeded, so what it holds is this run's and not that of an older one.
-        over: what it holds is taken for all there is to a training, and nothing is written any more.
+        begun: True after `begin` has succeeded: what the folder holds is then this run's, and not an older one's.
+        over: set it to True to take every training as finished in the state that the folder holds. Nothing is written
+            any more.
 
     Raises:
-        FileExistsError: there is one, and neither was asked for; or something else is there.
-        CheckpointError: it is damaged.
+        FileExistsError: a checkpoint is there, and neither `resume` nor `overwrite` is set; or other files are there.
+        CheckpointError: the checkpoint to resume from is damaged.
     """
 
     def __init__(self, out: Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -70,14 +73,17 @@ class Checkpoint:
 
     @property
     def resumes(self) -> bool:
-        """True if there is something to go on with."""
+        """True if there is a checkpoint to resume from."""
         return self._known is not None
 
     def begin(self, settings: Mapping[str, Any]) -> None:
-        """Check that what is resumed has these settings (JSON), or start with them.
+        """Start a checkpoint of these settings, or check that the one to resume from has the same.
+
+        Args:
+            settings: JSON values by name.
 
         Raises:
-            CheckpointError: it has others; the message says which.
+            CheckpointError: the checkpoint has other settings; the message says which.
             OSError: the folder can't be written.
         """
         if self._known is None:
@@ -98,7 +104,7 @@ class Checkpoint:
         self.begun = True
 
     def load(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Tensors and facts of the training `name`; None if it has not begun.
+        """Return the tensors and facts of the training `name`; None if it has not begun.
 
         Raises:
             CheckpointError: the file is damaged.
@@ -116,18 +122,23 @@ class Checkpoint:
             raise CheckpointError(f"{path} is damaged ({error}); remove it to start this training anew") from error
 
     def epochs(self) -> int:
-        """Those that the trainings in it have behind them, added up; 0 before this run has begun."""
+        """Return the number of epochs that all its trainings have completed; 0 before this run has begun."""
         if not self.begun:
             return 0
         names = [path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}")]
         return sum(len(known[1]["losses"]) for known in map(self.load, names) if known is not None)
 
     def save(self, name: str, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Replace the state of the training `name`; facts are JSON.
+        """Write the state of the training `name` in place of its last one.
+
+        Args:
+            name: the training.
+            tensors: its tensors by name.
+            facts: JSON values by name.
 
         Raises:
             OSError: the first state can't be written, or there is no room for what follows. Later failures are
-                warnings: the state before stays, and the training is worth more than its checkpoint.
+                warnings: the last state stays, and the training is worth more than its checkpoint.
         """
         from safetensors.torch import save
 
@@ -149,7 +160,10 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """Until the block ends without an error, which is when the result is there."""
+        """Keep the checkpoint until the block ends without an error: then the result is there.
+
+        A KeyboardInterrupt in the block gets a message that says how to resume.
+        """
         try:
             yield
         except KeyboardInterrupt as interrupt:
@@ -162,7 +176,7 @@ class Checkpoint:
         self.remove()
 
     def remove(self) -> None:
-        """The result is there, or never will be. What says that there is a checkpoint goes last."""
+        """Remove the checkpoint; `checkpoint.json`, which says that there is one, goes last."""
         with contextlib.suppress(OSError):
             for path in sorted(self.folder.iterdir(), key=lambda path: path.name == ABOUT):
                 path.unlink()
@@ -183,7 +197,7 @@ class Checkpoint:
 
 
 def hash_of(x: Tensor, names: Iterable[str] = ()) -> str:
-    """Hash of a tensor's values and shape, and of names that go with its rows."""
+    """Return a hash of a tensor's values and shape, and of the names that go with its rows."""
     digest = hashlib.blake2b(x.contiguous().view(torch.uint8).numpy().data, digest_size=20)
     digest.update(json.dumps([list(x.shape), str(x.dtype), list(names)]).encode())
     return digest.hexdigest()
@@ -200,7 +214,7 @@ def _check_room(folder: Path, needed: int) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    # the worker of a sweep that was killed may be writing still
+    # a worker of a killed sweep may still be writing, to a partial file of its own
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

@@ -1,9 +1,9 @@
 """The training loop, for the paper's autoencoder and for the nested one.
 
-Images are a tensor, or a view of a set that may be larger than the memory; a batch is an index. The recipe is the
-paper's (Adam, learning rate 1e-3, batches of 64, squared error). `fit` goes further in the same number of epochs by two
-things that the paper's baseline does not use: with `one_cycle` the learning rate rises to three times that and falls to
-zero (Smith and Topin 2019), and errors count by their logarithms (`objectives`).
+Images are a tensor, or a view of a set that may be larger than the memory; a batch is made by indexing. The recipe is
+the paper's (Adam, learning rate 1e-3, batches of 64, squared error). `fit` gets further in the same number of epochs by
+two things that the paper's baseline does not use: with `one_cycle` the learning rate rises to three times that and
+falls to zero (Smith and Topin 2019), and errors count by their logarithms (`entropix.training.RelativeError`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from entropix.training._stepping import Gradients, deferred_interrupt
 
 TRAINING_BATCH = 64
 LEARNING_RATE = 1e-3
-PEAK = 3  # of the cycle, in learning rates
+PEAK = 3  # the highest learning rate of the cycle, in units of LEARNING_RATE
 
 OnEpoch = Callable[[int, float, nn.Module], None]
-"""Called with the number of epochs done, the mean loss of the last and the model, which it leaves as it was."""
+"""Called with the number of epochs done, the mean loss of the last one, and the model, which it must not change."""
 
 
 def train(
@@ -43,17 +43,21 @@ def train(
 ) -> list[float]:
     """Train `model` in place and leave it in evaluation mode.
 
+    In a block of `entropix.training.parallel.divided`, every process calls this, and trains on its share of each batch.
+
     Args:
         model: the module whose parameters `objective` depends on, on the device of `images`.
         images: (n, c, h, w) on [-1, 1], n at least 64; or vectors (n, p). The last, incomplete batch of an epoch is
-            left out: batch normalisation would see it with too few images.
-        objective: see `Objective`.
-        on_epoch: see `OnEpoch`.
-        checkpoint: where the state goes at the start, every half minute and at the end; and comes from, if it holds
-            that of this `name`. A training that was resumed ends like one that was not interrupted. If it is over
-            (`Checkpoint.over`), the model is what it holds and no more.
-
-    In a block of `entropix.training.parallel.divided`, every process calls this, and trains on its share of each batch.
+            left out: it may have too few images for batch normalisation.
+        objective: the loss of a batch (`Objective`).
+        epochs: passes over the images.
+        seed: seed of the order of the images and of the randomness in the objective.
+        one_cycle: let the learning rate rise to three times 1e-3 and fall to zero; else it stays at 1e-3.
+        on_epoch: called after every epoch (`OnEpoch`).
+        checkpoint: keeps the state at the start, every half minute and at the end. If it already holds the state of
+            the training `name`, the training is resumed from there, and ends like one that was not interrupted. If
+            `Checkpoint.over` is set, the model gets the state that is held, and is not trained any more.
+        name: name of this training in the checkpoint.
 
     Returns:
         The mean loss of each epoch.
@@ -61,8 +65,8 @@ def train(
     Raises:
         FloatingPointError: the loss became NaN or infinite; the checkpoint keeps the last finite state.
         KeyboardInterrupt: Ctrl-C, after the step it came in; the checkpoint keeps the state.
-        torch.OutOfMemoryError: the device does not hold two images (`entropix.training.Gradients`).
-        CheckpointError: the checkpoint is damaged, or another training's.
+        torch.OutOfMemoryError: the memory does not hold even two images, or in several processes a share of a batch.
+        CheckpointError: the checkpoint is damaged, or that of another training.
         OSError: the checkpoint can't be written.
     """
     generator = torch.Generator().manual_seed(seed)

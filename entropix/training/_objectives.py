@@ -1,13 +1,13 @@
-"""What a training minimises: the paper's squared error, or the logarithm of errors."""
+"""Objectives of a training: the paper's squared error, or the logarithm of errors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from entropix.models import NestedAutoencoder
+from entropix.models import BaseAutoencoder
 from entropix.training import _parallel as parallel
 
 Objective = Callable[[Tensor, torch.Generator], Tensor]
@@ -15,27 +15,33 @@ Objective = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def squared_error(model: nn.Module) -> Objective:
-    """The paper's objective (equation 1): the mean squared error of the reconstruction."""
+    """Return the paper's objective (equation 1): the mean squared error of the reconstruction."""
     return lambda batch, _: nn.functional.mse_loss(model(batch), batch)
 
 
 class RunningMeans:
-    """Running means of errors of several kinds, to measure each error by.
+    """Running means of the errors of several kinds, by which each error is measured.
 
     An error divided by its running mean has the gradient of ln(error). Adam's step sizes remember a thousand
     batches: once an error has fallen a hundredfold, the gradient of the error itself is too small for them, and
     that of its logarithm is not.
+
+    Args:
+        kinds: number of kinds of errors.
+        device: where the errors are.
     """
 
     MEMORY = 0.9  # per batch
 
     def __init__(self, kinds: int, device: torch.device) -> None:
-        self.values = torch.zeros(kinds, device=device)  # 0: this kind was not met yet
+        self.values = torch.zeros(kinds, device=device)  # 0: no error of this kind was seen yet
 
     def relative(self, errors: Tensor, kind: Tensor) -> Tensor:
-        """Scalar with the gradient of the mean of ln(errors), whose value is that mean over the kinds.
+        """Return a scalar with the gradient of the mean of ln(errors), whose value is that mean over the kinds.
 
-        errors (n,), kind (n,): of each error, from 0 on.
+        Args:
+            errors: (n,).
+            kind: (n,) integers, the kind of each error, counted from 0.
         """
         self._update(errors.detach(), kind)
         return (errors / self.values[kind]).mean() - 1 + self.values[self.values > 0].log().mean()
@@ -58,7 +64,7 @@ class RunningMeans:
 
 
 class RelativeError:
-    """Objective: ln(mean squared error), the code length of a Gaussian residual of unknown variance."""
+    """The objective ln(mean squared error): the code length of a Gaussian residual of unknown variance."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
@@ -71,20 +77,27 @@ class RelativeError:
 
 
 class NestedError:
-    """Objective of the nested autoencoder: weighted sum over prefixes d of ln(mean squared error of prefix d).
+    """The objective of a nested autoencoder: weighted sum over prefixes d of ln(mean squared error of prefix d).
+
+    Every prefix z_1..z_d of the code is trained to be a code of its own (nested dropout, Rippel, Gelbart and Adams
+    2014): one training stands for the paper's sweep over d, and `truncate` gives back the paper's network of latent
+    dimension d.
 
     A Gaussian residual of unknown variance costs (p / 2) ln(error) nats, so every prefix counts by its relative
-    error. The plain sum would be ruled by the shortest prefixes, whose errors are several times larger, and leave
-    the long ones behind. Half of a batch goes through the whole code, which keeps it from lagging behind an
-    autoencoder of its own, the other half through prefixes drawn uniformly; each squared error is divided by the
+    error. The plain sum would be dominated by the shortest prefixes, whose errors are several times larger, and would
+    leave the long ones behind. Half of a batch goes through the whole code, which keeps it from lagging behind an
+    autoencoder of its own, the other half through prefixes drawn uniformly. Each squared error is divided by the
     running mean of its prefix. The value is the mean of ln(error) over prefixes.
+
+    Args:
+        model: the nested autoencoder; its whole code is the longest prefix.
+        dims: the prefix lengths that training visits, ascending; the last is the size of the whole code.
     """
 
-    def __init__(self, model: NestedAutoencoder) -> None:
-        device = model.to_code.weight.device
+    def __init__(self, model: BaseAutoencoder, dims: Sequence[int]) -> None:
         self.model = model
-        self.dims = torch.tensor(model.dims, device=device)
-        self.means = RunningMeans(len(model.dims), device)
+        self.dims = torch.tensor(dims, device=model.device)
+        self.means = RunningMeans(len(dims), model.device)
         self.state_dict, self.load_state_dict = self.means.state_dict, self.means.load_state_dict
 
     def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from entropix._utils import install_hint
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -29,21 +31,26 @@ _fabric: ContextVar[Fabric | None] = ContextVar("fabric", default=None)
 
 
 def launch(device: str, devices: int, num_nodes: int = 1) -> Fabric:
-    """A launched Fabric with processes on this many devices of each of the machines: "cpu", "cuda", or "auto".
+    """Launch a Lightning Fabric, with one process for each device, and return it.
 
     This process is the first; Fabric runs its command again for the others, or finds them in the environment where
     torchrun or a scheduler of jobs started them.
 
+    Args:
+        device: "auto", "cpu" or "cuda".
+        devices: number of devices on each machine.
+        num_nodes: number of machines.
+
     Raises:
         ModuleNotFoundError: lightning-fabric is missing.
-        ValueError: one device by its number.
+        ValueError: another `device`, such as one GPU by its number.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device={device!r} with {devices} devices on {num_nodes} nodes; expected auto, cpu or cuda")
     try:
         from lightning_fabric import Fabric
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("several devices need lightning-fabric: pip install 'entropix[fabric]'") from error
+        raise ModuleNotFoundError(f"several devices need lightning-fabric: {install_hint('fabric')}") from error
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=num_nodes)
     fabric.launch()
     return fabric
@@ -51,7 +58,7 @@ def launch(device: str, devices: int, num_nodes: int = 1) -> Fabric:
 
 @contextmanager
 def divided(fabric: Fabric | None) -> Iterator[None]:
-    """Trainings in this block are divided among the processes of a launched Fabric. None: there is one process."""
+    """Divide the trainings in this block among the processes of a launched Fabric. None: there is one process."""
     token = _fabric.set(fabric)
     try:
         yield
@@ -60,23 +67,23 @@ def divided(fabric: Fabric | None) -> Iterator[None]:
 
 
 def processes() -> int:
-    """Their number."""
+    """Return the number of processes."""
     fabric = _fabric.get()
     return 1 if fabric is None else fabric.world_size
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes."""
+    """Return whether this is the process that writes."""
     fabric = _fabric.get()
     return fabric is None or fabric.global_rank == 0
 
 
 def share(rows: Tensor) -> Tensor:
-    """Every so-many-th of the rows (n, ...) of a batch: those of this process.
+    """Return this process's share of the rows (n, ...) of a batch: with k processes, every k-th row.
 
     Raises:
-        ValueError: processes that don't divide the number of rows, which would weigh them differently, or that get
-            less than two, which have no variance to normalise by.
+        ValueError: the number of processes does not divide the number of rows, so that rows would have different
+            weights; or a process gets fewer than two rows, which have no variance to normalise by.
     """
     fabric, n = _fabric.get(), processes()
     if fabric is None or n == 1:
@@ -86,19 +93,19 @@ def share(rows: Tensor) -> Tensor:
 
 
 def check_shares(rows: int, n: int) -> None:
-    """Raise the ValueError of `share` for batches of so many rows and n processes."""
+    """Raise ValueError unless batches of so many rows can be divided among n processes (`share` says why)."""
     if n > 1 and (rows % n or rows < 2 * n):
         raise ValueError(f"a batch of {rows} images can't be divided among {n} processes; take 2, 4, 8, 16 or 32")
 
 
 def total(x: Tensor) -> Tensor:
-    """The sum of x over the processes."""
+    """Return the sum of x over the processes."""
     fabric = _fabric.get()
     return x if fabric is None else fabric.all_reduce(x.clone(), reduce_op="sum")  # type: ignore[return-value]
 
 
 def first(value: T) -> T:
-    """What the first process has."""
+    """Return the value that the first process has."""
     fabric = _fabric.get()
     return value if fabric is None else fabric.broadcast(value)
 
@@ -110,7 +117,7 @@ Loss = Callable[[Tensor, torch.Generator], Tensor]
 def training(
     model: nn.Module, objective: Loss, optimizer: torch.optim.Optimizer
 ) -> Iterator[tuple[Loss, Any, Callable[[Tensor], Any]]]:
-    """The objective, the optimizer and `backward` as Fabric has them, for this process's share of each batch.
+    """Yield the objective, the optimizer and `backward` as Fabric has them, for this process's share of each batch.
 
     Afterwards the model is the same in all processes.
     """

@@ -15,16 +15,21 @@ from entropix.estimators import Duplicates, EstimatorWarning, SignalSpace, merge
 
 HELD_OUT = 0.2  # share of the images that the autoencoder is not trained on
 MOST_HELD_OUT = 2000  # they tell false-positive rates down to 0.0005; more serve better as training images
-MOST_IN_PIXELS = 4000  # images that are compared pixel by pixel; every one with every other
-AXES, SAMPLE = 32, 2000  # of more images, the leading principal axes of a sample are compared
+MOST_IN_PIXELS = 4000  # up to so many images are compared pixel by pixel, every one with every other
+AXES, SAMPLE = 32, 2000  # more images are compared by their projections on the leading principal axes of a sample
 
 
 def split(images: Tensor | ImageView, groups: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Indices (ascending) of training images, of held-out images, and of the distinct ones among all.
+    """Return the indices (ascending) of training images, of held-out images, and of the distinct ones among all.
 
-    images: (n, c, s, s), or vectors (n, p). Images of one group (patient, volume) and duplicates (copies and near-copies)
-    form one unit; units are drawn at random as long as they fit into a fifth of the images, at most 2,000. Training
-    keeps its duplicates, as they came; the held-out images are distinct.
+    Images of one group (patient, volume) and duplicates (copies and near-copies) form one unit. Units are held out at
+    random as long as they fit into a fifth of the images, at most 2,000. Training keeps its duplicates, as they came;
+    the held-out images are distinct.
+
+    Args:
+        images: (n, c, s, s), or vectors (n, p).
+        groups: the group of each image.
+        seed: seed of the draw.
     """
     duplicates = image_duplicates(images)
     distinct = duplicates.keep.cpu().numpy()
@@ -42,12 +47,12 @@ def split(images: Tensor | ImageView, groups: Sequence[str], seed: int) -> tuple
 
 
 def image_duplicates(images: Tensor | ImageView) -> Duplicates:
-    """Copies and near-copies among images (n, c, s, s), or vectors (n, p); their number is for the caller to report.
+    """Find the copies and near-copies among images (n, c, s, s), or vectors (n, p); the caller reports their number.
 
-    Of more than 4,000 images the projections on 32 principal axes are compared: the number of pairs grows as n^2,
-    and thousands of pixels each would take hours. Copies are as near in the projection; that others may be too is part
-    of the test's own account, which goes by the distances to be expected there. Vectors, which may lie on a lattice or
-    have few columns, are compared as they are.
+    With more than 4,000 images, their projections on 32 principal axes are compared: the number of pairs grows as n^2,
+    and thousands of pixels each would take hours. Copies are as near in the projection. Other images may be near there
+    too; the test accounts for that, as it goes by the distances to be expected in the projection. Vectors, which may
+    lie on a lattice or have few columns, are compared as they are.
     """
     if len(images) <= MOST_IN_PIXELS or len(images.shape) == 2:
         x = images[:].flatten(1)

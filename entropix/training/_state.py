@@ -1,4 +1,4 @@
-"""All that the next step of a training depends on, and when it goes to a checkpoint."""
+"""The state of a training: everything its next step depends on, and when it is written to a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from entropix.training._checkpoint import Checkpoint, CheckpointError
 class TrainingState:
     """A training between two steps. Without a checkpoint, `resume`, `tick` and `finish` do nothing.
 
-    objective: its running means and the like are kept if it has `state_dict()`, of tensors, and `load_state_dict`.
-    left: (batches, batch size) indices of the images that this epoch has still to see.
-    total: sum of the losses of the batches of this epoch.
-    losses: mean loss of each epoch that is over.
+    Attributes:
+        objective: its running means and the like are kept if it has `state_dict()`, of tensors, and `load_state_dict`.
+        left: (batches, batch size) indices of the images that this epoch has still to see.
+        total: sum of the losses of the batches that this epoch has seen.
+        losses: mean loss of each epoch that is over.
+        saved: time of the last checkpoint (`time.monotonic`).
     """
 
     model: nn.Module
@@ -37,11 +39,11 @@ class TrainingState:
     saved: float = 0.0
 
     def resume(self) -> None:
-        """Take up what the checkpoint holds of this training; if nothing, show that it can be written.
+        """Resume from the state that the checkpoint holds of this training; if it holds none, write the first one.
 
         Raises:
-            CheckpointError: it holds the state of another training.
-            OSError: it can't be written.
+            CheckpointError: the checkpoint holds the state of another training.
+            OSError: the checkpoint can't be written.
         """
         known = parallel.first(None if self.checkpoint is None else self.checkpoint.load(self.name))
         if known is None:
@@ -58,7 +60,7 @@ class TrainingState:
             ) from error
 
     def tick(self, *, now: bool = False) -> None:
-        """Write a checkpoint if the last one is old, or now. Called between two steps, while batches are left."""
+        """Write a checkpoint if the last one is old, or if `now`. Call it between two steps, while batches are left."""
         if self.checkpoint is None or not (now or time.monotonic() - self.saved >= checkpoints.SECONDS):
             return
         # weights that are not finite will show in the loss, and the state before them stays
@@ -66,7 +68,7 @@ class TrainingState:
             self._save(self._between_steps())
 
     def finish(self) -> None:
-        """Keep what the training came to; how it would have gone on is not needed any more."""
+        """Write the result of the training, without what only a next step would need."""
         if self.checkpoint is not None:
             self._save({})
 
@@ -96,7 +98,7 @@ class TrainingState:
             self.objective.load_state_dict(known)
         self.losses = [float(loss) for loss in facts["losses"]]
         if "left" not in tensors:
-            return  # it was over
+            return  # the training was finished
         self.left, self.total = tensors["left"].to(device), tensors["total"].to(device)
         self.generator.set_state(tensors["generator"])
         for i, parameter in enumerate(self.model.parameters()):

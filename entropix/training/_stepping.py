@@ -1,4 +1,4 @@
-"""One step of a training: the gradients of a batch, with the memory there is; and Ctrl-C between two steps."""
+"""One step of a training: the gradients of a batch, in as many parts as the memory needs; Ctrl-C between two steps."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ FEWEST = 2  # images that have a variance to normalise by
 
 
 class Gradients:
-    """Calls give a batch's loss, and leave its gradients in the parameters of the optimizer.
+    """A function that returns the loss of a batch, and leaves its gradients in the parameters of the optimizer.
 
     Where the device's memory does not hold a batch, the gradients of its halves, quarters, ... are added up, from then
-    on and with a warning. They are those of the batch but for batch normalisation and running means of errors, which
-    then see a part at a time. Several processes (`entropix.training.parallel`) have to agree on the number of passes, so there
-    the error stays one.
+    on and with a warning. They equal those of the batch, except that batch normalisation and running means of errors
+    then see a part at a time. Several processes (`entropix.training.parallel`) would have to agree on the number of
+    parts, so there the memory error is raised.
 
-    objective: loss of images (n, ...), from a generator; backward: of a loss.
+    Args:
+        objective: the loss of images (n, ...), given a generator.
+        optimizer: of the parameters.
+        backward: computes the gradients of a loss.
     """
 
     def __init__(
@@ -62,10 +65,11 @@ class Gradients:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C in this block is a flag, which the yielded function tells, and raises KeyboardInterrupt at its end.
+    """Defer Ctrl-C in this block to its end; the yielded function says whether it was pressed.
 
-    A second Ctrl-C raises it at once. Nothing is changed in other threads than the main one, where another handler than
-    Python's is in place, and in one of several processes (`entropix.training.parallel`), the others of which would wait.
+    KeyboardInterrupt is then raised at the end of the block; a second Ctrl-C raises it at once. Ctrl-C works as ever in
+    threads other than the main one, where Python's own handler is not in place, and in one of several processes
+    (`entropix.training.parallel`), as the others would wait for it.
     """
     ours = (
         threading.current_thread() is threading.main_thread()

@@ -19,12 +19,23 @@ FEWEST_HELD_OUT = 16
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Images on [-1, 1] on the device, split."""
+    """Images on [-1, 1] on the device, split into training images and held-out ones.
 
-    train: ImageView  # (n_train, c, s, s), duplicates included
-    distinct: ImageView  # (n_distinct, c, s, s): the distinct images of train, in random order
-    held_out: Tensor  # (n_held_out, c, s, s), distinct, in random order
-    held_out_groups: list[str]  # patient, volume or name of each of them
+    Attributes:
+        train: (n_train, c, s, s), duplicates included.
+        distinct: (m, c, s, s), the distinct images of `train`, in random order.
+        held_out: (n_held_out, c, s, s), distinct, in random order.
+        held_out_groups: patient, volume or name of each held-out image.
+        value_range: lowest and highest raw value (`ImageSet.value_range`).
+        n: number of images before the split.
+        n_distinct: number of distinct ones among them.
+        channels: c.
+    """
+
+    train: ImageView
+    distinct: ImageView
+    held_out: Tensor
+    held_out_groups: list[str]
     value_range: tuple[float, float] | None
     n: int
     n_distinct: int
@@ -52,15 +63,15 @@ class TrainingData:
         n_training = len(np.intersect1d(training, distinct))
         if n_training < TRAINING_BATCH or len(held_out) < FEWEST_HELD_OUT:
             raise DataError(
-                f"{data.source}: {len(images)} images in {len(set(data.groups))} groups, {len(distinct)} of them distinct, "
-                f"leave {n_training} for training and {len(held_out)} held out; at least {TRAINING_BATCH} and "
-                f"{FEWEST_HELD_OUT} are needed: add images of other patients or volumes"
+                f"{data.source}: {len(images)} images in {len(set(data.groups))} groups, {len(distinct)} of them "
+                f"distinct, leave {n_training} for training and {len(held_out)} held out; at least {TRAINING_BATCH} "
+                f"and {FEWEST_HELD_OUT} are needed: add images of other patients or volumes"
             )
         n_merged = len(images) - len(distinct)
         if n_merged:
             warnings.warn(
-                f"{n_merged} of {len(images)} images are copies or near-copies of others; they are kept for training, and "
-                "entropies are taken over the distinct ones",
+                f"{n_merged} of {len(images)} images are copies or near-copies of others; they are kept for training, "
+                "and entropies are taken over the distinct ones",
                 FitWarning,
                 stacklevel=3,
             )
@@ -78,7 +89,15 @@ class TrainingData:
 
 
 def without_constant(data: ImageSet, skip: bool) -> ImageSet:
-    """The images that are not of one value; the others are an error, or skipped and listed in `unreadable`."""
+    """Return the images that are not of one constant value.
+
+    Args:
+        data: images.
+        skip: leave constant images out and list them in `unreadable`.
+
+    Raises:
+        DataError: some images are constant and `skip` is not set, or all are.
+    """
     constant = data.constant()
     if not len(constant):
         return data

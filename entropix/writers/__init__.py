@@ -1,4 +1,4 @@
-"""What a detector leaves behind: score tables, volumes' scores, heat maps as PNG, NIfTI and DICOM, exported models."""
+"""Files from a detector: score tables, volumes' scores, heat maps as PNG, NIfTI and DICOM, exported models."""
 
 from entropix.writers._export import export
 from entropix.writers._heatmaps import write_heatmaps

@@ -1,8 +1,8 @@
 """A fitted detector as one file for other runtimes: ONNX, or `torch.export` (`.pt2`).
 
-What is exported is the detector's own code, traced by `torch.export`; only the two native operators are written out in
-plain ones, the distances of k-NN from differences too, because entropies take their logarithm. So the file scores as
-the detector does.
+The exported program is the detector's own code, traced by `torch.export`. Only the two native operators are written out
+in plain ones. Distances of k-NN are computed from differences there too, because entropies take their logarithm. So the
+file scores as the detector does.
 """
 
 from __future__ import annotations
@@ -21,33 +21,34 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from entropix._utils import check_new_file, new_file
-from entropix.scoring import ResidualModel
+from entropix._utils import check_new_file, install_hint, new_file
+from entropix.scoring import DEFAULT_SCORE, SCORES, ResidualModel
 
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
 
-OUTPUTS = ("surprisal", "p_value", "residual", "heatmap", "reconstruction")
+OTHERS = tuple(name for name in SCORES if name != DEFAULT_SCORE)
+OUTPUTS = (DEFAULT_SCORE, "p_value", *OTHERS, "heatmap", "reconstruction")
 FORMATS = (".onnx", ".pt2")
 
 
 class Scoring(nn.Module):
-    """Images to everything a detector says about them.
+    """A module from images to everything that a detector says about them.
 
     Takes images (n, c, s, s) float32 as `detector.read(...).pixels` has them: resized, and on [0, 1] or, if the
-    detector was fitted to raw values, raw. Returns `OUTPUTS`: surprisal (n,) in nats, its conformal p-value (n,), the
-    paper's residual (n,), the heat map (n, s, s) in nats per pixel, the reconstruction (n, c, s, s) on [0, 1].
+    detector was fitted to raw values, raw. Returns `OUTPUTS`: the default score (n,), its conformal p-value (n,),
+    the other scores (n,), the heat map (n, s, s) in nats per pixel, the reconstruction (n, c, s, s) on [0, 1].
     """
 
     known: Tensor
 
     def __init__(self, detector: EntropixDetector) -> None:
         super().__init__()
-        self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # which files have
+        self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # that of files
         assert isinstance(detector.residual_model_, ResidualModel)
         self.network = detector.residual_model_.network
         self.detector = (detector,)  # not a submodule: its models of the score become constants
-        self.register_buffer("known", detector.calibration_.surprisal.to(detector.device_))
+        self.register_buffer("known", detector.calibration_[DEFAULT_SCORE].to(detector.device_))
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         (detector,) = self.detector
@@ -59,19 +60,27 @@ class Scoring(nn.Module):
         x_hat = self.model.decode(z)
         terms = detector.terms(x, z, x_hat)
         heat = detector.residual_model_.surprise_map(x, x_hat)
-        above = (self.known >= terms["surprisal"][:, None]).sum(1)
+        above = (self.known >= terms[DEFAULT_SCORE][:, None]).sum(1)
         p = (1 + above) / (len(self.known) + 1)
-        return terms["surprisal"], p.float(), terms["residual"], heat, (x_hat + 1) / 2
+        return terms[DEFAULT_SCORE], p.float(), *(terms[name] for name in OTHERS), heat, (x_hat + 1) / 2
 
 
 def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a detector of images to `path`, an `.onnx` or `.pt2` file, and return the path. See `Scoring`.
+    """Write a detector of images to one file for other runtimes, and return the path.
 
-    The number of images n is free. Facts about the detector are in the file's metadata (`.pt2`: `entropix.json`).
+    The exported model takes images (n, c, s, s) float32 as `detector.read(...).pixels` has them, for any n. It returns
+    the default score (n,), its conformal p-value (n,), the other scores (n,), the heat map (n, s, s) in nats per pixel,
+    and the reconstruction (n, c, s, s) on [0, 1]. Facts about the detector are in the file's metadata (`.pt2`:
+    `entropix.json`).
+
+    Args:
+        detector: fitted to images.
+        path: an `.onnx` or `.pt2` file.
+        overwrite: replace `path`.
 
     Raises:
         ValueError: another suffix; a detector of vectors.
-        ModuleNotFoundError: ONNX without `pip install 'entropix[export]'`.
+        ModuleNotFoundError: ONNX without the extra `export`.
         FileExistsError: `path` exists.
     """
     path = Path(path)
@@ -81,7 +90,7 @@ def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = Fa
         raise ValueError("this detector was fitted to flat feature vectors; only those of images are exported")
     check_new_file(path, overwrite)
     if path.suffix == ".onnx" and find_spec("onnxscript") is None:
-        raise ModuleNotFoundError("ONNX needs onnx and onnxscript: pip install 'entropix[export]'")
+        raise ModuleNotFoundError(f"ONNX needs onnx and onnxscript: {install_hint('export')}")
     with _quiet():
         program = _trace(detector)
     facts = {
@@ -111,7 +120,7 @@ def _trace(detector: EntropixDetector) -> torch.export.ExportedProgram:
         program = program.run_decompositions(torch.export.default_decompositions() | plain)
     for name, value in program.constants.items():
         if isinstance(value, Tensor):
-            program.constants[name] = value.contiguous()  # others are saved with a warning
+            program.constants[name] = value.contiguous()  # strided ones are saved with a warning
     return program
 
 
@@ -131,7 +140,7 @@ def _onnx(program: torch.export.ExportedProgram, facts: dict[str, Any]) -> bytes
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what torch's exporter warns of itself: its own deprecated calls, and operators of torchvision."""
+    """A block in which torch's exporter does not warn of itself: its own deprecated calls, operators of torchvision."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     with warnings.catch_warnings():

@@ -11,14 +11,17 @@ import numpy as np
 from entropix._utils import new_file
 from entropix.data import ImageSet
 from entropix.detector import EntropixDetector
-from entropix.scoring import detection_metrics
-
-COLUMNS = ("path", "label", "surprisal", "p_value", "residual")
-
+from entropix.scoring import DEFAULT_SCORE, SCORES, detection_metrics
 
 @dataclass(frozen=True)
 class Scored:
-    """terms: scores (n,) by name; p_values (n,): of the surprisal; metrics: AUC and AP where labels are known."""
+    """Scores of images.
+
+    Attributes:
+        terms: scores and the terms of the default one, (n,) by name (`entropix.detector.Scorer.explain`).
+        p_values: p-values (n,) of the default score.
+        metrics: "auc" and "ap" of every score, where labels are known.
+    """
 
     terms: dict[str, np.ndarray]
     p_values: np.ndarray
@@ -26,17 +29,23 @@ class Scored:
 
 
 def score(detector: EntropixDetector, images: ImageSet) -> Scored:
-    """Scores of images, and how well they separate those of known label."""
+    """Score images, and measure how well the scores separate those of known label."""
     terms = detector.explain(images, progress=True)
-    metrics = {name: detection_metrics(images.labels, terms[name]) for name in ("surprisal", "residual")}
-    p_values = detector.calibration_.p_value(terms["surprisal"])
+    metrics = {name: detection_metrics(images.labels, terms[name]) for name in SCORES}
+    p_values = detector.calibration_.p_value(terms[DEFAULT_SCORE])
     return Scored(terms, p_values, {name: values for name, values in metrics.items() if values})
 
 
 def write_scores(path: Path, images: ImageSet, scored: Scored) -> None:
-    """A CSV file with one row per image; the label is empty where unknown.
+    """Write a CSV file with one row per image.
 
-    Columns group (patient) and volume follow where the files tell them.
+    Columns: path, label (empty where unknown), the default score, its p-value, the other scores; group (patient) and
+    volume follow where the files tell them.
+
+    Args:
+        path: the file.
+        images: the images.
+        scored: their scores.
     """
     told = {
         "group": [group if group != name else "" for name, group in zip(images.names, images.groups, strict=True)],
@@ -45,8 +54,10 @@ def write_scores(path: Path, images: ImageSet, scored: Scored) -> None:
     told = {name: values for name, values in told.items() if any(values)}
     with new_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*COLUMNS, *told])
-        rows = np.column_stack([scored.terms["surprisal"], scored.p_values, scored.terms["residual"]]).tolist()
+        columns = {DEFAULT_SCORE: scored.terms[DEFAULT_SCORE], "p_value": scored.p_values}
+        columns |= {name: scored.terms[name] for name in SCORES if name != DEFAULT_SCORE}
+        writer.writerow(["path", "label", *columns, *told])
+        rows = np.column_stack(list(columns.values())).tolist()
         for i, (name, label, values) in enumerate(zip(images.names, images.labels.tolist(), rows, strict=True)):
             more = [values_of[i] for values_of in told.values()]
             writer.writerow([name, "" if label < 0 else label, *map(repr, values), *more])

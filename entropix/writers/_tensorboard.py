@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entropix._utils import Epoch
+from entropix._utils import Epoch, install_hint
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -15,17 +15,20 @@ SCALARS = ("loss", "error_held_out", "entropy", "entropy_images")
 
 
 class TensorBoard:
-    """For `on_epoch` of a fit: writes the numbers of every `Epoch` to `folder`, for `tensorboard --logdir folder`.
+    """An `on_epoch` for a fit: it writes the numbers of every `Epoch` to a folder, for `tensorboard --logdir folder`.
 
-    A resumed fit goes on in the same folder; what the interrupted one wrote of the epochs that come again is hidden.
+    A resumed fit writes to the same folder; what the interrupted one wrote of epochs that are trained again is hidden.
+
+    Args:
+        folder: for TensorBoard's logs.
 
     Raises:
-        ModuleNotFoundError: without `pip install 'entropix[tensorboard]'`.
+        ModuleNotFoundError: the extra `tensorboard` is not installed.
     """
 
     def __init__(self, folder: str | Path) -> None:
         if find_spec("tensorboard") is None:
-            raise ModuleNotFoundError("TensorBoard's logs need tensorboard: pip install 'entropix[tensorboard]'")
+            raise ModuleNotFoundError(f"TensorBoard's logs need tensorboard: {install_hint('tensorboard')}")
         self.folder = Path(folder)
         self._writer: SummaryWriter | None = None
 

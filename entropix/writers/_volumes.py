@@ -18,20 +18,26 @@ import numpy as np
 
 from entropix._utils import new_file
 from entropix.data import ImageSet
+from entropix.scoring import DEFAULT_SCORE, SCORES
 
 SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume and the indices of its slices in the image set, in the order of their place."""
+    """A volume of an image set.
+
+    Attributes:
+        name: name of the volume.
+        slices: indices of its slices in the set, in the order of their place.
+    """
 
     name: str
     slices: list[int]
 
 
 def volumes(images: ImageSet) -> list[Volume]:
-    """The volumes of which the set holds more than one slice."""
+    """Return the volumes of which the set holds more than one slice."""
     members: dict[str, list[int]] = defaultdict(list)
     for i, origin in enumerate(images.origins):
         if origin.volume:
@@ -44,26 +50,31 @@ def volumes(images: ImageSet) -> list[Volume]:
 
 
 def aggregate(scores: np.ndarray) -> float:
-    """The score of a volume whose slices have these scores (n,)."""
+    """Return the score of a volume whose slices have these scores (n,)."""
     return float(np.sort(scores)[-math.ceil(SHARE * len(scores)) :].mean())
 
 
 def write_volume_scores(path: Path, images: ImageSet, terms: dict[str, np.ndarray]) -> int:
-    """A CSV file with one row per volume, where there are any; returns their number.
+    """Write a CSV file with one row per volume, where there are any; return their number.
 
-    Columns: volume, label (1 if any slice is abnormal, empty where unknown), slices, surprisal, residual, and the
-    slice of the highest surprisal.
+    Columns: volume, label (1 if any slice is abnormal, empty where unknown), slices, every score, and the slice whose
+    default score is the highest.
+
+    Args:
+        path: the file.
+        images: the slices.
+        terms: scores (n,) of the slices by name.
     """
     found = volumes(images)
     if not found:
         return 0
     with new_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("volume", "label", "slices", "surprisal", "residual", "highest_slice"))
+        writer.writerow(("volume", "label", "slices", *SCORES, "highest_slice"))
         for volume in found:
             label = int(images.labels[volume.slices].max())
-            values = [repr(aggregate(terms[name][volume.slices])) for name in ("surprisal", "residual")]
-            highest = max(volume.slices, key=lambda i: terms["surprisal"][i])
+            values = [repr(aggregate(terms[name][volume.slices])) for name in SCORES]
+            highest = max(volume.slices, key=lambda i: terms[DEFAULT_SCORE][i])
             shown = "" if label < 0 else label
             writer.writerow([volume.name, shown, len(volume.slices), *values, images.names[highest]])
     return len(found)

@@ -12,7 +12,7 @@ from helpers import threads
 
 import entropix
 
-pytest.importorskip("distributed", reason="dask and distributed (pip install 'entropix[dask]') are missing")
+pytest.importorskip("distributed", reason="dask and distributed (extra dask) are missing")
 
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 3, "device": "cpu", "progress": False}
 

@@ -164,7 +164,7 @@ def test_pixel_metrics() -> None:
 @pytest.fixture(scope="module")
 def tiny() -> Task:
     images = entropix.datasets.phantoms(160, 2, lesions=0.2, image_size=32)
-    values = entropix.data.read(images.pixels, image_size=32, split="test")
+    values = entropix.data.read(images.images, image_size=32, split="test")
     values.labels[:] = images.labels
     normal = np.flatnonzero(images.labels == 0)
     sick = np.flatnonzero(images.labels == 1)

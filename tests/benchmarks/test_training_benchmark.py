@@ -35,7 +35,7 @@ def test_items_are_the_images_on_minus_one_to_one(folder: Path, kept: bool) -> N
     expected = torch.from_numpy(np.asarray(image) / 127.5 - 1)[None].float()
     torch.testing.assert_close(items[7]["img"], expected, rtol=0, atol=1e-6)
     assert items[7]["name"] == "007"
-    entropix_reads = entropix.data.read(paths[7:8], image_size=32).images[0] * 2 - 1
+    entropix_reads = entropix.data.read(paths[7:8], image_size=32).pixels[0] * 2 - 1
     torch.testing.assert_close(items[7]["img"], entropix_reads, rtol=0, atol=0.02)  # resized to whole grey levels
 
 

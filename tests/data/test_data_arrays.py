@@ -92,8 +92,8 @@ def test_tensors(dtype: torch.dtype) -> None:
 
 def test_batches_do_not_matter(rng: np.random.Generator) -> None:
     array = rng.integers(0, 256, (600, 9, 7), dtype=np.uint8)
-    together = read(array, image_size=12).images
-    apart = torch.cat([read(array[i : i + 1], image_size=12).images for i in range(0, 600, 37)])
+    together = read(array, image_size=12).pixels
+    apart = torch.cat([read(array[i : i + 1], image_size=12).pixels for i in range(0, 600, 37)])
     torch.testing.assert_close(together[::37], apart, rtol=0, atol=1e-6)
 
 
@@ -134,7 +134,7 @@ def test_raw_values_are_scaled_by_the_training_set() -> None:
 def test_npy_and_npz(tmp_path: Path, rng: np.random.Generator) -> None:
     array = rng.integers(0, 256, (6, 8, 8), dtype=np.uint8)
     labels = np.array([[0], [1], [0], [1], [0], [0]])
-    expected = read(array).images
+    expected = read(array).pixels
     np.save(tmp_path / "a.npy", array)
     np.savez(tmp_path / "one.npz", anything=array)
     np.savez(tmp_path / "labels.npz", images=array, labels=labels)
@@ -153,7 +153,7 @@ def test_npy_and_npz(tmp_path: Path, rng: np.random.Generator) -> None:
     for name, n_test in (("labels.npz", 6), ("medmnist.npz", 3)):
         train = read(tmp_path / name)
         assert train.names == ["0", "2", "4", "5"]
-        assert torch.equal(train.images, expected[[0, 2, 4, 5]])
+        assert torch.equal(train.pixels, expected[[0, 2, 4, 5]])
         test = read(tmp_path / name, split="test")
         assert test.labels.tolist() == labels[:n_test, 0].tolist()
 
@@ -236,7 +236,7 @@ def test_torch_dataset(rng: np.random.Generator) -> None:
     assert read(labelled, image_size=8).names == ["0", "2"]
     test = read(labelled, split="test", image_size=8)
     assert test.labels.tolist() == [0, 1, 0, 1]
-    assert np.array_equal(test.images.numpy(), array)
+    assert np.array_equal(test.pixels.numpy(), array)
     assert len(read(Items(list(array)))) == 4
     assert read(Items([(Image.fromarray(np.zeros((8, 8), np.uint8)), 0)])).labels.tolist() == [0]
     with pytest.raises(DataError, match="item 1: labels with the classes 7"):
@@ -269,13 +269,13 @@ def test_image_set(tmp_path: Path, rng: np.random.Generator) -> None:
     assert images.constant().tolist() == [2]
     assert read(images, split="test", image_size=8) is images
     assert read(images, image_size=8).names == ["0", "2"]
-    assert read(images, image_size=8, channels=3).images.shape == (2, 3, 8, 8)
+    assert read(images, image_size=8, channels=3).pixels.shape == (2, 3, 8, 8)
     with pytest.raises(DataError, match="ImageSet of 8 x 8 pixels where image_size=64"):
         read(images)
     part = images.subset([3, 0])
     assert part.names == ["3", "0"]
     assert part.labels.tolist() == [1, 0]
-    assert torch.equal(part.images, images.pixels[[3, 0]])
+    assert torch.equal(part.pixels, images.pixels[[3, 0]])
     assert images.subset(images.labels == 0).names == ["0", "2"]
     assert len(images.subset([])) == 0
     assert "4 images, 1 x 8 x 8, 2 normal, 2 abnormal" in repr(images)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from entropix.data import DataError, ImageSet, Select, read
 from entropix.data import _cache as cache
-from entropix.data import _files as files
+from entropix.data import _reader as reader
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def scans(tmp_path: Path, rng: np.random.Generator) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are decoded from here on."""
     names: list[str] = []
-    load = files.load
-    monkeypatch.setattr(files, "load", lambda item, *rest: names.append(item.name) or load(item, *rest))
+    load = reader.load
+    monkeypatch.setattr(reader, "load", lambda item, *rest: names.append(item.name) or load(item, *rest))
     return names
 
 
@@ -49,7 +49,7 @@ def test_second_reading_decodes_nothing_and_is_the_same(scans: Path, tmp_path: P
     assert len(decoded) == 8
     second = read_again(scans, tmp_path / "c")
     assert len(decoded) == 8
-    assert torch.equal(first.images, second.images)
+    assert torch.equal(first.pixels, second.pixels)
     for name in ("names", "groups", "natural_scale", "inferred_scale", "source", "origins"):
         assert getattr(first, name) == getattr(second, name)
     assert [tuple(entry) for entry in second.unreadable] == first.unreadable
@@ -60,8 +60,8 @@ def test_second_reading_decodes_nothing_and_is_the_same(scans: Path, tmp_path: P
     with pytest.raises(DataError, match=r"1 unreadable: bad.png: not a PNG"):
         read(scans, cache=tmp_path / "c", image_size=16)
     assert len(decoded) == 8
-    second.images.zero_()  # what a reader does to its images stays with it
-    assert torch.equal(read_again(scans, tmp_path / "c").images, first.images)
+    second.pixels.zero_()  # what a reader does to its images stays with it
+    assert torch.equal(read_again(scans, tmp_path / "c").pixels, first.pixels)
 
 
 def test_content_and_settings_make_the_key(scans: Path, tmp_path: Path, decoded: list[str]) -> None:
@@ -80,7 +80,7 @@ def test_content_and_settings_make_the_key(scans: Path, tmp_path: Path, decoded:
     (scans / "2.png").write_bytes((scans / "2.png").read_bytes().ljust(len(content), b"\0"))
     changed = read_again(scans, folder)
     assert len(decoded) == 5 * 8
-    assert changed.images[changed.names.index("2.png")].max() == 0
+    assert changed.pixels[changed.names.index("2.png")].max() == 0
     (scans / "0.png").rename(scans / "renamed.png")
     assert "renamed.png" in read_again(scans, folder).names
     assert len(decoded) == 6 * 8
@@ -91,7 +91,7 @@ def test_damaged_entry_is_decoded_again(scans: Path, tmp_path: Path, decoded: li
     first = read_again(scans, tmp_path / "c")
     (entry,) = entries(tmp_path / "c")
     (entry / name).write_bytes((entry / name).read_bytes()[:100])
-    assert torch.equal(read_again(scans, tmp_path / "c").images, first.images)
+    assert torch.equal(read_again(scans, tmp_path / "c").pixels, first.pixels)
     assert len(decoded) == 16
     read_again(scans, tmp_path / "c")
     assert len(decoded) == 16
@@ -142,7 +142,7 @@ def test_quick_readings_are_kept_only_where_asked(
     for _ in range(2):
         read(scans, skip_unreadable=True, image_size=16)
     assert len(decoded) == 16
-    monkeypatch.setattr("entropix.data._reader.WORTH_SECONDS", 0)
+    monkeypatch.setattr(reader, "WORTH_SECONDS", 0)
     for _ in range(2):
         read(scans, skip_unreadable=True, image_size=16)
     assert len(decoded) == 24
@@ -171,4 +171,4 @@ def test_two_thousand_files_start_in_under_two_seconds(tmp_path: Path, rng: np.r
     started = time.perf_counter()
     second = read(tmp_path / "scans", cache=tmp_path / "c")
     assert time.perf_counter() - started < 2
-    assert torch.equal(first.images, second.images)
+    assert torch.equal(first.pixels, second.pixels)

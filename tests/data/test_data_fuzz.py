@@ -137,7 +137,7 @@ def check(name: str, content: bytes, folder: Path) -> None:
     select = Select(component=0 if name == "c.nii.gz" else None)
     faulthandler.dump_traceback_later(SECONDS, exit=True)
     try:
-        images, reason = read(path, image_size=8, cache=False, select=select).images, ""
+        images, reason = read(path, image_size=8, cache=False, select=select).pixels, ""
     except DataError as error:
         images, reason = torch.empty(0), str(error)
     finally:

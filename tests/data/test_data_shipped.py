@@ -12,7 +12,8 @@ from nibabel.testing import data_path
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
 
 from entropix.data import DataError, Select
-from entropix.data._files import FileItem, decode, load
+from entropix.data._files import FileItem, load
+from entropix.data.formats import decode
 
 DICOM_ROOT = Path(pydicom.__file__).parent / "data"
 DICOM_FILES = sorted(

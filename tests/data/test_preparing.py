@@ -107,7 +107,7 @@ def test_rsna(rsna: Path, tmp_path: Path) -> None:
     name = listing(tmp_path / "out")["test"]["1"][0]
     written = np.asarray(Image.open(tmp_path / "out" / "images" / name))
     source = read(rsna / "stage_2_train_images" / name.replace(".png", ".dcm"), image_size=24)
-    np.testing.assert_allclose(written.mean() / 255, source.images.mean(), atol=0.01)
+    np.testing.assert_allclose(written.mean() / 255, source.pixels.mean(), atol=0.01)
     again = convert("rsna", rsna, tmp_path / "again")
     assert again == counts
     assert listing(tmp_path / "again") == listing(tmp_path / "out")

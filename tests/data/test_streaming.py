@@ -62,10 +62,10 @@ def test_mapped_tensors_have_their_room_on_the_disk(
 
 def test_a_set_read_through_a_file_is_the_same(heads: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     mixed = [*heads[:5, 0], *np.repeat(heads[5:8], 3, 1)]
-    known = [read(source, image_size=16).images.clone() for source in (heads, mixed)]
+    known = [read(source, image_size=16).pixels.clone() for source in (heads, mixed)]
     monkeypatch.setattr(spool, "IN_MEMORY", 1000)
     for source, images in zip((heads, mixed), known, strict=True):
-        assert torch.equal(read(source, image_size=16).images, images)
+        assert torch.equal(read(source, image_size=16).pixels, images)
 
 
 def test_part_of_a_mapped_set_is_mapped(small_memory: None, heads: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ def test_part_of_a_mapped_set_is_mapped(small_memory: None, heads: np.ndarray, m
     memmap = np.memmap
     monkeypatch.setattr(np, "memmap", lambda *args, shape: mapped.append(shape) or memmap(*args, shape=shape))
     chosen = np.arange(300)[::-2]
-    assert torch.equal(data.subset(chosen).images, data.images[torch.from_numpy(chosen.copy())])
+    assert torch.equal(data.subset(chosen).pixels, data.pixels[torch.from_numpy(chosen.copy())])
     assert mapped == [(150, 1, 32, 32)]
 
 

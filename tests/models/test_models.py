@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.models import Autoencoder
 from entropix.training import NestedError, squared_error, train
 
 
@@ -28,7 +28,7 @@ def test_wrong_sizes() -> None:
 
 
 def test_truncated_is_the_prefix() -> None:
-    nested = NestedAutoencoder((1, 4, 8)).eval()
+    nested = Autoencoder(8).eval()
     for parameter in nested.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     x = torch.rand(5, 1, 64, 64)
@@ -43,7 +43,7 @@ def test_truncated_is_the_prefix() -> None:
 
 
 def test_prefix_per_image() -> None:
-    nested = NestedAutoencoder((1, 2, 4)).eval()
+    nested = Autoencoder(4).eval()
     z = torch.randn(3, 4)
     together = nested.decode_prefix(z, torch.tensor([1, 2, 4]))
     alone = torch.cat([nested.decode_prefix(z[i : i + 1], d) for i, d in enumerate((1, 2, 4))])
@@ -53,8 +53,8 @@ def test_prefix_per_image() -> None:
 def test_nested_error_weighs_prefixes_alike() -> None:
     """The loss is the mean over prefixes of ln(error): its gradient does not depend on their sizes."""
     torch.manual_seed(0)
-    nested = NestedAutoencoder((1, 4))
-    objective = NestedError(nested)
+    nested = Autoencoder(4)
+    objective = NestedError(nested, (1, 4))
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(64, 1, 64, 64)
     first = objective(x, generator)
@@ -62,7 +62,7 @@ def test_nested_error_weighs_prefixes_alike() -> None:
     assert first.item() == pytest.approx(objective.means.values.log().mean().item(), abs=1e-5)
     gradients = []
     for scale in (1.0, 10.0):
-        objective = NestedError(nested)
+        objective = NestedError(nested, (1, 4))
         nested.zero_grad()
         objective(scale * x - 100 * scale, generator.manual_seed(0)).backward()
         last = nested.decoder[-1]

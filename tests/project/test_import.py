@@ -4,6 +4,8 @@ import subprocess
 import sys
 import tempfile
 
+HEAVY = ("scipy", "sklearn", "matplotlib", "pydicom", "nibabel", "PIL", "entropix._C")
+
 
 def run(code: str) -> str:
     """Standard output of `code` in a new process, away from the source folder."""
@@ -12,16 +14,23 @@ def run(code: str) -> str:
 
 
 def test_import_probes_and_loads_nothing() -> None:
-    heavy = ("scipy", "sklearn", "matplotlib", "pydicom", "nibabel", "PIL", "entropix._C")
-    code = (
-        "import sys, torch\nimport entropix\n"
-        f"print([m for m in {heavy} if m in sys.modules], torch.cuda.is_initialized())"
-    )
-    assert run(code) == "[] False"
+    code = f"print([m for m in {HEAVY} if m in sys.modules], torch.cuda.is_initialized())"
+    assert run(f"import sys, torch\nimport entropix\n{code}") == "[] False"
 
 
 def test_all_names_exist() -> None:
     assert run("import entropix\nprint([n for n in entropix.__all__ if not hasattr(entropix, n)])") == "[]"
+
+
+def test_import_entropix_is_enough_for_its_packages() -> None:
+    names = ("plots", "report", "distributed", "selection", "scoring", "strategies", "inspect", "exceptions")
+    code = (
+        f"import sys\nimport entropix\nprint([m for m in {HEAVY} if m in sys.modules])\n"
+        f"print([getattr(entropix, name).__name__ for name in {names}])"
+    )
+    loaded, named = run(code).splitlines()
+    assert loaded == "[]"
+    assert named == str([name if name == "inspect" else f"entropix.{name}" for name in names])
 
 
 def test_without_the_native_module() -> None:

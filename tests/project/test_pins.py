@@ -16,7 +16,7 @@ def requirements() -> list[Requirement]:
     read: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = read["project"]["optional-dependencies"].values()
     lines = [*read["build-system"]["requires"], *read["project"]["dependencies"], *(one for e in extras for one in e)]
-    return [one for one in map(Requirement, lines) if one.name != "entropix"]
+    return [one for one in map(Requirement, lines) if one.name != read["project"]["name"]]
 
 
 @pytest.mark.parametrize("python", VERSIONS)

@@ -89,7 +89,7 @@ def test_p_value_threshold_and_predict_agree(detector: EntropixDetector) -> None
 
 
 def test_p_values_count() -> None:
-    known = Calibration(*(torch.tensor([1.0, 2.0, 2.0, 4.0]) for _ in range(3)))
+    known = Calibration({"surprisal": torch.tensor([1.0, 2.0, 2.0, 4.0])})
     np.testing.assert_allclose(known.p_value(np.array([0.0, 2.0, 3.0, 5.0])), [1, 0.8, 0.4, 0.2])
     assert known.threshold(0.2) == 4
     assert known.threshold(0.4) == 2
@@ -106,7 +106,7 @@ def test_too_few_images_for_alpha() -> None:
     detector = EntropixDetector(2, image_size=32, epochs=1, alpha=0.01)
     with pytest.warns(FitWarning, match=r"20 held-out normal images tell false-positive rates from 0\.0476 on"):
         detector.fit(normal)
-    assert detector.offset_ == -detector.calibration_.surprisal.max()
+    assert detector.offset_ == -detector.calibration_["surprisal"].max()
     with pytest.raises(ValueError, match=r"alpha=0\.01: with 20 held-out"):
         detector.predict(normal, alpha=0.01)
 

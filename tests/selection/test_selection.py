@@ -8,7 +8,7 @@ import torch
 
 from entropix.estimators import Entropy
 from entropix.estimators._signal_space import SignalSpace
-from entropix.models import NestedAutoencoder
+from entropix.models import Autoencoder
 from entropix.selection import Curve, CurvePoint, choose
 from entropix.selection._perturbations import perturbations
 
@@ -49,11 +49,11 @@ def test_perturbations_change_every_image_somewhere() -> None:
     assert all(torch.equal(a, b) for a, b in zip(found, again, strict=True))
 
 
-class Through(NestedAutoencoder):
+class Through(Autoencoder):
     """Images are codes, and the reconstruction is a given function of them."""
 
     def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        super().__init__((1,), image_size=16)
+        super().__init__(1, image_size=16)
         self.function = function
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
@@ -72,13 +72,13 @@ def test_codes_that_pass_all_the_right_or_nothing() -> None:
     def project(z: torch.Tensor) -> torch.Tensor:
         return (space.project(z) @ space.axes.T + space.mean).reshape(z.shape)
 
-    everything = curve.measure(Through(lambda z: z + 1e-3 * torch.randn_like(z)))[0]
+    everything = curve.measure(Through(lambda z: z + 1e-3 * torch.randn_like(z)), (1,))[0]
     assert everything.visibility == pytest.approx(0.5, abs=0.05)
-    right = curve.measure(Through(project))[0]
+    right = curve.measure(Through(project), (1,))[0]
     assert right.visibility > 0.95
     for point in (everything, right):  # both keep all that normal images say
         assert point.entropy == pytest.approx(float(curve.entropy), abs=0.1)
-    nothing = curve.measure(Through(torch.zeros_like))[0]
+    nothing = curve.measure(Through(torch.zeros_like), (1,))[0]
     assert nothing.visibility < right.visibility - 0.3
     assert -1e4 < nothing.entropy < right.entropy - 10
 

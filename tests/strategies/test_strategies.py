@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 import entropix
-from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.models import Autoencoder
 from entropix.selection import Curve
 from entropix.strategies._constrain import Length
-from entropix.strategies._principal_axes import fold, to_principal_axes
+from entropix.strategies._principal_axes import to_principal_axes
 
 pytestmark = pytest.mark.filterwarnings("ignore::entropix.exceptions.FitWarning")
 SIDE = 16
@@ -111,7 +111,7 @@ def test_folding_computes_the_same() -> None:
     wide, images = Autoencoder(32, 1, SIDE).eval(), torch.randn(80, 1, SIDE, SIDE)
     rotated = to_principal_axes(wide, images).cut(5)
     with torch.no_grad():
-        narrow = fold(rotated)
+        narrow = wide.with_axes(rotated.into, rotated.out, rotated.centre)
         assert narrow.latent_dim == 5
         assert torch.allclose(narrow(images), rotated(images), atol=1e-4)
         assert torch.allclose(narrow.encode(images), rotated.encode(images), atol=1e-3)
@@ -121,7 +121,7 @@ def test_length_moves_towards_the_constraint(linear: tuple[Linear, torch.Tensor]
     """With a code that holds three factors in its first three latents, from above and from below."""
     model, images = linear
 
-    class Prefixes(NestedAutoencoder):
+    class Prefixes(Autoencoder):
         def encode(self, x: torch.Tensor) -> torch.Tensor:
             z = x.flatten(1) @ model.basis
             return torch.cat([z, torch.zeros(len(z), self.latent_dim - 3)], 1)
@@ -129,7 +129,7 @@ def test_length_moves_towards_the_constraint(linear: tuple[Linear, torch.Tensor]
         def decode(self, z: torch.Tensor) -> torch.Tensor:
             return (z[:, :3] @ model.basis.T).reshape(-1, 1, SIDE, SIDE)
 
-    length = Length(Prefixes((1, 64), 1, SIDE), Curve(images[:250], images[250:], 0), 100)
+    length = Length(Prefixes(64, 1, SIDE), Curve(images[:250], images[250:], 0), 100)
     for start in (1.0, 30.0):
         length.d = start
         generator = torch.Generator().manual_seed(0)
@@ -149,7 +149,7 @@ def test_length_counts_images_not_calls(monkeypatch: pytest.MonkeyPatch, parts: 
 
     monkeypatch.setattr(Length, "step", step)
     torch.manual_seed(0)
-    length = Length(NestedAutoencoder((1, 4), 1, SIDE), None, 50)  # type: ignore[arg-type]
+    length = Length(Autoencoder(4, 1, SIDE), None, 50)  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(0)
     for batch in range(1, 51):
         for part in torch.rand(64, 1, SIDE, SIDE).chunk(parts):

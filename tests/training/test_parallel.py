@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import entropix
 from entropix.cli import app
-from entropix.models import Autoencoder, NestedAutoencoder
+from entropix.models import Autoencoder, ImageAutoencoder
 from entropix.strategies._constrain import Length
 from entropix.training import NestedError, RelativeError, squared_error, train
 from entropix.training import _checkpoint as checkpoints
@@ -28,12 +28,11 @@ from entropix.training._checkpoint import Checkpoint
 EPOCHS = 6
 
 
-class Plain(NestedAutoencoder):
-    """A nested autoencoder without batch normalisation: dividing a batch then changes nothing but rounding."""
+class Plain(ImageAutoencoder):
+    """An autoencoder without batch normalisation: dividing a batch then changes nothing but rounding."""
 
     def __init__(self) -> None:
-        nn.Module.__init__(self)
-        self.dims, self.latent_dim = (1, 2, 4), 4
+        super().__init__(4, 1, 16)
         self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(256, 32), nn.Tanh())
         self.to_code, self.from_code = nn.Linear(32, 4), nn.Linear(4, 32)
         self.decoder = nn.Sequential(nn.Tanh(), nn.Linear(32, 256), nn.Unflatten(1, (1, 16, 16)))
@@ -47,7 +46,7 @@ def constrained(model: Plain) -> Length:
 CASES = {
     "squared": (Plain, squared_error),
     "relative": (Plain, RelativeError),
-    "nested": (Plain, NestedError),
+    "nested": (Plain, lambda model: NestedError(model, (1, 2, 4))),
     "constrained": (Plain, constrained),
     "normalised": (lambda: Autoencoder(4, 1, 16), RelativeError),
 }
@@ -80,7 +79,7 @@ def main() -> None:
 
 @pytest.fixture(scope="module")
 def fabric() -> None:
-    pytest.importorskip("lightning_fabric", reason="lightning-fabric (pip install 'entropix[fabric]') is missing")
+    pytest.importorskip("lightning_fabric", reason="lightning-fabric (extra fabric) is missing")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pydicom.pixels import apply_modality_lut
 
 import entropix
 from entropix.data import Select, read
-from entropix.data.formats._nifti import canonical, into_volume
+from entropix.data.formats._nifti_space import canonical, into_volume
 from entropix.detector._detector import EntropixDetector
 from entropix.detector._scorer import resize_map
 from entropix.writers._heatmaps import write_heatmaps
@@ -37,11 +37,26 @@ def maps_of(detector: EntropixDetector, images: entropix.data.ImageSet) -> list[
 
 
 def test_names_cannot_lead_out_of_the_folder(detector: EntropixDetector, tmp_path: Path) -> None:
-    some = detector.read(entropix.datasets.phantoms(3, 1, image_size=16).images)
-    some = replace(some, names=["../../up", "/etc/absolute", "scan.nii.gz#3"], sizes=np.array([[8, 9]] * 3))
+    some = detector.read(entropix.datasets.phantoms(4, 1, image_size=16).images)
+    names = ["../../up", "/etc/absolute", "//server/share", "scan.nii.gz#3"]
+    some = replace(some, names=names, sizes=np.array([[8, 9]] * 4))
     write_heatmaps(tmp_path / "maps", detector, some)
     written = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.png"))
-    assert written == ["maps/etc/absolute.png", "maps/scan.nii.gz_3.png", "maps/up.png"]
+    assert written == ["maps/etc/absolute.png", "maps/scan.nii.gz_3.png", "maps/server/share.png", "maps/up.png"]
+
+
+def test_maps_of_one_name_do_not_replace_each_other(detector: EntropixDetector, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    for name in ("a#1", "a#2", "a.dcm", "a"):
+        save_dicom(tmp_path / "scans" / name, np.random.default_rng(0).integers(0, 255, (16, 16), dtype=np.uint8))
+    images = detector.read(tmp_path / "scans")
+    write_heatmaps(tmp_path / "maps", detector, images)
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == [
+        "a.dcm",
+        "a.dcm.dcm",
+        "a_1.dcm",
+        "a_2.dcm",
+    ]
 
 
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
@@ -121,17 +136,23 @@ def test_maps_of_a_series_form_a_series(detector: EntropixDetector, tmp_path: Pa
         "StudyInstanceUID": "1.2",
     }
     (tmp_path / "scans").mkdir()
-    for i, name in enumerate("abc"):
+    for i, name in enumerate("abcd"):
         image = rng.integers(0, 255, (16, 20), dtype=np.uint8)
-        where = lying | {"ImagePositionPatient": [0, 0, 5 - i], "SeriesInstanceUID": "1.2.3"}
+        series = "1.2.4" if name == "d" else "1.2.3"
+        where = lying | {"ImagePositionPatient": [0, 0, 5 - i], "SeriesInstanceUID": series}
         save_dicom(tmp_path / "scans" / name, image, **where)
     images = detector.read(tmp_path / "scans")
-    write_heatmaps(tmp_path / "maps", detector, images)
-    results = [pydicom.dcmread(tmp_path / "maps" / f"{name}.dcm") for name in "abc"]
+    written = {}
+    for folder in ("maps", "again"):
+        write_heatmaps(tmp_path / folder, detector, images)
+        written[folder] = [pydicom.dcmread(tmp_path / folder / f"{name}.dcm") for name in "abcd"]
+    results, other = written["maps"][:3], written["maps"][3]
     assert len({one.SeriesInstanceUID for one in results}) == 1
+    assert other.SeriesInstanceUID != results[0].SeriesInstanceUID
+    assert written["again"][0].SeriesInstanceUID != results[0].SeriesInstanceUID
     assert len({one.SOPInstanceUID for one in results}) == 3
     assert [one.ImagePositionPatient[2] for one in results] == [5, 4, 3]
-    (volume,) = volumes(images)
+    volume, _ = sorted(volumes(images), key=lambda one: -len(one.slices))
     assert [images.names[i] for i in volume.slices] == ["c", "b", "a"]
 
 

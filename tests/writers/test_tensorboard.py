@@ -68,6 +68,6 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "entropix.writers._tensorboard.find_spec", lambda name: None if name == "tensorboard" else find(name)
     )
     error = entropix_cli(*again, "--tensorboard", tmp_path / "new", code=1).stderr
-    assert "pip install 'entropix[tensorboard]'" in error
+    assert "pip install -c constraints.txt '.[tensorboard]'" in error
     assert not (tmp_path / "o").exists()
     assert not (tmp_path / "new").exists()

@@ -10,12 +10,12 @@ import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from entropix.data._folders import image_files
 from entropix.data.conversion._splits import Sizes, draw, split_groups, split_normal
+from entropix.data.formats import canonical_volume
 from entropix.exceptions import DataError
 
 # BraTS volumes: of the 70 slices in the middle every fifth, the middle 208 x 208 pixels.
@@ -103,10 +103,6 @@ def brats2021(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
 
     Slices without any tumour are normal. Those of training cases with tumour are left out.
     """
-    import nibabel
-
-    from entropix.data.formats import canonical
-
     cases = sorted(path.parent for path in source.rglob("*_flair.nii.gz"))
     if len(cases) < 2:
         raise DataError(f"{source}: {len(cases)} cases with a file *_flair.nii.gz; expected the set as published")
@@ -116,8 +112,7 @@ def brats2021(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
         volume, mask = case / f"{case.name}_flair.nii.gz", case / f"{case.name}_seg.nii.gz"
         if not mask.is_file():
             raise DataError(f"{mask}: no such file; a case needs FLAIR and segmentation")
-        image: Any = nibabel.load(mask)
-        tumour = canonical(np.asarray(image.dataobj), image.affine) > 0
+        tumour = canonical_volume(mask) > 0
         first = max((tumour.shape[2] - BRATS_SLICES) // 2, 0)
         for k in range(first, min(first + BRATS_SLICES, tumour.shape[2]), BRATS_STEP):
             scan = Scan(volume, f"{case.name}_{k:03}", case.name, k, mask)

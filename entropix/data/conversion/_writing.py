@@ -8,25 +8,31 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
 from entropix._utils import check_new_folder, new_folder, track
-from entropix.data import Select
-from entropix.data import _files as files
+from entropix.data._select import Select
 from entropix.data.conversion._recipes import BRATS_SIDE, RECIPES, Parts, Scan
+from entropix.data.formats import as_seen, by_number, canonical_volume, decode
 from entropix.exceptions import DataError
 
 LONGEST_SIDE = 512
 
 
 def convert(name: str, source: str | Path, out: str | Path, *, seed: int = 0, progress: bool = False) -> dict[str, int]:
-    """Write the set `name` ("rsna", "vindr-cxr", "brain-tumor", "brats2021") from `source`, as published, to `out`.
+    """Write a published set as a folder that every command reads; return the numbers of images in its parts.
 
-    Images are what the reader shows of the files, at most 512 pixels long. Returns the numbers of images written.
+    Images are what the reader shows of the files, at most 512 pixels long.
+
+    Args:
+        name: of the set: "rsna", "vindr-cxr", "brain-tumor" or "brats2021".
+        source: folder of the set as it is published.
+        out: new folder.
+        seed: of the split.
+        progress: show a bar on standard error, if that is a terminal.
 
     Raises:
         DataError: an unknown name, or a source that is not as published; the message says what is missing.
@@ -67,11 +73,10 @@ def _listing(parts: Parts) -> dict[str, dict[str, object]]:
 def _write(folder: Path, path: Path, scans: list[Scan]) -> None:
     """Images, and masks where there are any, of the scans of one file."""
     try:
-        decoded = files.decode(path, Select(), keep_ids=False)
+        decoded = decode(path, Select(), keep_ids=False)
         low_high = (0.0, 1.0) if decoded.scale == "source" else _range(decoded.frames)
-        numbers: list[int | None] = [*decoded.numbers] if decoded.numbers else [None]
-        frames = dict(zip(numbers, decoded.frames, strict=True))
-    except Exception as error:  # as `files.load`: a damaged file makes its reader raise almost anything
+        frames = by_number(decoded)
+    except Exception as error:  # as in `load` of `_files`: a damaged file makes its reader raise almost anything
         raise DataError(f"{path}: {error}") from None
     for scan in scans:
         if scan.slice not in frames:
@@ -83,14 +88,9 @@ def _write(folder: Path, path: Path, scans: list[Scan]) -> None:
 
 
 def _write_mask(path: Path, mask: Path, number: int) -> None:
-    import nibabel
-
-    from entropix.data.formats import canonical
-
-    image: Any = nibabel.load(mask)
-    volume = canonical(np.asarray(image.dataobj), image.affine)
+    plane = canonical_volume(mask)[..., number]
     path.parent.mkdir(exist_ok=True)
-    _save(path, _square((volume[::-1, ::-1, number].T > 0).astype(np.float32)))
+    _save(path, _square((as_seen(plane) > 0).astype(np.float32)))
 
 
 def _range(frames: list[np.ndarray]) -> tuple[float, float]:

@@ -1,8 +1,92 @@
-"""File formats: one module each."""
+"""File formats: `FORMATS` is the list that all code walks over which finds, names or reads files, or maps them.
 
-from entropix.data.formats import _dicom as dicom
-from entropix.data.formats import _nifti as nifti
-from entropix.data.formats import _pillow as pillow
-from entropix.data.formats._nifti import canonical, into_volume
+_format, _maps, _overlays        what a format is; heat maps on their way to files; heat maps over images, as PNG.
+_pillow                          PNG, JPEG, TIFF and BMP.
+_dicom, _dicom_maps              DICOM: images with what identifies them, and their heat maps;
+_dicom_pixels, _dicom_grey,      pixels, grey values as a viewer shows them, and what compressed frames claim.
+_codestream
+_nifti, _nifti_space, _nifti_maps   NIfTI: slices, how a volume lies, heat maps.
 
-__all__ = ["canonical", "dicom", "into_volume", "nifti", "pillow"]
+A new format is a module here with a subclass of `Format`, and a line with an instance of it in `FORMATS`.
+"""
+
+from pathlib import Path
+
+from entropix.data._blocks import Decoded
+from entropix.data._select import Select
+from entropix.data.formats._dicom import Dicom
+from entropix.data.formats._format import Format, OtherSeries, by_number, in_words
+from entropix.data.formats._maps import FileMaps, HeatMap, MapFolder
+from entropix.data.formats._nifti import Nifti
+from entropix.data.formats._nifti_space import as_seen, canonical_volume
+from entropix.data.formats._overlays import write_overlay
+from entropix.data.formats._pillow import Pillow
+from entropix.exceptions import DataError
+
+__all__ = [
+    "FORMATS",
+    "Decoded",
+    "FileMaps",
+    "Format",
+    "HeatMap",
+    "MapFolder",
+    "OtherSeries",
+    "as_seen",
+    "by_number",
+    "canonical_volume",
+    "decode",
+    "format_names",
+    "format_of",
+    "in_words",
+    "is_image_file",
+    "is_mask",
+    "write_overlay",
+]
+
+LAST_RESORT = Pillow()  # looks into what no format knows, and says what is wrong with it
+# In the order in which messages name them.
+FORMATS: tuple[Format, ...] = (
+    LAST_RESORT,
+    Dicom(),
+    Nifti(),
+)
+
+
+def format_names() -> list[str]:
+    """Return the names of all formats, for people; `in_words` makes a text of them."""
+    return [name for one in FORMATS for name in one.names]
+
+
+def format_of(path: Path) -> Format:
+    """Return the format to read a file by: what its content says goes before what its name says.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    for one in FORMATS:
+        if one.sniff(path):
+            return one
+    return next((one for one in FORMATS if one.has_suffix(path)), LAST_RESORT)
+
+
+def decode(path: Path, select: Select, keep_ids: bool) -> Decoded:
+    """Return the images of a file, whatever its format; arguments and errors as for `Format.decode`."""
+    if path.stat().st_size == 0:
+        raise DataError("empty file (0 bytes)")
+    return format_of(path).decode(path, select, keep_ids)
+
+
+def is_image_file(path: Path) -> bool:
+    """Return whether a file found in a folder is to be read: by the ending of its name, or by its content."""
+    name = path.name.lower()
+    if name.startswith(".") or any(name in one.never_images for one in FORMATS) or not path.is_file():
+        return False
+    try:
+        return any(one.has_suffix(path) for one in FORMATS) or any(one.sniff(path) for one in FORMATS)
+    except OSError:
+        return False
+
+
+def is_mask(path: Path) -> bool:
+    """Return whether a file, by its name, says where something is in an image beside it."""
+    return any(one.is_mask(path) for one in FORMATS)

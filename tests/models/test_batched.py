@@ -14,7 +14,7 @@ import entropix
 from entropix.baseline import _sweep as sweeping
 from entropix.baseline._batched import SquaredErrors
 from entropix.baseline._result import SweepRow
-from entropix.models import Autoencoder, Stack
+from entropix.models import Autoencoder, BatchedAutoencoders
 from entropix.training import squared_error, train
 
 DIMS = (1, 3, 2)
@@ -23,7 +23,7 @@ SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 3, "device": "cpu", "pro
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "_at_once", lambda *_: True)
+    monkeypatch.setattr(sweeping, "_is_batched", lambda *_: True)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -31,7 +31,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_trains_as_it_would_alone(device: str, channels: int) -> None:
     images = torch.rand(150, channels, 16, 16, dtype=torch.float64, device=device) * 2 - 1
     alone = [Autoencoder(d, channels, 16).double().to(device) for d in DIMS]
-    stack = Stack(alone)
+    stack = BatchedAutoencoders(alone)
     objective = SquaredErrors(stack)
     stack_losses = train(stack, images, objective, epochs=4, seed=1, on_epoch=lambda *_: objective.end_epoch())
     losses = [train(model, images, squared_error(model), epochs=4, seed=1) for model in alone]
@@ -45,7 +45,7 @@ def test_each_trains_as_it_would_alone(device: str, channels: int) -> None:
 
 
 def test_what_pads_the_codes_stays_zero() -> None:
-    stack = Stack([Autoencoder(d, 1, 16) for d in DIMS])
+    stack = BatchedAutoencoders([Autoencoder(d, 1, 16) for d in DIMS])
     train(stack, torch.rand(64, 1, 16, 16), SquaredErrors(stack), epochs=3, seed=0)
     state = stack.state_dict()
     assert not state["to_code/weight"][0, 1:].any()
@@ -53,7 +53,7 @@ def test_what_pads_the_codes_stays_zero() -> None:
     assert state["to_code/weight"][1].all(1).all()
 
 
-def test_a_sweep_at_once_is_that_one_by_one(
+def test_a_sweep_is_batched_is_that_one_by_one(
     images: np.ndarray, mixed: entropix.datasets.Phantoms, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = SETTINGS | {"test": mixed.images, "labels": mixed.labels, "seeds": (0, 1)}
@@ -83,7 +83,7 @@ def test_it_goes_on_where_it_was_interrupted(
 
     with pytest.raises(Killed):
         entropix.sweep(images, out=tmp_path / "sweep", on_row=stop, **SETTINGS)
-    monkeypatch.setattr(Stack, "forward", None)  # nothing is left to train
+    monkeypatch.setattr(BatchedAutoencoders, "forward", None)  # nothing is left to train
     resumed = entropix.sweep(images, out=tmp_path / "sweep", resume=True, **SETTINGS)
     assert resumed.rows == whole.rows
     assert [resumed.detector(d).history_ for d in DIMS] == [whole.detector(d).history_ for d in DIMS]

@@ -1,0 +1,53 @@
+"""Flags of `entropix fit` from the options of a fit, so that the two cannot differ."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import Field
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from entropix.options import FitOptions, Flag, flags
+
+
+def with_fit_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Let `command(options, **own)` take the flags of `FitOptions` too; `options` holds what they were set to."""
+    hints = get_type_hints(FitOptions, localns={"Fabric": Any})
+    given = {name: _parameter(one, flag, hints[name]) for name, (one, flag) in flags().items()}
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [one.replace(kind=keyword) for one in inspect.signature(command, eval_str=True).parameters.values()][1:]
+
+    def call(**values: Any) -> None:
+        options = {name: _parsed(flag, values.pop(name)) for name, (_, flag) in flags().items()}
+        command(options, **values)
+
+    required = [one for one in own if one.default is one.empty]
+    parameters = [*required, *given.values(), *(one for one in own if one not in required)]
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {one.name: one.annotation for one in parameters}
+    return call
+
+
+def _parameter(one: Field[Any], flag: Flag, hint: Any) -> inspect.Parameter:
+    kind = flag.type or hint
+    names = [f"--{flag.name or one.name.replace('_', '-')}"]  # a switch has no opposite
+    default = False if kind is bool else one.default
+    option = typer.Option(*names, help=flag.help, min=flag.least)
+    return inspect.Parameter(
+        one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )
+
+
+def _parsed(flag: Flag, value: Any) -> Any:
+    """The value of an option; `typer.BadParameter` where a flag can't be read."""
+    from entropix.exceptions import DataError
+
+    try:
+        return flag.parse(value)
+    except DataError:
+        raise
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

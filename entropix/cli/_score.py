@@ -1,0 +1,73 @@
+"""Score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from entropix._utils import check_new_file, check_new_folder
+from entropix.cli._application import Data, Device, Json, Overwrite, Skip, app, print_json, print_left_out
+from entropix.cli._data import KeepIds, NoCache, Selected
+
+
+@app.command()
+def score(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="CSV file for the scores.")],
+    split: Annotated[str, typer.Option(help="train or test, where DATA has both.")] = "test",
+    heatmaps: Annotated[
+        Path | None, typer.Option(help="Folder for heat maps: NIfTI of NIfTI, DICOM of DICOM, else PNG.")
+    ] = None,
+    select: Selected = None,
+    keep_ids: KeepIds = False,
+    no_cache: NoCache = False,
+    device: Device = "auto",
+    skip_unreadable: Skip = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Score the images in DATA; prints AUC and AP if DATA says which are abnormal."""
+    import entropix
+    from entropix import writers
+    from entropix.data import Select
+
+    of_volumes = out.with_name(f"{out.stem}.volumes{out.suffix}")
+    check_new_file(out, overwrite)
+    check_new_file(of_volumes, overwrite)
+    if heatmaps is not None:
+        check_new_folder(heatmaps)
+    detector = entropix.load(model, device=device)
+    options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
+    options |= {"skip_unreadable": skip_unreadable, "keep_ids": keep_ids, "cache": not no_cache}
+    images = detector.read(data, split=split, progress=True, **options)
+    result = writers.score(detector, images)
+    writers.write_scores(out, images, result)
+    n_volumes = writers.write_volume_scores(of_volumes, images, result.terms)
+    if heatmaps is not None:
+        writers.write_heatmaps(heatmaps, detector, images, keep_ids)
+    alpha = detector.calibration_.reachable(detector.alpha)
+    n_anomalous = int((result.p_values <= alpha).sum())
+    summary = {
+        "model": str(model),
+        "scores": str(out),
+        "n": len(images),
+        "volumes": str(of_volumes) if n_volumes else None,
+        "n_volumes": n_volumes,
+        "alpha": alpha,
+        "n_anomalous": n_anomalous,
+        "metrics": result.metrics,
+        "unreadable": [list(entry) for entry in images.unreadable],
+    }
+    print_left_out(images.unreadable)
+    if as_json:
+        print_json(summary)
+        return
+    for name, values in result.metrics.items():
+        print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}")
+    print(f"{n_anomalous} of {len(images)} images are anomalous (p <= {alpha:.3g})")
+    print(f"{len(images)} scores written to {out}")
+    if n_volumes:
+        print(f"{n_volumes} scores of volumes written to {of_volumes}")

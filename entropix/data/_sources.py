@@ -1,0 +1,86 @@
+"""What there is to read of a source: images that come in blocks, or files that are to be decoded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from entropix.data._arrays import dataset_items, from_array, from_items, load_archive, to_numpy
+from entropix.data._blocks import Block
+from entropix.data._files import FileItem
+from entropix.data._folders import list_folder
+from entropix.exceptions import DataError
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Blocks of images that are in memory or made one by one, how many steps they take, and the source in words."""
+
+    blocks: Iterable[list[Block]]
+    total: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files to decode, and the source in words."""
+
+    items: list[FileItem]
+    source: str
+
+
+def open_source(dataset: Any, image_size: int, split: str, channels: int | None) -> Stream | Files:
+    """Return what there is to read.
+
+    Args:
+        dataset, image_size, split, channels: as for `read`; an `ImageSet` is none.
+
+    Raises:
+        DataError: nothing that can be read, or a path that does not exist.
+    """
+    if isinstance(dataset, str | os.PathLike):
+        return _open_path(Path(dataset), image_size, split, channels)
+    if isinstance(dataset, np.ndarray | torch.Tensor):
+        values = to_numpy(dataset)
+        return Stream(from_array(values, None, split, image_size, channels), None, f"array {values.shape}")
+    if isinstance(dataset, list | tuple):
+        return _open_list(dataset, image_size, split, channels)
+    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and not isinstance(dataset, dict):
+        source = f"{type(dataset).__name__} of {len(dataset)} items"
+        return Stream(from_items(dataset_items(dataset), split, image_size, channels), len(dataset), source)
+    raise DataError(f"{type(dataset).__name__} as data; expected a path, array, tensor, list of these or torch Dataset")
+
+
+def _open_path(path: Path, image_size: int, split: str, channels: int | None) -> Stream | Files:
+    if _existing(path).is_dir():
+        items, layout = list_folder(path, split)
+        return Files(items, f"{layout} {path}")
+    if path.suffix.lower() in (".npy", ".npz"):
+        values, labels = load_archive(path, split)
+        return Stream(from_array(values, labels, split, image_size, channels), None, f"archive {path}")
+    return Files([FileItem(path, path.name)], f"file {path}")
+
+
+def _open_list(items: Any, image_size: int, split: str, channels: int | None) -> Stream | Files:
+    """Return what a list or tuple of paths or of images holds."""
+    if not items:
+        raise DataError("an empty list; expected arrays or paths")
+    if not all(isinstance(item, str | os.PathLike) for item in items):
+        source = f"list of {len(items)} images"
+        return Stream(from_items(items, split, image_size, channels), len(items), source)
+    paths = [_existing(Path(item)) for item in items]
+    if folder := next((path for path in paths if path.is_dir()), None):
+        raise DataError(f"{folder} in a list of paths is a folder; expected files, or one folder alone")
+    return Files([FileItem(path, path.as_posix()) for path in paths], f"list of {len(paths)} files")
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder (looked from {Path.cwd()})")
+    return path

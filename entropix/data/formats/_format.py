@@ -1,0 +1,89 @@
+"""What a file format is to entropix: how its files are known and read, and how their heat maps are written."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from entropix.data._blocks import Decoded
+from entropix.data._select import Select
+from entropix.data.formats._maps import FileMaps, MapFolder
+from entropix.data.formats._overlays import write_overlay
+
+
+class OtherSeries(Exception):
+    """The file is of a series that is not to be read."""
+
+
+class Format(ABC):
+    """A file format, or several that one library reads.
+
+    A format of one's own has names, suffixes and `decode`; the rest is there to be replaced where there is more to say.
+
+    Attributes:
+        names: for people, such as "DICOM".
+        suffixes: endings of its files' names, in small letters.
+        never_images: names, in small letters, of files that are of this format and no images.
+    """
+
+    names: ClassVar[tuple[str, ...]]
+    suffixes: ClassVar[tuple[str, ...]]
+    never_images: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def decode(self, path: Path, select: Select, keep_ids: bool) -> Decoded:
+        """Return the images of a file.
+
+        Args:
+            path: a file that is not empty; neither its name nor its content need be of this format.
+            select: which part of it to read.
+            keep_ids: name patients and series as the file does, not by pseudonyms.
+
+        Raises:
+            DataError: what is wrong with the file, and what to do.
+            OtherSeries: not of the series that `select` names; the file is passed over.
+            Exception: of any other kind, as a library raises it; it is reported with the name of the file.
+        """
+
+    def sniff(self, path: Path) -> bool:
+        """Return whether the content of a file, whatever its name, is of this format: a look at its first bytes.
+
+        Raises:
+            OSError: a file that cannot be opened.
+        """
+        return False
+
+    def is_mask(self, path: Path) -> bool:
+        """Return whether a file, by its name, says where something is in an image beside it."""
+        return False
+
+    def write_maps(self, folder: MapFolder, maps: FileMaps) -> None:
+        """Write the heat maps of a file's images: as PNG, laid over each, unless the format can hold them itself.
+
+        Args:
+            folder: where to, and what the maps of all files there share.
+            maps: of the images that `decode` returned for the file.
+        """
+        frames = by_number(self.decode(maps.path, folder.select, keep_ids=False))
+        for one in maps.maps:
+            write_overlay(folder, one, frames[one.frame])
+
+    def has_suffix(self, path: Path) -> bool:
+        """Return whether the file is of this format by the ending of its name."""
+        return path.name.lower().endswith(self.suffixes)
+
+
+def by_number(decoded: Decoded) -> dict[int | None, np.ndarray]:
+    """Return frames (c, h, w) by their number in the file; that of a file which is one image is None."""
+    numbers: Sequence[int | None] = decoded.numbers or [None]
+    return dict(zip(numbers, decoded.frames, strict=True))
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Return "A, B or C" of at least one name."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -1,0 +1,11 @@
+"""The options of a fit, in one place.
+
+`FitOptions` is the list: `entropix.fit`, the detector, the command line and the report's "repeat this" are made of it.
+`Flag` says how one of them is given on the command line. A new option is a field there, and its use.
+"""
+
+from entropix.options._fit_options import FitOptions, flags, to_words
+from entropix.options._flag import Flag
+from entropix.options._signature import takes_options
+
+__all__ = ["FitOptions", "Flag", "flags", "takes_options", "to_words"]

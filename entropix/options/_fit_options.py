@@ -1,0 +1,180 @@
+"""`FitOptions`: every option of a fit, with its default, its flag and its check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from operator import not_
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from entropix.data import Select
+from entropix.models import ARCHITECTURES, ImageAutoencoder
+from entropix.options._flag import Flag, parse_latent_dim, parse_select, select_words, switch_words
+from entropix.scoring import check_alpha
+from entropix.strategies import STRATEGIES, StrategyName
+from entropix.training import Epoch
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def _about(flag: Flag, *, parameter: bool = False) -> dict[str, Any]:
+    """Facts of a field of `FitOptions`; parameter: of the detector's constructor, which a model folder keeps."""
+    return {"flag": flag, "parameter": parameter}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """What a fit may be told.
+
+    Args:
+        latent_dim: d, or "auto": the one where the code holds what normal images have in common and not more
+            (`entropix.selection`).
+        strategy: how "auto" gets there for images: "select" trains one nested autoencoder, measures every candidate d
+            from 1 to 128 and cuts the code at the chosen one; "prune" trains a wide code, turns it to its principal
+            axes, cuts and trains on; "constrain" makes the length of the code part of the training. Each is one
+            training.
+        architecture: of the autoencoder of images, a name in `entropix.models.ARCHITECTURES`.
+        image_size: images are resized to image_size x image_size pixels, a multiple of 16.
+        epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
+        seed: of the split, the initial weights and the order of the images. The same seed, data, device and
+            versions give the same detector.
+        alpha: share of normal images that `predict` may call anomalous.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        select: which slices of volumes and which series of DICOM folders (`entropix.data.Select`).
+        cache: keep decoded images in the user's cache folder; a folder: there; False: keep nothing.
+        skip_unreadable: leave out files that cannot be read, and images of one constant value.
+        out: folder to save the detector to, checked before any work and written at the end. Until then
+            `OUT.checkpoint` beside it holds the state of the training, every half minute.
+        overwrite: let `out` be a folder that already holds a model.
+        resume: go on with the checkpoint that an interrupted fit to `out` left; it ends as that one would have. If
+            there is none, a warning says so and the fit starts anew.
+        progress: show a progress bar on standard error or, if that is no terminal, a line every quarter of a minute.
+        on_epoch: called after every epoch with its number, their number, the mean loss, the seconds so far and, now
+            and then, the error of held-out images and the entropy of their reconstructions (`entropix.training.Epoch`).
+            It changes nothing about the result.
+        fabric: a Lightning `Fabric` that was launched: the training then is divided among its processes, on its devices
+            instead of `device`, and the first of them alone writes, shows and calls `on_epoch`
+            (`entropix.distributed.launch`).
+
+    Raises:
+        ValueError: an option out of its range.
+    """
+
+    latent_dim: int | Literal["auto"] = field(
+        default="auto",
+        metadata=_about(Flag("auto, or a number.", type=str, parse=parse_latent_dim, repeat=True), parameter=True),
+    )
+    strategy: StrategyName = field(
+        default="select",
+        metadata=_about(Flag(f"How auto finds it: {', '.join(STRATEGIES)}.", type=str, repeat=True), parameter=True),
+    )
+    architecture: str = field(
+        default="convolutional",
+        metadata=_about(Flag("Of the autoencoder of images.", repeat=True), parameter=True),
+    )
+    image_size: int = field(
+        default=64,
+        metadata=_about(
+            Flag("Images are resized to this many pixels squared, a multiple of 16.", repeat=True), parameter=True
+        ),
+    )
+    epochs: int | None = field(
+        default=None,
+        metadata=_about(
+            Flag("Passes over the training images; default: by their number.", least=1, repeat=True), parameter=True
+        ),
+    )
+    seed: int = field(
+        default=0,
+        metadata=_about(Flag("Of the split, the weights and the order of the images.", repeat=True), parameter=True),
+    )
+    alpha: float = field(
+        default=0.05,
+        metadata=_about(Flag("Share of normal images that may be called anomalous.", repeat=True), parameter=True),
+    )
+    device: str = field(
+        default="auto", metadata=_about(Flag("auto, cpu, cuda or cuda:N.", repeat=True), parameter=True)
+    )
+    select: Select | None = field(
+        default=None,
+        metadata=_about(
+            Flag(
+                "axis=coronal, slices=30:90, component=1 or series=NAME; may be repeated.",
+                type=list[str] | None,
+                parse=parse_select,
+                words=select_words,
+                repeat=True,
+            )
+        ),
+    )
+    cache: bool | str | Path = field(
+        default=True,
+        metadata=_about(Flag("Keep no decoded images for the next time.", type=bool, parse=not_, name="no-cache")),
+    )
+    skip_unreadable: bool = field(
+        default=False,
+        metadata=_about(Flag("Leave out what cannot be read, and list it.", words=switch_words, repeat=True)),
+    )
+    out: str | Path | None = None
+    overwrite: bool = field(default=False, metadata=_about(Flag("Replace existing results.")))
+    resume: bool = field(default=False, metadata=_about(Flag("Go on where the same command was interrupted.")))
+    progress: bool = True
+    on_epoch: Callable[[Epoch], None] | None = None
+    fabric: Fabric | None = None
+
+    def __post_init__(self) -> None:
+        _check_choice("strategy", self.strategy, STRATEGIES)
+        images = [name for name, kind in ARCHITECTURES.items() if issubclass(kind, ImageAutoencoder)]
+        _check_choice("architecture", self.architecture, images)
+        check_sizes(self.latent_dim, self.image_size, self.epochs, self.architecture)
+        check_alpha(self.alpha)
+        if self.resume and self.out is None:
+            raise ValueError("resume=True without out; give the folder that the interrupted fit was to write")
+
+    def parameters(self) -> dict[str, Any]:
+        """Return those that the detector's constructor takes."""
+        return {one.name: getattr(self, one.name) for one in _parameters()}
+
+    def reading(self) -> dict[str, Any]:
+        """Return the arguments of `entropix.data.read`."""
+        names = ("image_size", "select", "cache", "skip_unreadable", "progress")
+        return {name: getattr(self, name) for name in names}
+
+
+def _check_choice(name: str, value: str, choices: Any) -> None:
+    if value not in choices:
+        raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}")
+
+
+def check_sizes(latent_dim: int | str, image_size: int, epochs: int | None, architecture: str) -> None:
+    """Raise ValueError for numbers that would fail only after the images were read."""
+    kind = ARCHITECTURES[architecture]
+    stride = kind.stride if issubclass(kind, ImageAutoencoder) else 1
+    if not (isinstance(image_size, int | np.integer) and image_size > 0 and image_size % stride == 0):
+        raise ValueError(f"image_size={image_size!r}; expected a multiple of {stride}")
+    if latent_dim != "auto" and not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
+        raise ValueError(f"latent_dim={latent_dim!r}; expected 'auto' or a whole number of at least 1")
+    if epochs is not None and not (isinstance(epochs, int | np.integer) and epochs >= 1):
+        raise ValueError(f"epochs={epochs!r}; expected a whole number of at least 1, or None")
+
+
+def _parameters() -> list[Field[Any]]:
+    return [one for one in fields(FitOptions) if one.metadata.get("parameter")]
+
+
+def flags() -> dict[str, tuple[Field[Any], Flag]]:
+    """Return the options that the command line has, by name, each with its flag."""
+    return {one.name: (one, flag) for one in fields(FitOptions) if (flag := one.metadata.get("flag"))}
+
+
+def to_words(values: Mapping[str, Any]) -> list[str]:
+    """Return the words of a command line that repeat a fit with these options, those that `values` holds."""
+    words: list[str] = []
+    for name, (_, flag) in flags().items():
+        if flag.repeat and name in values:
+            words += flag.words(flag.name or name.replace("_", "-"), values[name])
+    return words

@@ -1,0 +1,65 @@
+"""How an option is given on the command line, and written down so that a fit can be repeated."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from entropix.data import Select
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag `--name` of `entropix fit`.
+
+    Attributes:
+        help: one line for `--help`.
+        type: of the flag's value; None: that of the option.
+        parse: from the flag's value to the option's. Raises ValueError for what it can't be.
+        words: from the option's value to words of a command line, of which there may be none.
+        name: without dashes, where it is not that of the option.
+        least: smallest number that is taken.
+        repeat: whether the command that repeats a fit has it.
+    """
+
+    help: str
+    type: Any = None
+    parse: Callable[[Any], Any] = _same
+    words: Callable[[str, Any], Sequence[str]] = lambda name, value: [f"--{name} {value}"]
+    name: str = ""
+    least: int | None = None
+    repeat: bool = False
+
+
+def parse_latent_dim(text: str) -> int | str:
+    """Return "auto" or a number of latents.
+
+    Raises:
+        ValueError: another text.
+    """
+    if text == "auto":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--latent-dim {text!r}: expected auto or a whole number of at least 1")
+    return int(text)
+
+
+def parse_select(texts: Sequence[str] | None) -> Select | None:
+    """Return what is to be read; None if nothing was said."""
+    return Select.parse(texts) if texts else None
+
+
+def select_words(name: str, value: Select | None) -> list[str]:
+    """Return the flags that `parse_select` makes `value` of."""
+    return [f"--{name} {shlex.quote(text)}" for text in (value or Select()).texts()]
+
+
+def switch_words(name: str, value: bool) -> list[str]:
+    """Return the switch if it is set."""
+    return [f"--{name}"] if value else []

@@ -1,0 +1,117 @@
+"""Model folders: formats that are read for ever, and errors that keep their name."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import entropix
+from entropix.detector import _storage as storage
+from entropix.exceptions import ModelError
+from entropix.models import ARCHITECTURES, Autoencoder
+
+
+@pytest.fixture(scope="module")
+def model(images: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "model"
+    entropix.fit(images, latent_dim=2, image_size=16, epochs=1, device="cpu", progress=False, out=folder)
+    return folder
+
+
+@pytest.fixture
+def copy(model: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for path in model.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def change(folder: Path, **values: Any) -> None:
+    """Write other values to the description; a value of None is left out."""
+    path = folder / "detector.json"
+    about = json.loads(path.read_text()) | values
+    path.write_text(
+        json.dumps({name: value for name, value in about.items() if value is not None or name == "entropy"})
+    )
+
+
+def test_every_older_version_has_a_migration() -> None:
+    assert sorted(storage.MIGRATIONS) == list(range(5, storage.VERSION))
+
+
+def test_format_5_is_read(copy: Path, images: np.ndarray) -> None:
+    """Version 5 as it was written: no architecture, neither its name nor the parameter."""
+    expected = entropix.load(copy, device="cpu").anomaly_score(images)
+    about = json.loads((copy / "detector.json").read_text())
+    del about["parameters"]["architecture"]
+    change(copy, version=5, architecture=None, parameters=about["parameters"])
+    found = entropix.load(copy, device="cpu")
+    np.testing.assert_array_equal(found.anomaly_score(images), expected)
+    assert found.architecture == "convolutional"
+
+
+@pytest.mark.parametrize("version", [4, 99, "6", None])
+def test_other_versions_are_refused(copy: Path, version: Any) -> None:
+    change(copy, version=version)
+    with pytest.raises(ModelError, match="reads 5 to 6"):
+        entropix.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"architecture": "unheard-of"}, "an architecture that this entropix does not know"),
+        ({"model": {"latent_dim": 3, "channels": 1, "image_size": 16}}, "its weights are not those of"),
+        ({"model": {"latent_dim": "2"}}, "sizes"),
+        ({"history": "none"}, "has no history"),
+        ({"value_range": [1]}, "value_range"),
+        ({"entropy": {"value": 1.0}}, "its entropy is not whole"),
+        ({"parameters": {"wings": 2}}, "unknown parameters wings"),
+    ],
+)
+def test_descriptions_that_are_not_whole(copy: Path, values: dict[str, Any], message: str) -> None:
+    change(copy, **values)
+    with pytest.raises(ModelError, match=message):
+        entropix.load(copy)
+
+
+@pytest.mark.parametrize("lost", ["latent_model.mean", "calibration.peak", "residual_model.network.network.0.bias"])
+def test_tensors_that_are_missing(copy: Path, lost: str) -> None:
+    tensors = load_file(copy / "model.safetensors")
+    save_file({name: tensor for name, tensor in tensors.items() if name != lost}, copy / "model.safetensors")
+    with pytest.raises(ModelError, match="damaged"):
+        entropix.load(copy)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA error"), TypeError("a bug of ours"), torch.OutOfMemoryError()])
+def test_what_is_not_damage_keeps_its_name(model: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """A failing device and a mistake in the code are not a damaged model."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Autoencoder, "to", fail)
+    monkeypatch.setattr(torch.nn.Module, "eval", fail)
+    with pytest.raises(type(error)) as caught:
+        entropix.load(model)
+    assert caught.value is error
+
+
+def test_an_architecture_of_ones_own(images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class and a line in the registry: every strategy trains it, and its model is loaded."""
+
+    class Narrow(Autoencoder):
+        pass
+
+    monkeypatch.setitem(ARCHITECTURES, "narrow", Narrow)
+    monkeypatch.setattr("entropix.strategies._select.CANDIDATES", (1, 2, 4))
+    detector = entropix.fit(images, architecture="narrow", image_size=16, epochs=1, device="cpu", progress=False)
+    assert type(detector.model_) is Narrow
+    again = entropix.load(detector.save(tmp_path / "model"), device="cpu")
+    assert type(again.model_) is Narrow
+    np.testing.assert_array_equal(again.anomaly_score(images), detector.anomaly_score(images))
