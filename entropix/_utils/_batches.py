@@ -11,13 +11,13 @@ from torch import Tensor
 
 from entropix.exceptions import MemoryWarning
 
-INFERENCE_BATCH = 128  # whose feature maps a processor's caches hold: a quarter faster than 256
+INFERENCE_BATCH = 128  # its feature maps fit into a processor's caches: a quarter faster than 256
 
 T = TypeVar("T")
 
 
 class Rows(Protocol):
-    """A tensor (n, ...), or what is indexed like one: n rows, of which a slice makes a tensor."""
+    """A tensor (n, ...), or an object that is indexed like one: it has n rows, and a slice of them is a tensor."""
 
     def __len__(self) -> int: ...
 

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, now and then a line of a long training elsewhere."""
+"""Progress on standard error: a bar on a terminal; elsewhere, for a long training, a line now and then."""
 
 from __future__ import annotations
 
@@ -19,11 +19,19 @@ LINE_SECONDS = 15.0  # between lines where there is no terminal
 
 @dataclass(frozen=True)
 class Epoch:
-    """`epoch` of `epochs` of a training are done, the last with mean loss `loss`, `seconds` after the start.
+    """The state of a training after an epoch.
 
-    The others are measured now and then while images are fitted (`entropix.detector`) and None in between, on a few
-    held-out images on [-1, 1]: their mean squared error, the entropy of their reconstructions, and H(X_n) by the same
-    images, which it approaches; nats.
+    The last three numbers are measured now and then while images are fitted, on a few held-out images on [-1, 1]. In
+    between, and for vectors, they are None.
+
+    Attributes:
+        epoch: number of epochs that are done.
+        epochs: number of epochs of the training.
+        loss: mean loss of the last epoch.
+        seconds: time since the start.
+        error_held_out: mean squared error of the held-out images.
+        entropy: entropy of their reconstructions, nats. It approaches `entropy_images`.
+        entropy_images: H(X_n) of the same images, nats.
     """
 
     epoch: int
@@ -36,9 +44,13 @@ class Epoch:
 
 
 class Progress:
-    """A bar over `total` steps; nothing is shown unless `enabled`.
+    """A progress bar.
 
-    on_epoch: called after every epoch, whether or not anything is shown.
+    Args:
+        description: what is under way.
+        total: number of steps, or of epochs.
+        enabled: whether anything is shown.
+        on_epoch: called after every epoch, whether or not anything is shown.
     """
 
     def __init__(
@@ -71,7 +83,7 @@ class Progress:
         self._bar.stop()
 
     def epoch(self, done: int, loss: float, **measured: float) -> None:
-        """`done` epochs are over, the last with mean loss `loss`; measured: further fields of `Epoch`."""
+        """Show that `done` epochs are over, the last with mean loss `loss`; measured: further fields of `Epoch`."""
         if measured:
             text = "held-out error {error_held_out:.4g}, entropy {entropy:.1f} of {entropy_images:.1f} nats"
             self._bar.below = text.format(**measured)
@@ -88,18 +100,18 @@ class Progress:
             self._on_epoch(Epoch(done, self._total, loss, seconds, **measured))
 
     def step(self, done: int) -> None:
-        """`done` steps are over."""
+        """Show that `done` steps are over."""
         self._bar.update(self._task, completed=done)
 
     def message(self, text: str) -> None:
-        """Replace the description."""
+        """Replace the description by `text`."""
         self._bar.update(self._task, description=text, note="")
 
 
 class _Bar(rich.progress.Progress):
     """A bar with a line of text below, which has no room beside it on a narrow terminal."""
 
-    below = ""  # what was measured last
+    below = ""  # the last measurements
 
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
@@ -108,7 +120,7 @@ class _Bar(rich.progress.Progress):
 
 
 def track(items: Iterable[T], description: str, enabled: bool, total: int | None = None) -> Iterator[T]:
-    """Pass `items` on, with a bar; `total` is their number where they have no length."""
+    """Yield `items`, with a bar; `total` is their number where they have no length."""
     if total is None:
         total = len(items) if isinstance(items, Sized) else 0
     with Progress(description, total, enabled and total > 1) as bar:

@@ -9,7 +9,7 @@ from entropix._version import __version__
 
 
 def resolve_device(device: str) -> torch.device:
-    """The device of "auto", "cpu", "cuda" or "cuda:1".
+    """Return the device of "auto", "cpu", "cuda" or "cuda:1".
 
     Raises:
         ValueError: not a device, or one that is not usable here; the message says why.
@@ -33,7 +33,7 @@ def resolve_device(device: str) -> torch.device:
 
 
 def versions() -> dict[str, Any]:
-    """Versions of entropix, Python and the libraries it stands on, and the state of the native module."""
+    """Return the versions of entropix, Python and the libraries it stands on, and the state of the native module."""
     import platform
     from importlib.metadata import version
 

@@ -2,5 +2,5 @@
 
 
 def install_hint(extra: str) -> str:
-    """What to run for the libraries of `extra`, one of the extras in pyproject.toml: the end of a message."""
+    """Return the end of a message: the command that installs `extra`, one of the extras in pyproject.toml."""
     return f"run `pip install -c constraints.txt '.[{extra}]'` in a clone of entropix"

@@ -12,9 +12,11 @@ from pathlib import Path
 
 
 def check_new_folder(folder: Path, replaceable: Collection[str] = ()) -> None:
-    """Raise unless a folder may be written at `folder`.
+    """Raise an error unless a folder may be written at `folder`.
 
-    replaceable: names of files; a folder that holds these and no others may be replaced.
+    Args:
+        folder: a new or empty folder.
+        replaceable: names of files; a folder that holds these and no others may be replaced.
 
     Raises:
         FileExistsError: something else is there.
@@ -40,7 +42,7 @@ def check_new_file(path: Path, overwrite: bool) -> None:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write to, which replaces `folder` when the block ends without an error."""
+    """Yield a folder to write to; it replaces `folder` when the block ends without an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
@@ -57,7 +59,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a `new_folder(folder)` left that was killed. Only for a place that no other process writes to."""
+    """Remove what a killed `new_folder(folder)` left behind. Only for a place that no other process writes to."""
     for scratch in folder.parent.glob(f".{glob.escape(folder.name)}-????????"):
         if {path.name for path in scratch.iterdir()} <= {"new", "old"}:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -65,7 +67,7 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """A file to write to, which replaces `path` when the block ends without an error."""
+    """Yield a file to write to; it replaces `path` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:

@@ -9,7 +9,12 @@ from typing import Any
 
 
 def moved_names(module: str, new_names: dict[str, str]) -> Callable[[str], Any]:
-    """Return a module's `__getattr__` that knows old names of what it still has; new_names: by the old one."""
+    """Return a `__getattr__` for a module, by which old names still work.
+
+    Args:
+        module: name of the module.
+        new_names: the new names, by the old ones.
+    """
 
     def look_up(name: str) -> Any:
         if name not in new_names:

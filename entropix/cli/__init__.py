@@ -1,7 +1,7 @@
 """The command line. Results go to standard output, with `--json` as one JSON document; all else to standard error.
 
-`_application` holds the application, its entry point and the options that commands share; the other modules one group of
-commands each.
+`_application` holds the application, its entry point and the options that commands share; the other modules hold one
+group of commands each.
 """
 
 # ruff: noqa: F401 (their commands are in the order of the help)

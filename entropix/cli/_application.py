@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from entropix._version import __version__
+from entropix.data.formats import format_names, in_words
 
 app = typer.Typer(
     help="Anomaly detection with autoencoders whose latent dimension follows the entropy of normal images.",
@@ -39,7 +40,8 @@ def _options(
     pass
 
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="Folder, image, DICOM, NIfTI, .npy or .npz file.")]
+_FILES = in_words([*format_names(), ".npy", ".npz"])
+Data = Annotated[str, typer.Argument(metavar="DATA", help=f"Folder or file: {_FILES}.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images; default: by their number.")]
 Size = Annotated[int, typer.Option(help="Images are resized to this many pixels squared, a multiple of 16.")]
@@ -50,7 +52,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same com
 
 
 def main() -> None:
-    """Entry point: 0 done, 1 failed with one line on standard error, 2 wrong usage, 130 Ctrl-C."""
+    """Run the command line. Exit codes: 0 done, 1 failed with one line on standard error, 2 wrong usage, 130 Ctrl-C."""
     warnings.showwarning = _show_warning
     try:
         app(standalone_mode=True)
@@ -68,7 +70,7 @@ def _escaped(error: Exception) -> str:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C ends the command with one line and exit code 130."""
+    """Let Ctrl-C in this block end the command, with one line and exit code 130."""
     try:
         yield
     except KeyboardInterrupt as interrupt:

@@ -28,7 +28,7 @@ def inspect(
     no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
-    """Say what DATA holds (counts, kinds, copies, entropy, ...) and what `entropix fit` would do with it."""
+    """Say what DATA holds (counts, kinds, duplicates, entropy, ...) and what `entropix fit` would do with it."""
     from entropix.data import Select
     from entropix.detector import inspect as look
 

@@ -47,7 +47,7 @@ def run(out: Path, *, seed: int, progress: bool) -> dict[str, Any]:
 
 
 def describe(result: dict[str, Any]) -> str:
-    """The result in words."""
+    """Return the result in words."""
     auto, sweep_rows, best = result["auto"], result["sweep"], result["sweep_best"]
     lines = [
         f"{TRAIN} simulated normal images with {result['true_factors']} factors of variation",

@@ -1,4 +1,4 @@
-"""Information of any sample."""
+"""Estimate information-theoretic quantities of any sample."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def entropy(
     base: Annotated[float | None, typer.Option(help="Base of the logarithm; default: nats.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Differential entropy and intrinsic dimension of the samples (rows) in FILE."""
+    """Estimate the differential entropy and intrinsic dimension of the samples (rows) in FILE."""
     from entropix import estimators
     from entropix.data import DataError
 
@@ -29,7 +29,7 @@ def entropy(
         raise DataError(f"{file} holds an array of shape {samples.shape}; expected samples (n,) or (n, d)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", estimators.EstimatorWarning)  # printed with the results
-        h = estimators.entropy(samples, k, method=cast(Any, method), base=base)  # which it checks
+        h = estimators.entropy(samples, k, method=cast(Any, method), base=base)  # checked there
         m = estimators.intrinsic_dimension(samples)
     if as_json:
         print_json({"file": str(file), "entropy": h.to_dict(), "intrinsic_dimension": m.to_dict()})

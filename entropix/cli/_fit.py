@@ -1,4 +1,4 @@
-"""Fit."""
+"""Fit a detector."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _watchers(
     if tensorboard is not None:
         from entropix.writers import TensorBoard
 
-        if not (resume or overwrite):  # with either, TensorBoard hides what was there of the epochs that come
+        if not (resume or overwrite):  # with either, TensorBoard hides old numbers of the epochs to come
             check_new_folder(tensorboard)
         watchers.append(TensorBoard(tensorboard))
     if log_json is not None:

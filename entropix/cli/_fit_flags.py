@@ -42,7 +42,7 @@ def _parameter(one: Field[Any], flag: Flag, hint: Any) -> inspect.Parameter:
 
 
 def _parsed(flag: Flag, value: Any) -> Any:
-    """The value of an option; `typer.BadParameter` where a flag can't be read."""
+    """The value of an option; `typer.BadParameter` if the flag's value can't be read."""
     from entropix.exceptions import DataError
 
     try:

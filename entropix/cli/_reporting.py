@@ -1,4 +1,4 @@
-"""A model for people and for other runtimes: report, export."""
+"""Write a model for people and for other runtimes: report, export."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def report(
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """One HTML page about MODEL: its data, its d, its scores and the most anomalous images."""
+    """Write one HTML page about MODEL: its data, its d, its scores and the most anomalous images."""
     import entropix
     from entropix._utils import check_new_file
     from entropix.report import write_report
@@ -38,7 +38,7 @@ def export(
     out: Annotated[Path, typer.Option(help="File that ends in .onnx or .pt2.")],
     overwrite: Overwrite = False,
 ) -> None:
-    """MODEL as one file for other runtimes: images in; scores, p-values, heat maps and reconstructions out."""
+    """Write MODEL as one file for other runtimes: images in; scores, p-values, heat maps and reconstructions out."""
     import entropix
     from entropix.writers import export as write
 

@@ -1,4 +1,4 @@
-"""Score."""
+"""Score images with a detector."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def score(
     out: Annotated[Path, typer.Option(help="CSV file for the scores.")],
     split: Annotated[str, typer.Option(help="train or test, where DATA has both.")] = "test",
     heatmaps: Annotated[
-        Path | None, typer.Option(help="Folder for heat maps: NIfTI of NIfTI, DICOM of DICOM, else PNG.")
+        Path | None, typer.Option(help="Folder for heat maps, in the format of the source or as PNG over it.")
     ] = None,
     select: Selected = None,
     keep_ids: KeepIds = False,
@@ -29,7 +29,7 @@ def score(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Score the images in DATA; prints AUC and AP if DATA says which are abnormal."""
+    """Score the images in DATA; print AUC and AP if DATA says which are abnormal."""
     import entropix
     from entropix import writers
     from entropix.data import Select

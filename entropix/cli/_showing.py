@@ -1,4 +1,4 @@
-"""What entropix is and can do: the demo, versions."""
+"""Show entropix itself: the demo, versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def demo(
     seed: int = 0,
     as_json: Json = False,
 ) -> None:
-    """Simulated images with a known number of factors: fit, choose d, compare with the labelled sweep, draw."""
+    """Try everything on simulated images of known factors: fit, choose d, compare with the labelled sweep, draw."""
     from entropix.cli import _demo as example
 
     result = example.run(out, seed=seed, progress=True)
@@ -28,7 +28,7 @@ def demo(
 
 @app.command()
 def info(as_json: Json = False) -> None:
-    """Versions, and what the native module can do on this machine."""
+    """Print versions, and what the native module can do on this machine."""
     from entropix._utils import versions
 
     result = versions()

@@ -1,4 +1,4 @@
-"""Sweep."""
+"""Run the paper's baseline."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sweep(
     jobs: Annotated[int, typer.Option(help="Trainings at a time, each in a process; -1: one per core.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """The paper's baseline: train once per latent dimension and seed, score on the labelled test images of DATA."""
+    """Run the paper's baseline: train once per latent dimension and seed, score the labelled test images of DATA."""
     import entropix
     from entropix.baseline import SweepRow
 
@@ -54,7 +54,7 @@ def sweep(
             data,
             dims=parse_integers(dims, "--dims"),
             seeds=parse_integers(seeds, "--seeds"),
-            model=cast(Any, model),  # which it checks
+            model=cast(Any, model),  # checked there
             image_size=image_size,
             epochs=epochs,
             device=device,

@@ -3,15 +3,15 @@
     from entropix import data
     images = data.read("scans/", image_size=64)  # folder, file, archive, array, list or torch Dataset
 
-Data flows one way: `reader` finds the items of a source (`folders`: files and what their place says about
-them; `arrays`: arrays, archives, torch datasets), decodes files (`files` by `pillow`, `dicom`, `nifti`) or finds
-them decoded before (`cache`), brings each image to a float32 square of one size (`prepare`) and puts them together
-(`assemble`; on disk where they are many: `spool`). Models take them a batch at a time (`view`). Every source takes
+Data flows one way: `_reader` finds the items of a source (`_folders`: files and what their place says about
+them; `_arrays`: arrays, archives, torch datasets), decodes files (`_files` by the package `formats`) or finds them
+decoded before (`_cache`), brings each image to a float32 square of one size (`_blocks`) and puts them together
+(`_assemble`; on disk where they are many: `_spool`). Models take them a batch at a time (`_view`). Every source takes
 the same path after decoding: one image stored as PNG, DICOM or NIfTI gives the same pixels.
 
-What cannot be read is never skipped in silence: `DataError` names the item and the reason, and
-`skip_unreadable=True` goes on and lists them in `ImageSet.unreadable`. A header is believed only as far as the file
-is long enough for it, and no further than `scale.MAX_VALUES` values.
+Nothing unreadable is skipped in silence: `DataError` names the item and the reason, and with `skip_unreadable=True` it
+is listed in `ImageSet.unreadable`. A header is believed only as far as the file is long enough for it, and for no more
+than 2^30 values (`_scale`).
 """
 
 from entropix.data._imageset import ImageSet, Origin

@@ -1,4 +1,4 @@
-"""Arrays, tensors, lists of them, `.npy`, `.npz` and torch datasets to to_blockd images."""
+"""From arrays, tensors, lists of them, `.npy`, `.npz` and torch datasets to prepared images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHUNK = 256
 
 
 def to_numpy(values: Any) -> np.ndarray:
-    """A numpy array of an array, tensor or PIL image.
+    """Return an array, tensor or PIL image as a numpy array.
 
     Raises:
         DataError: anything else.
@@ -40,7 +40,7 @@ def to_numpy(values: Any) -> np.ndarray:
 
 
 def channels_first(images: np.ndarray, what: str) -> np.ndarray:
-    """(n, c, h, w) of images (n, h, w), (n, c, h, w) or (n, h, w, c) with c = 1 or 3.
+    """Return images (n, h, w), (n, c, h, w) or (n, h, w, c), the last with c = 1 or 3, as (n, c, h, w).
 
     Raises:
         DataError: another number of dimensions, or no axis that can be the channels.
@@ -61,7 +61,7 @@ def channels_first(images: np.ndarray, what: str) -> np.ndarray:
 def from_array(
     values: np.ndarray, labels: np.ndarray | None, split: str, image_size: int, channels: int | None
 ) -> Iterator[list[Block]]:
-    """Blocks of one array of images; with labels, split "train" takes the normal ones."""
+    """Yield blocks of one array of images; with labels, split "train" takes the normal ones."""
     images = channels_first(values, "array")
     classes = np.full(len(images), -1) if labels is None else binary_labels(labels, len(images))
     chosen = np.flatnonzero(classes != 1) if split == "train" else np.arange(len(images))
@@ -78,7 +78,7 @@ def from_array(
 
 
 def from_items(items: Iterable[Any], split: str, image_size: int, channels: int | None) -> Iterator[list[Block]]:
-    """Blocks of single images (h, w), (c, h, w) or (h, w, 3), or of pairs (image, label)."""
+    """Yield blocks of single images (h, w), (c, h, w) or (h, w, 3), or of pairs (image, label)."""
     for i, item in enumerate(items):
         name, label = str(i), -1
         try:
@@ -92,7 +92,7 @@ def from_items(items: Iterable[Any], split: str, image_size: int, channels: int 
 
 
 def binary_labels(labels: np.ndarray, n: int) -> np.ndarray:
-    """Labels as int (n,): 0 normal, 1 abnormal, -1 unknown.
+    """Return labels as int (n,): 0 normal, 1 abnormal, -1 unknown.
 
     Raises:
         DataError: another number of labels, or other classes than these.
@@ -111,7 +111,7 @@ def binary_labels(labels: np.ndarray, n: int) -> np.ndarray:
 
 
 def load_archive(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images and labels (if any) of a `.npy` or `.npz` file. Pickled objects are never loaded.
+    """Return the images and labels (if any) of a `.npy` or `.npz` file. Pickled objects are never loaded.
 
     Raises:
         DataError: damaged, pickled, or with other keys than one array, images/labels or MedMNIST's.
@@ -136,6 +136,6 @@ def load_archive(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]
 
 
 def dataset_items(dataset: Sequence[Any]) -> Iterator[Any]:
-    """Items of a torch Dataset, one after the other (its `__getitem__` need not be safe in threads)."""
+    """Yield the items of a torch Dataset, one after the other (its `__getitem__` need not be safe in threads)."""
     for i in range(len(dataset)):
         yield dataset[i]

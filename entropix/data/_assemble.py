@@ -15,12 +15,12 @@ from entropix.data._select import Select
 from entropix.data._spool import Spool, allocate
 from entropix.exceptions import DataError
 
-# Radiographs are CR or DX by the detector that took them: one kind of image.
+# Radiographs are CR or DX, depending on the detector that took them, but one kind of image.
 SAME_KIND = {"DICOM CR": "DICOM DX"}
 
 
 def assemble(arriving: Iterable[Block], *, channels: int | None, source: str) -> ImageSet:
-    """One ImageSet of all blocks, in their order: one number of channels, one scale.
+    """Return one ImageSet of all blocks, in their order: with one number of channels, on one scale.
 
     The set is in colour if most of its images are: marks and tints on a few scans are not the subject.
 
@@ -78,7 +78,9 @@ def _nothing(unreadable: list[tuple[str, str]], source: str) -> ImageSet:
 
 
 def one_modality(images: ImageSet, select: Select) -> ImageSet:
-    """The images, unless they are DICOM files of modalities that no one model is for and no series was chosen.
+    """Return the images, unless no series was chosen and they are DICOM files of several modalities.
+
+    No one model is for several modalities.
 
     Raises:
         DataError: several modalities.
@@ -96,7 +98,7 @@ def one_modality(images: ImageSet, select: Select) -> ImageSet:
 
 
 def describe(unreadable: list[tuple[str, str]], limit: int = 5) -> str:
-    """The first few unreadable items and their reasons, for an error message."""
+    """Return the first few unreadable items and their reasons, for an error message."""
     lines = [f"{name}: {reason}" for name, reason in unreadable[:limit]]
     more = len(unreadable) - limit
     return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")

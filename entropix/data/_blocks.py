@@ -21,15 +21,18 @@ GREEN, BLUE = 0.587, 0.114
 
 @dataclass
 class Decoded:
-    """What a decoder returns for one file.
+    """The decoded content of one file.
 
     Attributes:
         frames: arrays (c, h, w), c = 1 or 3.
         scale: "source": on [0, 1] by the source's meaning; "integer" or "float": raw values.
         numbers: number of each frame within the file, or None for a file that is one image.
         group: patient where known.
-        volume, position: the volume that a file is one slice of, and its place there.
-        kind, series, bits: as in `Origin`.
+        volume: the volume that a file is one slice of.
+        position: its place in the volume.
+        kind: as in `Origin`.
+        series: as in `Origin`.
+        bits: as in `Origin`.
     """
 
     frames: list[np.ndarray]
@@ -45,7 +48,7 @@ class Decoded:
 
 @dataclass
 class Block:
-    """Prepared images (b, c, s, s), the facts that `ImageSet` keeps, and what was unusable."""
+    """Prepared images (b, c, s, s), the facts about them that `ImageSet` keeps, and the unusable items."""
 
     pixels: torch.Tensor
     names: list[str] = field(default_factory=list)
@@ -61,20 +64,20 @@ class Block:
 
 
 def resize(images: torch.Tensor, image_size: int) -> torch.Tensor:
-    """(b, c, h, w) to (b, c, s, s), bilinear, antialiased when shrinking; values are not rounded."""
+    """Resize images (b, c, h, w) to (b, c, s, s), bilinear, antialiased when shrinking; values are not rounded."""
     if images.shape[-2:] == (image_size, image_size):
         return images
     return interpolate(images, size=(image_size, image_size), mode="bilinear", antialias=True, align_corners=False)
 
 
 def to_grey(images: torch.Tensor) -> torch.Tensor:
-    """Luma (b, 1, h, w) of (b, 3, h, w); exactly the common value where the channels are equal."""
+    """Return the luma (b, 1, h, w) of images (b, 3, h, w); where the channels are equal, exactly their value."""
     red, green, blue = images.split(1, dim=1)
     return red + GREEN * (green - red) + BLUE * (blue - red)
 
 
 def count_coloured(images: torch.Tensor, scale: str) -> int:
-    """How many of (b, 3, h, w) are more than grey images stored as colour."""
+    """Return how many of the images (b, 3, h, w) are more than grey images stored as colour."""
     spread = (images.amax(1) - images.amin(1)).mean((1, 2))
     full = 1.0 if scale == "source" else images.amax((1, 2, 3)) - images.amin((1, 2, 3))
     return int((spread > GREY_SPREAD * full).sum())
@@ -90,12 +93,12 @@ def to_block(
     groups: Sequence[str],
     origins: Sequence[Origin],
 ) -> Block:
-    """Check, resize, and reduce to grey where it is grey, b images float32 (b, c, h, w) of one shape."""
+    """Prepare b images float32 (b, c, h, w) of one shape: check and resize them, and make them grey if they are."""
     height, width = pixels.shape[-2:]
     if height < 2 or width < 2 or pixels.shape[1] < 1:
         reason = f"{pixels.shape[1]} channel(s) of {height} x {width} pixels; at least 2 x 2 are needed"
         return Block(torch.empty(0), unreadable=[(name, reason) for name in names])
-    # numpy for what touches every pixel: small torch operations are slow on busy cores
+    # numpy where every pixel is touched: small torch operations are slow on busy cores
     low, high = float(pixels.min()), float(pixels.max())
     keep, unreadable = list(range(len(pixels))), []
     if not math.isfinite(low + high):
@@ -127,7 +130,11 @@ def to_block(
 
 
 def with_channels(images: torch.Tensor, channels: int) -> torch.Tensor:
-    """(b, c, s, s) with 1 or 3 channels, from 1 or 3; any other change of number is an error."""
+    """Return images (b, c, s, s) with another number of channels: 1 or 3, from 1 or 3.
+
+    Raises:
+        DataError: any other change of the number.
+    """
     if images.shape[1] == channels:
         return images
     if images.shape[1] == 1:

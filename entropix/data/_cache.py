@@ -31,7 +31,7 @@ from entropix.data._files import FileItem
 from entropix.data._imageset import ImageSet, Origin
 
 MOST_BYTES = 10 * 2**30
-# What takes less to read is not worth keeping, unless a folder for it is named.
+# Images that are read in less time are not worth keeping, unless a folder for them is named.
 WORTH_SECONDS = 1.0
 ABANDONED_SECONDS = 24 * 3600
 FORMAT = 1
@@ -39,7 +39,7 @@ FACTS = ("names", "groups", "natural_scale", "inferred_scale", "unreadable")
 
 
 def default_folder() -> Path:
-    """`entropix/images` in the user's cache folder."""
+    """Return the folder `entropix/images` in the user's cache folder."""
     from platformdirs import user_cache_path
 
     return user_cache_path("entropix", appauthor=False) / "images"
@@ -56,7 +56,7 @@ class Cache:
         self._key = ""
 
     def load(self) -> ImageSet | None:
-        """The images, mapped into memory, or None if they are not there or damaged."""
+        """Return the images, mapped into memory, or None if they are not there or damaged."""
         try:
             self._key = self._known() or self._content_key()
             facts = json.loads((self._entry / "facts.json").read_text(encoding="utf-8"))
@@ -74,7 +74,7 @@ class Cache:
             return None
 
     def store(self, images: ImageSet) -> None:
-        """Keep the images. What cannot be written is not kept: a cache must not make a reading fail."""
+        """Keep the images, unless they cannot be written: a cache must not make a reading fail."""
         size = images.pixels.nbytes
         if not self._key or size > MOST_BYTES:
             return

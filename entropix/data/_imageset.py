@@ -17,7 +17,7 @@ from entropix.exceptions import DataError
 
 @dataclass(frozen=True)
 class Origin:
-    """What is known of an image's source beside its pixels.
+    """The source of an image, as far as it is known.
 
     Attributes:
         path: file that it was read from, None for an array.
@@ -41,7 +41,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Linear map of raw values to [0, 1], lowest to 0 and highest to 1, clipped; value_range None: as they are."""
+    """A linear map of raw values to [0, 1], lowest to 0 and highest to 1, clipped.
+
+    Attributes:
+        value_range: lowest and highest raw value; None: values stay as they are.
+    """
 
     value_range: tuple[float, float] | None
 
@@ -69,10 +73,10 @@ class ImageSet:
         natural_scale: True if values are on [0, 1] by the source's own meaning (8-bit, DICOM window, ...);
             False if they are raw values, to be scaled by the training set's `value_range()`.
         inferred_scale: True if `natural_scale` rests only on float values that happen to lie on [0, 1].
-        unreadable: (name, reason) of what was left out.
+        unreadable: (name, reason) of each item that was left out.
         source: description for people.
         origins: file, volume and kind of each image.
-        select: what of the source was read.
+        select: the part of the source that was read.
     """
 
     pixels: torch.Tensor
@@ -114,7 +118,7 @@ class ImageSet:
         return f"ImageSet({self.source}: {n} images, {c} x {h} x {w}, {labels}, {len(set(self.groups))} groups)"
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
-        """The images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""
+        """Return the images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""
         chosen = np.asarray(indices)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
         pixels = allocate((len(chosen), *self.pixels.shape[1:]))  # mapped, if too many for the memory
@@ -130,13 +134,13 @@ class ImageSet:
         )
 
     def value_range(self) -> tuple[float, float] | None:
-        """(lowest, highest) raw value, or None on the natural scale: what `scaled` of other images needs."""
+        """Return the (lowest, highest) raw value, or None on the natural scale; `scaled` of other images needs it."""
         if self.natural_scale or not len(self):
             return None
         return float(self.pixels.min()), float(self.pixels.max())
 
     def scaling(self, value_range: tuple[float, float] | None = None) -> Scaling:
-        """The map of these images to [0, 1]; arguments and errors as for `scaled`."""
+        """Return the map of these images to [0, 1]; arguments and errors as for `scaled`."""
         if value_range is None:
             if not self.natural_scale:
                 low, high = self.pixels.min().item(), self.pixels.max().item()
@@ -148,13 +152,13 @@ class ImageSet:
         return Scaling(None if self.natural_scale and not self.inferred_scale else value_range)
 
     def scaled(self, value_range: tuple[float, float] | None = None) -> torch.Tensor:
-        """Images on [0, 1], float32 (n, c, s, s).
-
-        Args:
-            value_range: `value_range()` of the training images. None: they were on the natural scale.
+        """Return the images on [0, 1], float32 (n, c, s, s).
 
         Raw values are mapped linearly, lowest to 0 and highest to 1, and clipped. So are floats that only
         happen to lie on [0, 1], because the training images show that their unit is another.
+
+        Args:
+            value_range: `value_range()` of the training images. None: they were on the natural scale.
 
         Raises:
             DataError: raw values, but the training images were on the natural scale.
@@ -162,7 +166,7 @@ class ImageSet:
         return self.scaling(value_range)(self.pixels)
 
     def constant(self) -> np.ndarray:
-        """Indices (m,) of images whose pixels all have one value, up to what resizing rounds."""
+        """Return the indices (m,) of images whose pixels all have one value, up to rounding by resizing."""
         flat = self.pixels.flatten(1)
         low, high = flat.amin(1), flat.amax(1)
         return np.flatnonzero((high - low <= 1e-5 * torch.maximum(low.abs(), high.abs())).numpy())

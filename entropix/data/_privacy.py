@@ -17,13 +17,13 @@ SALT_BYTES = 16
 
 
 def pseudonym(kind: str, identifier: str) -> str:
-    """`kind-` and 16 hexadecimal digits, for an identifier such as a patient's number."""
+    """Return `kind-` and 16 hexadecimal digits, for an identifier such as a patient's number."""
     keyed = hashlib.blake2b(f"{kind}:{identifier}".encode(), key=_salt(), digest_size=8)
     return f"{kind}-{keyed.hexdigest()}"
 
 
 def salt_file() -> Path:
-    """Where the salt is kept."""
+    """Return the file in which the salt is kept."""
     from platformdirs import user_data_path
 
     return user_data_path("entropix", appauthor=False) / "salt"
@@ -36,7 +36,7 @@ def _salt() -> bytes:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            # a new file appears whole, by its link, so that a process that starts beside this one reads all of it
+            # a link makes the new file appear whole: a process that starts at the same time reads all of it
             partial = path.with_name(f".salt-{secrets.token_hex(8)}")
             partial.touch(mode=0o600)
             partial.write_bytes(secrets.token_bytes(SALT_BYTES))

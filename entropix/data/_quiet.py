@@ -1,4 +1,4 @@
-"""What file readers warn about headers is not shown: what matters shows in the values."""
+"""Silence for the warnings of file readers about headers: what matters shows in the values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pixel values mean: which are on [0, 1] by their own meaning, and how others get there."""
+"""The scale of pixel values: which are on [0, 1] by their own meaning, and how others get there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PERCENTILES = (0.5, 99.5)
 
 
 def real_values(pixels: np.ndarray) -> tuple[np.ndarray, str]:
-    """Pixels as float32 and their scale; 8-bit is divided by 255.
+    """Return pixels as float32, and their scale; 8-bit values are divided by 255.
 
     Raises:
         DataError: dtype is complex, object, string or another that holds no real numbers.
@@ -28,10 +28,14 @@ def real_values(pixels: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def robust_scale(values: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
-    """Values float32 with their 0.5 and 99.5 percentiles mapped to 0 and 1, clipped; NaN and infinities become NaN.
+    """Map the 0.5 and 99.5 percentiles of float32 values to 0 and 1, and clip; NaN and infinities become NaN.
 
-    Percentiles of at most a million values at even steps, without those where `ignore` is set; of a volume that
-    is nearly all background (percentiles equal) the extremes; constant values become 0.
+    Percentiles are those of at most a million values at even steps. In a volume that is nearly all background
+    (percentiles equal), the extremes take their place. Constant values become 0.
+
+    Args:
+        values: any shape.
+        ignore: the same shape; values where it is set don't count for the percentiles.
     """
     step = max(1, values.size // 1_000_000)
     sample = values.reshape(-1)[::step]

@@ -1,4 +1,4 @@
-"""Which part of a source to read, where it holds more than one kind of image."""
+"""The choice of the part of a source to read, where it holds more than one kind of image."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ AXES = ("sagittal", "coronal", "axial")  # planes across the x (left to right), 
 
 @dataclass(frozen=True)
 class Select:
-    """What to read of volumes and of DICOM folders.
+    """The part of volumes and of DICOM folders that is read.
 
     Attributes:
-        axis: NIfTI volumes are cut into axial, coronal or sagittal slices.
+        axis: "axial", "coronal" or "sagittal": the slices that NIfTI volumes are cut into.
         slices: (first, last + 1) as in Python's slicing, counted from the feet, the back or the patient's right;
             None leaves an end open, negative numbers count from the other end.
         component: which channel or time point of a 4-D NIfTI volume.
-        series: of DICOM files only those whose series has this description, number or UID; * and ? stand for
-            anything. Case does not matter.
+        series: description, number or UID of the series of DICOM files to read; * stands for any text, ? for any
+            character. Case does not matter.
 
     Raises:
         DataError: an unknown axis, or slices that are not a pair of whole numbers or None.
@@ -43,7 +43,7 @@ class Select:
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Select:
-        """From texts such as axis=coronal, slices=30:90, component=1 and series=T1*.
+        """Make a choice from texts such as axis=coronal, slices=30:90, component=1 and series=T1*.
 
         Raises:
             DataError: something else.
@@ -65,12 +65,12 @@ class Select:
         return cls(**values)
 
     def texts(self) -> list[str]:
-        """What `parse` makes this of, without what is so by itself."""
+        """Return the texts from which `parse` makes this choice, without those that say the default."""
         first, last = ("" if end is None else str(end) for end in self.slices)
         texts = {"axis": self.axis, "slices": f"{first}:{last}", "component": self.component, "series": self.series}
         usual = {"axis": Select.axis, "slices": ":", "component": None, "series": None}
         return [f"{name}={value}" for name, value in texts.items() if value != usual[name]]
 
     def wants_series(self, *names: str) -> bool:
-        """Whether a series of these names (description, number, UID) is to be read."""
+        """Return whether a series of these names (description, number, UID) is to be read."""
         return self.series is None or any(fnmatchcase(name.lower(), self.series.lower()) for name in names)

@@ -29,7 +29,7 @@ class Spool:
         self._file: IO[bytes] | None = None
 
     def add(self, images: Tensor) -> None:
-        """Take one more block, (b, c, s, s).
+        """Add one more block, (b, c, s, s).
 
         Raises:
             OSError: the folder for temporary files has no room for it.
@@ -47,7 +47,7 @@ class Spool:
             self._held, self._bytes = [], 0
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Every block, once: each that was held in memory is let go of, and so is the file after the last."""
+        """Yield every block once. Blocks in memory are given up as they are yielded, the file after its last block."""
         if self._file is not None:
             self._file.seek(0)
             for shape in self._shapes:  # none of them is held: `add` writes what there is
@@ -59,7 +59,7 @@ class Spool:
 
 
 def allocate(shape: tuple[int, ...]) -> Tensor:
-    """An uninitialised float32 tensor; of more than 512 MiB it is mapped from a file without a name.
+    """Return an uninitialised float32 tensor; one of more than 512 MiB is mapped from a file without a name.
 
     Raises:
         OSError: the folder for temporary files has no room for it.
@@ -67,7 +67,7 @@ def allocate(shape: tuple[int, ...]) -> Tensor:
     size = 4 * int(np.prod(shape, dtype=np.int64))
     if size <= IN_MEMORY:
         return torch.empty(shape)
-    with tempfile.TemporaryFile() as file, _room_for_images(file):  # the mapping keeps it
+    with tempfile.TemporaryFile() as file, _room_for_images(file):  # the mapping keeps the file
         if hasattr(os, "posix_fallocate"):  # macOS has none
             # the mapping alone makes a hole, and the process would be killed where the disk can't fill it
             os.posix_fallocate(file.fileno(), 0, size)
@@ -76,11 +76,11 @@ def allocate(shape: tuple[int, ...]) -> Tensor:
 
 @contextmanager
 def _room_for_images(file: IO[bytes]) -> Iterator[None]:
-    """An error in the block says where the file is and what to do; the file is then closed."""
+    """A block in which an OSError closes the file, and says where it is and what to do."""
     try:
         yield
     except OSError as error:
-        with suppress(OSError):  # of what could not be written
+        with suppress(OSError):  # closing tries again to write the rest
             file.close()
         raise OSError(
             f"images of more than {IN_MEMORY / 2**20:.0f} MiB go to a file in {tempfile.gettempdir()}, which failed "

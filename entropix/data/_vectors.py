@@ -10,34 +10,39 @@ import numpy as np
 import torch
 from torch import Tensor
 
-FEWEST_ROWS = 20  # rows: the neighbours of a code must be few of them
-LARGEST = 1e9  # standard deviations; larger values are cut there, so that their squares remain finite
+FEWEST_ROWS = 20  # the neighbours of a code must be a small part of the rows
+LARGEST = 1e9  # standard deviations; values beyond are cut to it, so that their squares remain finite
 
 
 @dataclass(frozen=True)
 class Standard:
-    """Centre and spread (p,) of the features of training vectors."""
+    """The scaling of vectors: centre and spread of the features of training vectors.
+
+    Attributes:
+        centre: (p,) means.
+        spread: (p,) standard deviations, 1 for a constant feature.
+    """
 
     centre: Tensor
     spread: Tensor
 
     @classmethod
     def fit(cls, x: Tensor) -> Standard:
-        """Of vectors (n, p); a constant feature keeps its unit."""
+        """Measure centre and spread of vectors x (n, p); a constant feature keeps its unit."""
         spread = x.std(0, correction=0)
         return cls(x.mean(0), torch.where(spread > 0, spread, 1))
 
     def apply(self, x: Tensor) -> Tensor:
-        """Vectors (n, p) in these units."""
+        """Return vectors x (n, p) in these units."""
         return ((x - self.centre) / self.spread).clamp(-LARGEST, LARGEST)
 
     def undo(self, x: Tensor) -> Tensor:
-        """Back to the units of the input."""
+        """Return vectors x (n, p) in the units of the input again."""
         return x * self.spread + self.centre
 
 
 def are_vectors(data: Any) -> bool:
-    """Whether `data` is a table (n, p) rather than images: anything of at most two dimensions, or a list of rows."""
+    """Return whether `data` is a table (n, p), not images: anything of at most two dimensions, or a list of rows."""
     if isinstance(data, list | tuple):
         return bool(data) and not isinstance(data[0], str | PathLike) and np.ndim(data[0]) <= 1
     if hasattr(data, "ndim"):
@@ -46,7 +51,12 @@ def are_vectors(data: Any) -> bool:
 
 
 def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
-    """Vectors (n, p) float64, after scikit-learn's checks; `reset`: note the features of `data`, else compare.
+    """Return vectors (n, p) float64, after scikit-learn's checks.
+
+    Args:
+        estimator: remembers the features.
+        data: a table.
+        reset: let the estimator remember the features of `data`, instead of comparing them with those it remembers.
 
     Raises:
         ValueError, TypeError: sparse, complex, not finite, too few rows, one feature, other features than in `fit`.

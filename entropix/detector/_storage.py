@@ -27,7 +27,7 @@ from entropix.scoring import Calibration, FeatureModel, LatentModel, ResidualMod
 
 FORMAT = "entropix-detector"
 VERSION = 6
-LARGEST_SIZE = 2**16  # of a network
+LARGEST_SIZE = 2**16  # the largest size of a network that is believed
 TENSORS, DESCRIPTION = "model.safetensors", "detector.json"
 NEEDED = {
     "kind": str,

@@ -44,6 +44,7 @@ class BaseAutoencoder(nn.Module):
         return self.decode(z * (torch.arange(z.shape[1], device=z.device) < d))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the reconstructions (n, ...) of inputs x (n, ...)."""
         return self.decode(self.encode(x))
 
     @property

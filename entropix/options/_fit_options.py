@@ -22,43 +22,43 @@ if TYPE_CHECKING:
 
 
 def _about(flag: Flag, *, parameter: bool = False) -> dict[str, Any]:
-    """Facts of a field of `FitOptions`; parameter: of the detector's constructor, which a model folder keeps."""
+    """Metadata of a field of `FitOptions`; parameter: the detector's constructor takes it, a model folder keeps it."""
     return {"flag": flag, "parameter": parameter}
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """What a fit may be told.
+    """The options of a fit.
 
     Args:
         latent_dim: d, or "auto": the one where the code holds what normal images have in common and not more
             (`entropix.selection`).
         strategy: how "auto" gets there for images: "select" trains one nested autoencoder, measures every candidate d
             from 1 to 128 and cuts the code at the chosen one; "prune" trains a wide code, turns it to its principal
-            axes, cuts and trains on; "constrain" makes the length of the code part of the training. Each is one
+            axes, cuts it and trains further; "constrain" makes the length of the code part of the training. Each is one
             training.
-        architecture: of the autoencoder of images, a name in `entropix.models.ARCHITECTURES`.
+        architecture: architecture of the autoencoder of images, a name in `entropix.models.ARCHITECTURES`.
         image_size: images are resized to image_size x image_size pixels, a multiple of 16.
         epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
-        seed: of the split, the initial weights and the order of the images. The same seed, data, device and
+        seed: seed of the split, the initial weights and the order of the images. The same seed, data, device and
             versions give the same detector.
         alpha: share of normal images that `predict` may call anomalous.
         device: "auto", "cpu", "cuda" or "cuda:N".
         select: which slices of volumes and which series of DICOM folders (`entropix.data.Select`).
-        cache: keep decoded images in the user's cache folder; a folder: there; False: keep nothing.
+        cache: True: keep decoded images in the user's cache folder; a folder: keep them there; False: keep nothing.
         skip_unreadable: leave out files that cannot be read, and images of one constant value.
         out: folder to save the detector to, checked before any work and written at the end. Until then
             `OUT.checkpoint` beside it holds the state of the training, every half minute.
         overwrite: let `out` be a folder that already holds a model.
-        resume: go on with the checkpoint that an interrupted fit to `out` left; it ends as that one would have. If
-            there is none, a warning says so and the fit starts anew.
+        resume: resume from the checkpoint that an interrupted fit to `out` left; the fit ends as that one would have.
+            If there is none, a warning says so and the fit starts anew.
         progress: show a progress bar on standard error or, if that is no terminal, a line every quarter of a minute.
         on_epoch: called after every epoch with its number, their number, the mean loss, the seconds so far and, now
             and then, the error of held-out images and the entropy of their reconstructions (`entropix.training.Epoch`).
             It changes nothing about the result.
-        fabric: a Lightning `Fabric` that was launched: the training then is divided among its processes, on its devices
-            instead of `device`, and the first of them alone writes, shows and calls `on_epoch`
-            (`entropix.distributed.launch`).
+        fabric: a launched Lightning `Fabric` (`entropix.distributed.launch`): the training is then divided among its
+            processes, on its devices instead of `device`. The first process alone writes, shows progress and calls
+            `on_epoch`.
 
     Raises:
         ValueError: an option out of its range.
@@ -136,7 +136,7 @@ class FitOptions:
             raise ValueError("resume=True without out; give the folder that the interrupted fit was to write")
 
     def parameters(self) -> dict[str, Any]:
-        """Return those that the detector's constructor takes."""
+        """Return the options that the detector's constructor takes."""
         return {one.name: getattr(self, one.name) for one in _parameters()}
 
     def reading(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _check_choice(name: str, value: str, choices: Any) -> None:
 
 
 def check_sizes(latent_dim: int | str, image_size: int, epochs: int | None, architecture: str) -> None:
-    """Raise ValueError for numbers that would fail only after the images were read."""
+    """Raise ValueError for numbers that would otherwise fail only after the images were read."""
     kind = ARCHITECTURES[architecture]
     stride = kind.stride if issubclass(kind, ImageAutoencoder) else 1
     if not (isinstance(image_size, int | np.integer) and image_size > 0 and image_size % stride == 0):
@@ -172,7 +172,7 @@ def flags() -> dict[str, tuple[Field[Any], Flag]]:
 
 
 def to_words(values: Mapping[str, Any]) -> list[str]:
-    """Return the words of a command line that repeat a fit with these options, those that `values` holds."""
+    """Return the words of a command line that repeat a fit with the options that `values` holds."""
     words: list[str] = []
     for name, (_, flag) in flags().items():
         if flag.repeat and name in values:

@@ -20,12 +20,12 @@ class Flag:
 
     Attributes:
         help: one line for `--help`.
-        type: of the flag's value; None: that of the option.
-        parse: from the flag's value to the option's. Raises ValueError for what it can't be.
-        words: from the option's value to words of a command line, of which there may be none.
-        name: without dashes, where it is not that of the option.
-        least: smallest number that is taken.
-        repeat: whether the command that repeats a fit has it.
+        type: type of the flag's value; None: that of the option.
+        parse: turns the flag's value into the option's; raises ValueError for a value that is not possible.
+        words: turns the option's value into words of a command line, possibly none.
+        name: name of the flag without dashes, where it is not that of the option.
+        least: smallest number that is possible.
+        repeat: whether the command that repeats a fit has the flag.
     """
 
     help: str

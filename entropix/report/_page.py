@@ -43,6 +43,7 @@ class Scores:
 
     @property
     def default(self) -> np.ndarray:
+        """Values (n,) of the default score."""
         return self.by_name[DEFAULT_SCORE]
 
 
@@ -174,8 +175,7 @@ def _scored(detector: EntropixDetector, found: Scores) -> dict[str, Any]:
             if (found.labels == value).any()
         },
         "highest": [
-            {"name": found.names[i], "label": int(found.labels[i]), "score": found.default[i], "p": p[i]}
-            for i in order
+            {"name": found.names[i], "label": int(found.labels[i]), "score": found.default[i], "p": p[i]} for i in order
         ],
     }
 

@@ -61,6 +61,7 @@ class HeldOut:
         return len(self.x)
 
     def subset(self, chosen: np.ndarray) -> HeldOut:
+        """Return the inputs at which the mask `chosen`, (n,), is True."""
         mask = torch.from_numpy(chosen).to(self.x.device)
         groups = [group for group, inside in zip(self.groups, chosen, strict=True) if inside]
         return HeldOut(self.x[mask], self.x_hat[mask], self.z[mask], groups)

@@ -19,6 +19,7 @@ class ScaleLevel(NamedTuple):
 
     @property
     def stride(self) -> int:
+        """Distance of neighbouring samples, in pixels."""
         return max(1, int(self.sigma / 2))
 
     @property

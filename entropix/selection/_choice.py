@@ -11,7 +11,12 @@ from entropix.selection._curve import CurvePoint
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen d and, in words, why."""
+    """The chosen d.
+
+    Attributes:
+        latent_dim: d.
+        reason: why this d, in words.
+    """
 
     latent_dim: int
     reason: str
@@ -25,7 +30,7 @@ def choose(curve: Sequence[CurvePoint], entropy: Entropy) -> Choice:
     1. H(Z) is to reach H(X_n) and not more. The entropy of the reconstructions rises with d and saturates, at a
        value below H(X_n) by the noise that no code holds. Latents beyond the first d within one nat of that value
        carry nothing of normal images that could be told (one nat is one factor of e in the volume that the code
-       resolves, over all its dimensions), so they can only carry what is foreign: longer codes are out.
+       resolves, over all its dimensions), so they can only carry foreign content: longer codes are out.
     2. Among the remaining codes, visibility weighs what a code misses of normal images against what it follows of
        foreign content. Its maximum is flat; the smallest code within one standard error of it is taken (Breiman,
        Friedman, Olshen and Stone 1984, section 3.4.3), the standard error being that of the difference, paired over

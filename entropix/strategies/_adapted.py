@@ -28,7 +28,6 @@ class Adapted(Generic[Model]):
         curve: what was measured at every candidate d.
         reason: why this d, in words.
         history: mean training loss of each epoch.
-        latent_dim: d, the size of the model's code.
     """
 
     model: Model
@@ -39,6 +38,7 @@ class Adapted(Generic[Model]):
 
     @property
     def latent_dim(self) -> int:
+        """The chosen d, the size of the model's code."""
         d: int = getattr(self.model, "latent_dim")  # noqa: B009 (nn.Module types its attributes as tensors)
         return d
 

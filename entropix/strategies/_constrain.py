@@ -29,7 +29,7 @@ from entropix.training import TRAINING_BATCH, Checkpoint, OnEpoch, RunningMeans,
 TOLERANCE = 1.0  # nats
 MEASURED = 256  # images for a step of the controller
 EVERY = 10  # batches between two steps
-LARGEST_STEP = 0.1  # share of d: the autoencoder has to follow
+LARGEST_STEP = 0.1  # share of d, small because the autoencoder has to follow
 SETTLED = 0.8  # share of the training after which the length stays
 
 
@@ -61,7 +61,7 @@ class Length:
             self.errors.values[1] = 0  # no image passes the whole code any more, and the loss is without it
         length, wide = parallel.share(length).to(batch.device), parallel.share(wide).to(batch.device)
         error = (self.model.decode_prefix(self.model.encode(batch), length) - batch).square().flatten(1).mean(1)
-        # relative errors: the short code must not rule the long one
+        # relative errors: that of the short code must not dominate that of the long one
         return self.errors.relative(error, wide.long())
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -39,7 +39,7 @@ def split(images: Tensor | ImageView, groups: Sequence[str], seed: int) -> tuple
     chosen: list[int] = []
     room = min(HELD_OUT * len(images), MOST_HELD_OUT)
     for unit in order:
-        if size[unit] <= room or not chosen:  # one that is too large is passed over, not the end
+        if size[unit] <= room or not chosen:  # a unit that is too large is passed over; others may fit
             chosen.append(int(unit))
             room -= size[unit]
     held_out = np.isin(units, chosen)

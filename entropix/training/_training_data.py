@@ -43,6 +43,7 @@ class TrainingData:
 
     @property
     def image_size(self) -> int:
+        """Height and width s of the images, in pixels."""
         return self.train.shape[-1]
 
     @classmethod

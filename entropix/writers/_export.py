@@ -44,7 +44,7 @@ class Scoring(nn.Module):
 
     def __init__(self, detector: EntropixDetector) -> None:
         super().__init__()
-        self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # that of files
+        self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # files have this
         assert isinstance(detector.residual_model_, ResidualModel)
         self.network = detector.residual_model_.network
         self.detector = (detector,)  # not a submodule: its models of the score become constants

@@ -13,6 +13,7 @@ from entropix.data import ImageSet
 from entropix.detector import EntropixDetector
 from entropix.scoring import DEFAULT_SCORE, SCORES, detection_metrics
 
+
 @dataclass(frozen=True)
 class Scored:
     """Scores of images.

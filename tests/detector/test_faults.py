@@ -19,7 +19,7 @@ from PIL import Image
 import entropix
 from entropix.data import DataError
 from entropix.data import _spool as spool
-from entropix.data.formats import pillow
+from entropix.data.formats import _pillow as pillow
 from entropix.detector import _storage as storage
 
 SETTINGS: dict[str, Any] = {"image_size": 16, "epochs": 2, "latent_dim": 2, "device": "cpu", "progress": False}

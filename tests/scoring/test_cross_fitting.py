@@ -1,0 +1,85 @@
+"""No held-out image is judged by a model that has seen it."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from entropix.scoring import Calibration, HeldOut, LatentModel, calibrate
+
+N = 20
+
+
+@dataclass
+class Memory:
+    """One nat for images it was fitted on, two for others, anywhere in the image."""
+
+    known: Tensor
+
+    @classmethod
+    def fit(cls, x: Tensor, _: Tensor) -> "Memory":
+        return cls(x[:, 0, 0, 0])
+
+    def surprise(self, x: Tensor, _: Tensor) -> Tensor:
+        return 2.0 - torch.isin(x[:, 0, 0, 0], self.known).float()
+
+    def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        return self.surprise(x, x_hat)[:, None, None].expand(-1, 2, 2)
+
+
+class Distance(LatentModel):
+    """The surprise of a code is its first latent."""
+
+    def __init__(self) -> None:
+        empty = torch.zeros(1)
+        super().__init__(empty, empty, empty, empty, empty)
+
+    def surprise(self, z: Tensor) -> Tensor:
+        return z[:, 0]
+
+
+def calibrated(z: Tensor, groups: list[str]) -> Calibration:
+    x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
+    known = HeldOut(x, torch.zeros_like(x), z, groups)
+    return calibrate(known, Memory.fit, Memory.fit(x, x), Distance())
+
+
+def scores(calibration: Calibration, name: str = "surprisal") -> list[float]:
+    """All of them, the largest first: thresholds of rates 1 / (n + 1), 2 / (n + 1), ..."""
+    n = len(calibration)
+    return [calibration.threshold(rank / (n + 1), name) for rank in range(1, n + 1)]
+
+
+@pytest.mark.parametrize("groups", [[str(i) for i in range(N)], [str(i // 2) for i in range(N)], ["one"] * N])
+def test_residuals_and_peaks_are_judged_by_models_of_the_others(groups: list[str]) -> None:
+    calibration = calibrated(torch.zeros(N, 1), groups)
+    assert scores(calibration) == [2] * N
+    assert scores(calibration, "peak") == [2] * N
+
+
+def test_images_of_one_patient_are_judged_by_models_of_others() -> None:
+    """Were a patient divided, the model of a fold would know another image of the one that it scores."""
+    seen: list[set[int]] = []
+
+    def fit(x: Tensor, x_hat: Tensor) -> Memory:
+        seen.append({int(number) for number in x[:, 0, 0, 0]})
+        return Memory.fit(x, x_hat)
+
+    x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
+    known = HeldOut(x, torch.zeros_like(x), torch.zeros(N, 1), [str(i % 7) for i in range(N)])
+    calibrate(known, fit, Memory.fit(x, x), Distance())
+    assert len(seen) == 5
+    for fitted_on in seen:
+        patients = {number % 7 for number in fitted_on}
+        assert fitted_on == {number for number in range(N) if number % 7 in patients}
+
+
+def test_a_code_is_unusual_beside_those_of_the_other_images() -> None:
+    """The level of its own would make no held-out code unusual, and the first anomaly a surprise."""
+    z = torch.linspace(0, 1, N)[:, None]
+    z[7] = 6.0  # the others are below one
+    calibration = calibrated(z, [str(i) for i in range(N)])
+    first, second, *_ = scores(calibration)
+    assert first == pytest.approx(2 + 6 - 1)
+    assert second <= 2 + 1  # beside the usual codes of the other folds, which may be without the largest
