@@ -26,7 +26,7 @@ import numpy as np
 from runs import environment, once, timed
 
 import entropix
-from entropix.detector._learn import PRESENTATIONS
+from entropix.detector._circumstances import PRESENTATIONS
 
 CHUNK = 1000
 SCORED = 5000

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from entropix._utils import Progress, check_new_folder, in_batches, resolve_device
+from entropix._utils import Progress, check_new_folder, resolve_device
 from entropix.baseline._batched import fit_batched
 from entropix.baseline._result import FILES, Sweep, SweepRow
-from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, read
+from entropix.baseline._scoring import scored, test_images
+from entropix.data import read
 from entropix.detector import (
     DIMS,
     EntropixDetector,
@@ -27,9 +26,7 @@ from entropix.detector import (
     to_resume,
 )
 from entropix.models import Autoencoder, ImageAutoencoder, VariationalAutoencoder
-from entropix.ops import reconstruction_error
 from entropix.options import FitOptions
-from entropix.scoring import detection_metrics
 from entropix.training import Checkpoint, TrainingData, without_constant
 
 MODELS: dict[str, type[ImageAutoencoder]] = {"ae": Autoencoder, "vae": VariationalAutoencoder}
@@ -114,9 +111,9 @@ def sweep(
         "progress": progress,
     }
     images = without_constant(read(train, split="train", **options), skip_unreadable)
-    tests = _test_images(train, test, labels, options | {"channels": images.pixels.shape[1]})
+    tests = test_images(train, test, labels, options | {"channels": images.pixels.shape[1]})
     parameters = {"image_size": image_size, "epochs": epochs, "device": device}
-    score = partial(_scored, tests=tests, parameters=parameters)
+    score = partial(scored, tests=tests, parameters=parameters)
 
     def prepared() -> Iterator[tuple[TrainingData, int, dict[str, Any]]]:
         for seed in seeds:
@@ -192,63 +189,3 @@ def _train(
         name=f"d{d}-seed{seed}",
     )
     return score(fitted, data, d, seed, about)
-
-
-def _scored(
-    fitted: Fitted,
-    data: TrainingData,
-    d: int,
-    seed: int,
-    about: dict[str, Any],
-    *,
-    tests: ImageSet | None,
-    parameters: dict[str, Any],
-) -> tuple[EntropixDetector, SweepRow]:
-    fitted.settings |= about | {"latent_dim": d}
-    detector = EntropixDetector.from_fitted(fitted, latent_dim=d, seed=seed, **parameters)
-    return detector, _row(detector, d, seed, data, tests)
-
-
-def _row(detector: EntropixDetector, d: int, seed: int, data: TrainingData, tests: ImageSet | None) -> SweepRow:
-    def error(images: Tensor | ImageView) -> float:
-        return in_batches(lambda x: reconstruction_error(x, detector.model_(x)), images).mean().item()
-
-    train, held_out = error(data.train), error(data.held_out)
-    if tests is None:
-        return SweepRow(d, seed, None, None, train, held_out, None, None)
-    errors = detector.anomaly_score(tests, "residual")
-    metrics = detection_metrics(tests.labels, errors)
-    normal, abnormal = (errors[tests.labels == label] for label in (0, 1))
-    return SweepRow(
-        d,
-        seed,
-        metrics.get("auc"),
-        metrics.get("ap"),
-        train,
-        held_out,
-        float(normal.mean()) if len(normal) else None,
-        float(abnormal.mean()) if len(abnormal) else None,
-    )
-
-
-def _test_images(
-    train: Any, test: Any, labels: Sequence[int] | np.ndarray | None, options: dict[str, Any]
-) -> ImageSet | None:
-    if test is None and labels is not None:
-        raise DataError("labels without test images; give both")
-    if test is None:
-        try:
-            tests = read(train, split="test", **options)
-        except MissingSplitError:
-            return None
-        return tests if (tests.labels == 1).any() else None
-    tests = read(test, split="test", **options)
-    if labels is None:
-        return tests
-    known = np.asarray(labels)
-    if known.shape != (len(tests),) or not np.isin(known, (0, 1)).all():
-        raise DataError(
-            f"labels of shape {known.shape} with values {np.unique(known)[:5]}; expected {len(tests)} of 0 (normal) "
-            "and 1 (abnormal)"
-        )
-    return replace(tests, labels=known.astype(np.int64))

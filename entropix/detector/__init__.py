@@ -3,25 +3,19 @@
 _fit                      `fit` and `load`, the way in.
 _detector, _scorer        `EntropixDetector`, an outlier detector of scikit-learn.
 _learn, _learn_vectors    what a fit does with images, and with vectors; _fitted is what it learns.
-_storage                  model folders.
-_inspect                  what a data set holds, before any training.
+_circumstances            seeds, epochs, settings: what a fit depends on beside the images.
+_storage                  model folders: _model_format has their versions, _parts what is made of their tensors.
+_inspect, _inspection     what a data set holds, before any training.
 _watch                    progress of a running training: held-out error and entropy.
 """
 
+from entropix.detector._circumstances import default_epochs, deterministic, settings, to_resume
 from entropix.detector._detector import EntropixDetector
 from entropix.detector._fit import fit, load
 from entropix.detector._fitted import Fitted
-from entropix.detector._inspect import Inspection, inspect
-from entropix.detector._learn import (
-    DIMS,
-    default_epochs,
-    deterministic,
-    finish,
-    fit_fixed,
-    settings,
-    to_resume,
-    untrained,
-)
+from entropix.detector._inspect import inspect
+from entropix.detector._inspection import Inspection
+from entropix.detector._learn import DIMS, finish, fit_fixed, untrained
 from entropix.detector._scorer import Scorer, resize_map
 
 __all__ = [

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
-import torch
 from torch import Tensor
 
-from entropix._utils import resolve_device, Progress, in_batches
-from entropix._version import __version__
+from entropix._utils import Progress, in_batches, resolve_device
 from entropix.data import ImageSet, ImageView
+from entropix.detector._circumstances import default_epochs, deterministic, seeded, settings, to_resume
 from entropix.detector._fitted import Fitted
 from entropix.detector._watch import Watch
 from entropix.models import ARCHITECTURES, Autoencoder, BaseAutoencoder, ImageAutoencoder, VariationalAutoencoder
@@ -34,15 +29,12 @@ from entropix.training import (
     Objective,
     RelativeError,
     TrainingData,
-    hash_of,
-    parallel,
     squared_error,
     train,
     without_constant,
 )
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
-PRESENTATIONS = 250_000  # images that a training sees: the paper's 250 epochs of a thousand images
 
 
 def fit_images(data: ImageSet, options: FitOptions, checkpoint: Checkpoint | None) -> Fitted:
@@ -82,12 +74,6 @@ def _architecture(name: str) -> type[ImageAutoencoder]:
     kind = ARCHITECTURES[name]
     assert issubclass(kind, ImageAutoencoder)  # `FitOptions` has checked
     return kind
-
-
-def to_resume(data: ImageSet, epochs: int | None) -> dict[str, Any]:
-    """Return the facts that must be the same for a training to be resumed, beside its own settings."""
-    images = hash_of(data.pixels, data.groups)
-    return {"images": images, "epochs": epochs, "devices": parallel.processes(), "entropix": __version__}
 
 
 def fit_fixed(
@@ -209,41 +195,3 @@ def model_scores(
     known = HeldOut(held_out, in_batches(model.decode, z), z, groups)
     residual, latent = fit(known.x, known.x_hat), LatentModel.fit(codes, known.z)
     return Fitted(model, residual, latent, calibrate(known, fit, residual, latent))
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw PyTorch's random numbers from `seed` in this block; the caller's are afterwards as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
-
-
-def deterministic() -> AbstractContextManager[None]:
-    """Return a context in which cuDNN's algorithms are the same in every run; otherwise they may differ."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
-
-
-def default_epochs(n: int) -> int:
-    """Return how many passes over n training images show 250,000 in all, between 25 and 600 (the paper's most)."""
-    return min(600, max(25, round(PRESENTATIONS / n)))
-
-
-def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
-    """Return what it takes to repeat a fit: where the data are, which were left out, settings and versions."""
-    unreadable = [list(entry) for entry in data.unreadable]
-    read = {"data": data.source, "select": asdict(data.select), "unreadable": unreadable}
-    return read | circumstances(epochs, seed, device)
-
-
-def circumstances(epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
-    """Return the settings and versions that a result depends on beside the data."""
-    return {
-        "epochs": epochs,
-        "seed": seed,
-        "device": str(device),
-        "devices": parallel.processes(),
-        "entropix": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }

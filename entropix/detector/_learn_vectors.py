@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from entropix._utils import resolve_device, Progress
+from entropix._utils import Progress, resolve_device
 from entropix.data import FEWEST_ROWS, Standard
+from entropix.detector._circumstances import circumstances, default_epochs, seeded
 from entropix.detector._fitted import Fitted
-from entropix.detector._learn import circumstances, default_epochs, model_scores, seeded
+from entropix.detector._learn import model_scores
 from entropix.estimators import intrinsic_dimension
 from entropix.models import DenseAutoencoder
 from entropix.options import FitOptions

@@ -1,15 +1,9 @@
 """Pictures of a detector and its scores, drawn on matplotlib axes."""
 
-from entropix.plots._plots import (
-    new_figure,
-    plot_curve,
-    plot_errors,
-    plot_heatmaps,
-    plot_history,
-    plot_precision_recall,
-    plot_roc,
-    plot_scores,
-)
+from entropix.plots._axes import new_figure
+from entropix.plots._curves import plot_curve, plot_errors, plot_history
+from entropix.plots._heatmaps import plot_heatmaps
+from entropix.plots._scores import plot_precision_recall, plot_roc, plot_scores
 
 __all__ = [
     "new_figure",

@@ -19,8 +19,8 @@ from entropix import plots
 from entropix._utils import check_new_file, new_file, versions
 from entropix.data import DataError, ImageSet, Select
 from entropix.detector import EntropixDetector
-from entropix.report._figures import grey_png, heat_png, svg
 from entropix.options import to_words
+from entropix.report._figures import grey_png, heat_png, svg
 from entropix.scoring import DEFAULT_SCORE, PEAK, SCORES, detection_metrics, find_regions
 
 MOST_LISTED = 20

@@ -18,7 +18,7 @@ import torch
 
 import entropix
 from entropix.data import DataError, read
-from entropix.detector._storage import ModelError
+from entropix.exceptions import ModelError
 
 SPARE = 2 * 2**30  # bytes that a test may allocate
 

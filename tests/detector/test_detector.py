@@ -13,8 +13,8 @@ from PIL import Image
 import entropix
 from entropix._utils._batches import in_batches
 from entropix.data import DataError
-from entropix.detector._learn import default_epochs
-from entropix.detector._storage import ModelError
+from entropix.detector import default_epochs
+from entropix.exceptions import ModelError
 from entropix.scoring._metrics import detection_metrics
 from entropix.training._split import split
 from entropix.training._training_data import FitWarning

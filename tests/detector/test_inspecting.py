@@ -9,7 +9,7 @@ from PIL import Image
 
 import entropix
 from entropix.data import DataError
-from entropix.detector._inspect import inspect
+from entropix.detector import inspect
 from entropix.training._training_data import FitWarning
 
 

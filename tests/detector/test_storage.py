@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import entropix
-from entropix.detector import _storage as storage
+from entropix.detector import _model_format as model_format
 from entropix.exceptions import ModelError
 from entropix.models import ARCHITECTURES, Autoencoder
 
@@ -41,7 +41,7 @@ def change(folder: Path, **values: Any) -> None:
 
 
 def test_every_older_version_has_a_migration() -> None:
-    assert sorted(storage.MIGRATIONS) == list(range(5, storage.VERSION))
+    assert sorted(model_format.MIGRATIONS) == list(range(5, model_format.VERSION))
 
 
 def test_format_5_is_read(copy: Path, images: np.ndarray) -> None:

@@ -1,0 +1,64 @@
+"""What a fit depends on beside the images: seeds, deterministic algorithms, epochs; and what of it is written down."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from entropix._version import __version__
+from entropix.data import ImageSet
+from entropix.training import (
+    hash_of,
+    parallel,
+)
+
+PRESENTATIONS = 250_000  # images that a training sees: the paper's 250 epochs of a thousand images
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw PyTorch's random numbers from `seed` in this block; the caller's are afterwards as they were."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def deterministic() -> AbstractContextManager[None]:
+    """Return a context in which cuDNN's algorithms are the same in every run; otherwise they may differ."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+
+
+def default_epochs(n: int) -> int:
+    """Return how many passes over n training images show 250,000 in all, between 25 and 600 (the paper's most)."""
+    return min(600, max(25, round(PRESENTATIONS / n)))
+
+
+def to_resume(data: ImageSet, epochs: int | None) -> dict[str, Any]:
+    """Return the facts that must be the same for a training to be resumed, beside its own settings."""
+    images = hash_of(data.pixels, data.groups)
+    return {"images": images, "epochs": epochs, "devices": parallel.processes(), "entropix": __version__}
+
+
+def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
+    """Return what it takes to repeat a fit: where the data are, which were left out, settings and versions."""
+    unreadable = [list(entry) for entry in data.unreadable]
+    read = {"data": data.source, "select": asdict(data.select), "unreadable": unreadable}
+    return read | circumstances(epochs, seed, device)
+
+
+def circumstances(epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
+    """Return the settings and versions that a result depends on beside the data."""
+    return {
+        "epochs": epochs,
+        "seed": seed,
+        "device": str(device),
+        "devices": parallel.processes(),
+        "entropix": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }

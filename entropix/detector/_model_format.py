@@ -1,0 +1,65 @@
+"""What `detector.json` holds, and how descriptions of older formats become one of the present.
+
+Formats are read for ever from version 5 on: `MIGRATIONS` has, for every version but the present one, the function that
+makes a description of that version one of the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from entropix.exceptions import ModelError
+
+FORMAT = "entropix-detector"
+VERSION = 6
+TENSORS, DESCRIPTION = "model.safetensors", "detector.json"
+NEEDED = {
+    "kind": str,
+    "architecture": str,
+    "parameters": dict,
+    "model": dict,
+    "reason": str,
+    "curve": list,
+    "history": list,
+    "settings": dict,
+}
+
+
+def _name_architecture(about: dict[str, Any]) -> dict[str, Any]:
+    """Version 5 knew one architecture for each kind of input."""
+    return about | {"version": 6, "architecture": "convolutional" if about.get("kind") == "images" else "dense"}
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {5: _name_architecture}
+
+
+def damaged(folder: Path, reason: object) -> ModelError:
+    """Return the error for a model that can't be used."""
+    return ModelError(f"{folder} holds a damaged model ({reason}); fit it again")
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise ModelError(f"{folder} is no model folder: it has no {DESCRIPTION}. Expected what `entropix fit` wrote")
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON ({error}); fit the model again") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ModelError(f"{path} does not describe an entropix detector; expected what `entropix fit` wrote")
+    found = about.get("version")
+    while about.get("version") in MIGRATIONS:
+        about = MIGRATIONS[about["version"]](about)
+    if about.get("version") != VERSION:
+        raise ModelError(
+            f"{path} has format version {found}, this entropix reads {min(MIGRATIONS)} to {VERSION}: "
+            "use the entropix that wrote it, or fit again"
+        )
+    for name, kind in NEEDED.items():
+        if not isinstance(about.get(name), kind):
+            raise damaged(folder, f"{DESCRIPTION} has no {name}")
+    return about

@@ -1,0 +1,85 @@
+"""Curves against d, and the training loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from entropix.detector import EntropixDetector
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+from entropix.plots._axes import legend
+
+
+def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
+    """Draw H(X^_d) against d beside H(X_n), and on a second axis the visibility of foreign content; d is marked.
+
+    Args:
+        detector: its d was chosen from a curve.
+        ax: matplotlib axes to draw on.
+
+    Raises:
+        ValueError: the detector has no curve.
+    """
+    curve = detector.curve_
+    if not curve or detector.entropy_ is None:
+        raise ValueError("this detector has no curve: its latent dimension was given, not chosen")
+    d = [int(point["latent_dim"]) for point in curve]
+    low, high = detector.entropy_.ci
+    ax.axhspan(low, high, color="tab:blue", alpha=0.15, lw=0)
+    ax.axhline(float(detector.entropy_), color="tab:blue", lw=1, ls="--", label="H(X_n), 95 % interval")
+    h = [point["entropy"] for point in curve]
+    ax.plot(d, h, "o-", color="tab:blue", label="H of the reconstructions")
+    ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
+    ax.set(xlabel="latent dimension d", ylabel="entropy in nats", xscale="log")
+    _power_ticks(ax, d)
+    right = ax.twinx()
+    visibility = [point["visibility"] for point in curve]
+    error = [point["visibility_stderr"] for point in curve]
+    right.errorbar(d, visibility, error, fmt="s:", color="tab:orange", capsize=3, label="visibility of foreign content")
+    right.set_ylabel("visibility (0.5: none)")
+    right.spines["right"].set_visible(True)
+    legend(ax, right)
+
+
+def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
+    """Draw the mean squared error of training and held-out normal images against d (the paper's Figure 3).
+
+    The chosen d is marked.
+
+    Args:
+        detector: its d was chosen from a curve.
+        ax: matplotlib axes to draw on.
+
+    Raises:
+        ValueError: the detector has no curve.
+    """
+    curve = detector.curve_
+    if not curve:
+        raise ValueError("this detector has no curve: its latent dimension was given, not chosen")
+    d = [int(point["latent_dim"]) for point in curve]
+    for name, label, style in (("error_train", "training", "o-"), ("error_held_out", "held-out normal", "s--")):
+        ax.plot(d, [point[name] for point in curve], style, label=label)
+    ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
+    ax.set(xlabel="latent dimension d", ylabel="mean squared error", xscale="log")
+    _power_ticks(ax, d)
+    legend(ax)
+
+
+def plot_history(detector: EntropixDetector, ax: Axes) -> None:
+    """Draw the training loss against epochs.
+
+    Args:
+        detector: any fitted one.
+        ax: matplotlib axes to draw on.
+    """
+    ax.plot(np.arange(1, len(detector.history_) + 1), detector.history_)
+    ax.set(xlabel="epoch", ylabel="training loss")
+
+
+def _power_ticks(ax: Axes, d: list[int]) -> None:
+    ax.set_xticks([2**i for i in range(max(d).bit_length()) if 2**i >= min(d)])
+    ax.xaxis.set_major_formatter("{x:.0f}")
+    ax.minorticks_off()
