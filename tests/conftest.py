@@ -48,7 +48,7 @@ def mixed() -> entropix.datasets.Phantoms:
 @pytest.fixture
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """The strategies have three d to measure."""
-    for strategy in ("select", "prune", "constrain", "rotated"):
+    for strategy in ("_select", "_prune", "_constrain"):
         monkeypatch.setattr(importlib.import_module(f"entropix.strategies.{strategy}"), "CANDIDATES", (1, 2, 4))
 
 

@@ -1,10 +1,11 @@
 // Nearest neighbours: the contract of every kernel in this folder, on the CPU and on CUDA.
 //
 // Arrays are dense and row-major; T is float or double. Batches are independent. `query` null means the
-// points themselves, and then no point is its own neighbour (by index: a duplicate at distance 0 is a neighbour).
-// A distance is evaluated in double from the given coordinates (exact.h) and rounded once, to T. Neighbours
-// ascend by that double; equal ones by index. No result depends on the number of threads, the instruction set
-// or the tiling. Limits, checked by the callers: 1 <= k, k <= n (n - 1 without query), finite coordinates.
+// points themselves, and then no point is its own neighbour (by index: a duplicate at distance 0 is a
+// neighbour). A distance is evaluated in double from the given coordinates (exact.h) and rounded once, to T.
+// Neighbours ascend by that double; equal ones by index. No result depends on the number of threads, the
+// instruction set or the tiling. Limits, checked by the callers: 1 <= k, k <= n (n - 1 without query), finite
+// coordinates.
 #pragma once
 #include <cstdint>
 

@@ -14,6 +14,7 @@ from entropix._utils import resolve_device
 from entropix.data import are_vectors, read
 from entropix.detector import _storage as storage
 from entropix.detector._detector import EntropixDetector
+from entropix.detector._model_format import damaged
 from entropix.options import FitOptions, takes_options
 from entropix.training import TRAINING_BATCH, Checkpoint, parallel
 
@@ -96,7 +97,7 @@ def load(folder: str | Path, device: str = "auto") -> EntropixDetector:
     stored = storage.load(Path(folder), device)
     unknown = set(stored.parameters) - set(FitOptions().parameters())
     if unknown:
-        raise storage.damaged(Path(folder), f"unknown parameters {', '.join(sorted(unknown))}")
+        raise damaged(Path(folder), f"unknown parameters {', '.join(sorted(unknown))}")
     detector = EntropixDetector.from_fitted(stored.fitted, **stored.parameters, device=device)
     if stored.fitted.standard is not None:
         detector.n_features_in_ = len(stored.fitted.standard.centre)

@@ -84,8 +84,9 @@ def entropy(
     overlap of neighbourhoods and an estimated m add; they leave out bias.
 
     A translation changes nothing, and a factor a adds dimension ln|a|. A rotation changes nothing for "kl" and
-    "manifold". The order of rows doesn't matter, except for "structured", whose halves are drawn by position: in small
-    samples another order may choose another map.
+    "manifold". The order of rows doesn't matter. "structured" is the exception to all of this: its halves are drawn by
+    position and its maps are fitted step by step, so in small samples another order, or rounding, may choose another
+    map, whose estimate differs by about its standard error.
 
     With a tensor that requires a gradient, the value of "kl", "kl_chebyshev" and "manifold" is a 0-d tensor with one
     (m held fixed). The other methods choose a model and are not differentiable.

@@ -25,6 +25,9 @@ def log_unit_ball(d: float) -> float:
 
     Args:
         d: Number of dimensions; may be fractional.
+
+    Returns:
+        The logarithm of the volume of the ball of radius 1.
     """
     return d / 2 * log(pi) - lgamma(d / 2 + 1)
 

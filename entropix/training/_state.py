@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from entropix.exceptions import CheckpointError
 from entropix.training import _checkpoint as checkpoints
 from entropix.training import _parallel as parallel
-from entropix.training._checkpoint import Checkpoint, CheckpointError
+from entropix.training._checkpoint import Checkpoint
 
 
 @dataclass

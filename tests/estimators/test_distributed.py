@@ -14,7 +14,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 import entropix
-from entropix.estimators import _distributed as distributed
+from entropix import distributed
 from entropix.estimators._distributed import _Shards
 
 pytestmark = pytest.mark.skipif(

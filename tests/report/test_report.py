@@ -57,8 +57,8 @@ def test_says_what_was_found(detector: entropix.EntropixDetector, page: Path) ->
     for what in ("ROC", "Precision", "Histogram", "Training loss", "Highest scores", "Typical scores"):
         assert what in text
     command = text.partition("<pre>")[2].partition("</pre>")[0].replace("\\\n  ", "")
-    options = "--latent-dim auto --strategy select --epochs 3 --seed 0 --device cpu --image-size 32"
-    assert command == f"entropix fit DATA --out MODEL {options}"
+    options = "--latent-dim auto --strategy select --architecture convolutional --image-size 32 --epochs 3 --seed 0"
+    assert command == f"entropix fit DATA --out MODEL {options} --alpha 0.05 --device cpu"
 
 
 def test_needs_nothing_else_and_escapes_names(page: Path) -> None:
@@ -101,7 +101,8 @@ def test_without_a_curve_labels_or_data(tmp_path: Path) -> None:
     assert "<h2>Scores" not in bare
     text = write_report(detector, tmp_path / "few.html", data=colour[:3].astype(np.float32)).read_text()
     assert text.count("<img") == 6
-    assert "--latent-dim 2 \\\n  --epochs 1 \\\n" in text
+    assert "--latent-dim 2 \\\n" in text
+    assert "--epochs 1 \\\n" in text
     detector.settings_ |= {"select": asdict(Select(slices=(None, 9), series="T1 *")), "unreadable": [["a", "empty"]]}
     text = write_report(detector, tmp_path / "selected.html").read_text()
     assert "--select slices=:9 \\\n  --select &#39;series=T1 *&#39; \\\n  --skip-unreadable</pre>" in text

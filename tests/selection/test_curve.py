@@ -11,8 +11,6 @@ from entropix.selection import Curve
 class Constant:
     """Images are codes, which are counted, and every reconstruction is black: errors are the images' own energies."""
 
-    dims = (1,)
-
     def __init__(self) -> None:
         self.seen: list[torch.Tensor] = []
 
@@ -35,7 +33,7 @@ def gains(n: int, seed: int) -> torch.Tensor:
 def test_every_change_is_drawn_several_times(n: int, draws: int) -> None:
     train, held_out = gains(80, seed=0), gains(n, seed=1)
     model = Constant()
-    Curve(train, held_out, seed=0).measure(model)
+    Curve(train, held_out, seed=0).measure(model, (1,))
     encoded = torch.cat(model.seen)
     assert len(encoded) == 80 + n * (1 + 4 * draws)  # three strengths of bumps, and patches
     assert len(encoded.flatten(1).unique(dim=0)) == len(encoded)  # and every draw is another
@@ -47,8 +45,8 @@ def test_standard_error_of_the_visibility_is_its_spread_over_held_out_sets() -> 
     An image of high energy is above most normal images once it is changed, and is below few changed images as it is.
     """
     train = gains(80, seed=0)
-    points = [Curve(train, gains(60, seed), seed).measure(Constant())[0] for seed in range(1, 41)]
+    points = [Curve(train, gains(60, seed), seed).measure(Constant(), (1,))[0] for seed in range(1, 41)]
     found = stdev(point.visibility for point in points)
-    assert mean(point.visibility_stderr for point in points) == pytest.approx(found, rel=0.3)  # it is 11 % exact
+    assert mean(point.visibility_stderr for point in points) == pytest.approx(found, rel=0.3)  # 40 sets tell it to 11 %
     # taken for independent, the ranks of the images alone would spread by 0.29 each
     assert found < 0.3 * 0.29 / 60**0.5

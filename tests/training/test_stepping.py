@@ -118,13 +118,13 @@ def at_epoch(epoch: int) -> Callable[[Epoch], None]:
     ids=["select", "prune", "constrain", "fixed"],
 )
 def test_ctrl_c_leaves_a_model_and_a_way_on(
-    images: np.ndarray, tmp_path: Path, options: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    images: np.ndarray, tmp_path: Path, options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = SETTINGS | options
     entropix.fit(images, out=tmp_path / "whole", **asked)
     with pytest.raises(KeyboardInterrupt, match=r"--resume.*model.checkpoint; .*model holds a model of epoch 2"):
         entropix.fit(images, out=tmp_path / "model", on_epoch=at_epoch(2), **asked)
-    assert "interrupted: making a model of epoch 2; Ctrl-C leaves it out" in capsys.readouterr().err
+    assert caplog.messages == ["interrupted: making a model of epoch 2; Ctrl-C leaves it out"]
     detector = entropix.load(tmp_path / "model")
     assert len(detector.history_) == 2
     assert detector.settings_["stopped_after_epoch"] == 2

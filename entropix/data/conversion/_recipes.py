@@ -52,7 +52,7 @@ class Recipe:
 
 
 def rsna(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
-    """RSNA Pneumonia Detection Challenge (Kaggle): DICOM in stage_2_train_images, classes in a CSV file.
+    """Find RSNA's Pneumonia Detection Challenge (Kaggle): DICOM in stage_2_train_images, classes in a CSV file.
 
     Normal: class "Normal"; abnormal: "Lung Opacity". The third class, neither, is left out.
     """
@@ -66,7 +66,7 @@ def rsna(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
 
 
 def vindr_cxr(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
-    """VinDr-CXR (PhysioNet, or VinBigData's challenge on Kaggle): DICOM in train, findings in a CSV file.
+    """Find VinDr-CXR (PhysioNet, or VinBigData's challenge on Kaggle): DICOM in train, findings in a CSV file.
 
     Normal: every reader wrote "No finding"; abnormal: every reader found something. The others are left out.
     """
@@ -82,7 +82,7 @@ def vindr_cxr(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
 
 
 def brain_tumor(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
-    """Brain Tumor MRI Dataset (Kaggle, Nickparvar): image folders Training and Testing of four classes.
+    """Find the Brain Tumor MRI Dataset (Kaggle, Nickparvar): image folders Training and Testing of four classes.
 
     Normal: notumor; abnormal: glioma and meningioma, as many of each.
     """
@@ -99,9 +99,10 @@ def brain_tumor(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
 
 
 def brats2021(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
-    """BraTS 2021 (task 1): a folder per case with FLAIR volume and segmentation; cases are not shared by the parts.
+    """Find BraTS 2021 (task 1): a folder per case with FLAIR volume and segmentation.
 
-    Slices without any tumour are normal. Those of training cases with tumour are left out.
+    Cases are not shared by the parts. Slices without any tumour are normal. Those of training cases with tumour are
+    left out.
     """
     cases = sorted(path.parent for path in source.rglob("*_flair.nii.gz"))
     if len(cases) < 2:

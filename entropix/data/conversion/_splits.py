@@ -25,13 +25,13 @@ class Sizes:
 
 
 def draw(items: Sequence[T], most: int, rng: np.random.Generator) -> list[T]:
-    """At most `most` items at random, in their order."""
+    """Return at most `most` items at random, in their order."""
     chosen = rng.permutation(len(items))[:most]
     return [items[i] for i in sorted(chosen)]
 
 
 def split_normal(items: Sequence[T], sizes: Sizes, rng: np.random.Generator) -> tuple[list[T], list[T]]:
-    """Normal items to train on and to test, of the published sizes; of fewer items, in the same proportion."""
+    """Return normal items to train on and to test, of the published sizes; of fewer items, in the same proportion."""
     wanted = sizes.train + sizes.test_normal
     share = min(1.0, len(items) / wanted)
     order = rng.permutation(len(items))
@@ -40,7 +40,7 @@ def split_normal(items: Sequence[T], sizes: Sizes, rng: np.random.Generator) -> 
 
 
 def split_groups(groups: Sequence[Hashable], first: int, second: int, rng: np.random.Generator) -> set[Hashable]:
-    """The groups of the first side, first : second as they are published, rounded so that neither side is empty."""
+    """Return the groups of the first side, first : second as published, rounded so that neither side is empty."""
     distinct = sorted(set(groups), key=str)
     count = min(max(round(len(distinct) * first / (first + second)), 1), len(distinct) - 1)
     return {distinct[i] for i in rng.permutation(len(distinct))[:count]}

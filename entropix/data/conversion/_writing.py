@@ -71,7 +71,7 @@ def _listing(parts: Parts) -> dict[str, dict[str, object]]:
 
 
 def _write(folder: Path, path: Path, scans: list[Scan]) -> None:
-    """Images, and masks where there are any, of the scans of one file."""
+    """Write images, and masks where there are any, of the scans of one file."""
     try:
         decoded = decode(path, Select(), keep_ids=False)
         low_high = (0.0, 1.0) if decoded.scale == "source" else _range(decoded.frames)
@@ -99,13 +99,13 @@ def _range(frames: list[np.ndarray]) -> tuple[float, float]:
 
 
 def _square(image: np.ndarray) -> np.ndarray:
-    """The middle of a BraTS slice, without the empty margin."""
+    """Return the middle of a BraTS slice, without the empty margin."""
     top, left = (max((length - BRATS_SIDE) // 2, 0) for length in image.shape)
     return image[top : top + BRATS_SIDE, left : left + BRATS_SIDE]
 
 
 def _save(path: Path, image: np.ndarray) -> None:
-    """A grey image (h, w) on [0, 1] as 8-bit PNG, at most `LONGEST_SIDE` long."""
+    """Write a grey image (h, w) on [0, 1] as 8-bit PNG, at most `LONGEST_SIDE` long."""
     from PIL import Image
 
     if max(image.shape) > LONGEST_SIDE:

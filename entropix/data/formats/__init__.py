@@ -1,11 +1,11 @@
-"""File formats: `FORMATS` is the list that all code walks over which finds, names or reads files, or maps them.
+"""File formats: `FORMATS` is the list that all code asks which finds, names or reads files, or writes their heat maps.
 
-_format, _maps, _overlays        what a format is; heat maps on their way to files; heat maps over images, as PNG.
-_pillow                          PNG, JPEG, TIFF and BMP.
-_dicom, _dicom_maps              DICOM: images with what identifies them, and their heat maps;
-_dicom_pixels, _dicom_grey,      pixels, grey values as a viewer shows them, and what compressed frames claim.
-_codestream
-_nifti, _nifti_space, _nifti_maps   NIfTI: slices, how a volume lies, heat maps.
+_format         what a format is.
+_maps           heat maps on their way to files; _overlays: over images, as PNG.
+_pillow         PNG, JPEG, TIFF and BMP.
+_dicom          DICOM images with what identifies them; _dicom_maps: their heat maps.
+_dicom_pixels   their pixels; _dicom_grey: as a viewer shows them; _codestream: what compressed ones claim.
+_nifti          slices of NIfTI volumes; _nifti_space: how a volume lies; _nifti_maps: heat maps.
 
 A new format is a module here with a subclass of `Format`, and a line with an instance of it in `FORMATS`.
 """

@@ -37,7 +37,7 @@ def check_encapsulated(dataset: Dataset) -> None:
 
 
 def frame_size(frame: bytes) -> tuple[int, int] | None:
-    """(rows, columns) by the header of a JPEG, JPEG-LS or JPEG 2000 codestream; None for anything else."""
+    """Return (rows, columns) by the header of a JPEG, JPEG-LS or JPEG 2000 codestream; None for anything else."""
     if frame.startswith(JPEG2000_START) or b"ftypjp2" in frame[:64]:
         at = frame.find(JPEG2000_START) + len(JPEG2000_START) + 4  # SIZ: length, capabilities, then sizes
         columns, rows, left, top = (int.from_bytes(frame[at + 4 * i : at + 4 * i + 4], "big") for i in range(4))

@@ -36,7 +36,7 @@ KEYWORDS = (
 
 
 def shown(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Frames float32 on [0, 1] of the stored `pixels` (f, h, w)."""
+    """Return frames float32 on [0, 1] of the stored `pixels` (f, h, w)."""
     from pydicom.pixels import apply_modality_lut
 
     tags = [_frame_tags(dataset, i) for i in range(len(pixels))]
@@ -54,7 +54,7 @@ def shown(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 
 def _frame_tags(dataset: Dataset, index: int) -> Dataset:
-    """What decides how a frame is shown: its own functional groups, else the shared ones, else the data set."""
+    """Return what decides how a frame is shown: its own functional groups, else the shared ones, else the data set."""
     from pydicom import Dataset
 
     tags = Dataset()
@@ -78,13 +78,13 @@ def _has_lut(tags: Dataset) -> bool:
 
 
 def _has_window(tags: Dataset, dtype: np.dtype) -> bool:
-    """Whether there is a window, a VOI LUT, or a bit depth whose range is one."""
+    """Return whether there is a window, a VOI LUT, or a bit depth whose range is one."""
     windowed = "WindowCenter" in tags and "WindowWidth" in tags
     return windowed or _has_lut(tags) or (dtype.kind != "f" and int(tags.BitsStored) <= 8)
 
 
 def _windowed(frame: np.ndarray, tags: Dataset) -> np.ndarray:
-    """A frame through modality LUT and window or VOI LUT, float32 on [0, 1]."""
+    """Return a frame through modality LUT and window or VOI LUT, float32 on [0, 1]."""
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
     values = apply_voi_lut(apply_modality_lut(frame, tags), tags)
@@ -102,7 +102,7 @@ def _inverted(tags: Dataset) -> bool:
 
 
 def _full_range(tags: Dataset) -> tuple[float, float]:
-    """Lowest and highest value that the bits stored allow, after the modality LUT or rescale."""
+    """Return the lowest and highest value that the bits stored allow, after the modality LUT or rescale."""
     bits = int(tags.BitsStored)
     if tags.get("ModalityLUTSequence"):
         return 0.0, 2.0 ** int(tags.ModalityLUTSequence[0].LUTDescriptor[2]) - 1
@@ -115,7 +115,7 @@ def _full_range(tags: Dataset) -> tuple[float, float]:
 
 
 def _padding(pixels: np.ndarray, dataset: Dataset) -> np.ndarray | None:
-    """Where stored pixels have the padding value or lie in the padding range (PS3.3, C.7.5.1.1.2)."""
+    """Return where stored pixels have the padding value or lie in the padding range (PS3.3, C.7.5.1.1.2)."""
     value = dataset.get("PixelPaddingValue")
     if value is None or pixels.dtype.kind == "f":
         return None
