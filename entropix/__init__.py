@@ -101,14 +101,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # type checkers see the imports above, and say what is misspelt
 
-    if name in _LAZY_PACKAGES:
-        return import_module(f"entropix.{name}")
-    if name in _LAZY_NAMES:
-        return getattr(import_module(f"entropix.{_LAZY_NAMES[name]}"), name)
-    raise AttributeError(f"module 'entropix' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name in _LAZY_PACKAGES:
+            return import_module(f"entropix.{name}")
+        if name in _LAZY_NAMES:
+            return getattr(import_module(f"entropix.{_LAZY_NAMES[name]}"), name)
+        raise AttributeError(f"module 'entropix' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

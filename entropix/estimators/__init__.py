@@ -16,6 +16,9 @@ _subspace, _signal_space                          the subspace that rows span; t
 _distributed                                      entropy of rows that lie in several processes.
 """
 
+from typing import TYPE_CHECKING
+
+from entropix._utils import moved_names
 from entropix.estimators._dimension import DimensionMethod, intrinsic_dimension
 from entropix.estimators._distributed import DistributedMethod, distributed_entropy
 from entropix.estimators._divergence import kl_divergence
@@ -57,3 +60,6 @@ __all__ = [
     "mutual_information",
     "total_correlation",
 ]
+
+if not TYPE_CHECKING:  # type checkers know the new names only
+    __getattr__ = moved_names(__name__, {"Twins": "Duplicates", "merge_twins": "merge_duplicates"})

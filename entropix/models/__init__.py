@@ -9,6 +9,9 @@ _batched      several that differ in the size of their codes, computed as one ne
 `ARCHITECTURES` has the names by which `entropix.fit` and model folders know them.
 """
 
+from typing import TYPE_CHECKING
+
+from entropix._utils import moved_names
 from entropix.models._autoencoder import Autoencoder
 from entropix.models._base import BaseAutoencoder, ImageAutoencoder
 from entropix.models._batched import BatchedAutoencoders
@@ -29,3 +32,6 @@ __all__ = [
     "ImageAutoencoder",
     "VariationalAutoencoder",
 ]
+
+if not TYPE_CHECKING:  # type checkers know the new names only
+    __getattr__ = moved_names(__name__, {"Stack": "BatchedAutoencoders"})

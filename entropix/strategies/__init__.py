@@ -5,8 +5,9 @@ prune      the paper's autoencoder trained wide, its code turned to principal ax
 constrain  the length of the code is part of the training, driven to where the entropy is matched.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from entropix._utils import moved_names
 from entropix.strategies._adapted import CANDIDATES, Adapted, Strategy
 from entropix.strategies._constrain import constrain_length
 from entropix.strategies._prune import prune, prune_wide
@@ -26,3 +27,6 @@ __all__ = [
     "prune_wide",
     "select_prefix",
 ]
+
+if not TYPE_CHECKING:  # type checkers know the new names only
+    __getattr__ = moved_names(__name__, {"constrain": "constrain_length", "select": "select_prefix"})
