@@ -4,6 +4,8 @@
 """
 
 from entropix.estimators import distributed_entropy as entropy
-from entropix.training import launch
+from entropix.training import parallel
+
+launch = parallel.launch
 
 __all__ = ["entropy", "launch"]

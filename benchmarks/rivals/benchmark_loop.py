@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from entropix.models import Autoencoder
 
-INFERENCE_BATCH, LEARNING_RATE = 64, 1e-3
+TRAINING_BATCH, LEARNING_RATE = 64, 1e-3
 
 
 class Images(Dataset):
@@ -49,7 +49,7 @@ class BenchmarkLoop:
     def __init__(self, images: Images, latent_dim: int, seed: int, device: torch.device) -> None:
         torch.manual_seed(seed)
         self.model = Autoencoder(latent_dim, 1, images.size).to(device)
-        self.loader = DataLoader(images, batch_size=INFERENCE_BATCH, shuffle=True)
+        self.loader = DataLoader(images, batch_size=TRAINING_BATCH, shuffle=True)
         self.optimizer = torch.optim.Adam(self.model.parameters(), LEARNING_RATE)
         self.device = device
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-READERS = r"(pydicom|nibabel|PIL|openjpeg|libjpeg|entropix\.data)(\.|$)"
+READERS = r"(pydicom|nibabel|PIL|openjpeg|libjpeg|entropix\.data\.formats)(\.|$)"
 
 
 def quiet_readers() -> None:

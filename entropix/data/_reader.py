@@ -66,7 +66,6 @@ def read(
     if isinstance(dataset, ImageSet):
         return _pass_through(dataset, image_size, split, channels)
     select = select or Select()
-    quiet_readers()
     found = open_source(dataset, int(image_size), split, channels)
     if isinstance(found, Stream):
         blocks = chain.from_iterable(track(found.blocks, "reading images", progress, found.total))
@@ -109,6 +108,7 @@ def _read_files(
     """Return the images of files: those kept from the last time, or decoded."""
     from joblib import Parallel, cpu_count, delayed
 
+    quiet_readers()
     started = time.monotonic()
     folder = default_folder() if isinstance(cache, bool) else Path(cache)
     settings = {"image_size": image_size, "channels": channels, "select": asdict(select), "keep_ids": keep_ids}

@@ -112,7 +112,7 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
             ValueError: a parameter out of its range, unsuitable vectors.
         """
         run: dict[str, Any] = {"progress": progress, "skip_unreadable": skip_unreadable, "on_epoch": on_epoch}
-        options = FitOptions(**self.get_params(), **run)
+        options = FitOptions(**{name: getattr(self, name) for name in FitOptions().parameters()}, **run)
         resolve_device(options.device)
         if are_vectors(X):
             fitted = fit_vectors(check_vectors(self, X, reset=True), options, checkpoint)

@@ -95,9 +95,10 @@ def load(folder: str | Path, device: str = "auto") -> EntropixDetector:
         ModelError: not a model folder, a damaged one, or one of a newer format; the message says which file.
     """
     stored = storage.load(Path(folder), device)
-    unknown = set(stored.parameters) - set(FitOptions().parameters())
-    if unknown:
-        raise damaged(Path(folder), f"unknown parameters {', '.join(sorted(unknown))}")
+    try:
+        FitOptions(**stored.parameters)
+    except (TypeError, ValueError) as error:
+        raise damaged(Path(folder), error) from error
     detector = EntropixDetector.from_fitted(stored.fitted, **stored.parameters, device=device)
     if stored.fitted.standard is not None:
         detector.n_features_in_ = len(stored.fitted.standard.centre)
@@ -109,7 +110,7 @@ def load(folder: str | Path, device: str = "auto") -> EntropixDetector:
 def _checkpoint(options: FitOptions) -> Checkpoint | None:
     if options.out is None:
         return None
-    return Checkpoint(Path(options.out), resume=options.resume, overwrite=options.overwrite)
+    return Checkpoint(Path(options.out), resume=options.resume, overwrite=options.overwrite, stacklevel=6)
 
 
 def _learn(dataset: Any, options: FitOptions, checkpoint: Checkpoint | None) -> EntropixDetector:

@@ -56,7 +56,7 @@ def fit_images(data: ImageSet, options: FitOptions, checkpoint: Checkpoint | Non
         method = (
             {"strategy": options.strategy} if options.latent_dim == "auto" else {"latent_dim": int(options.latent_dim)}
         )
-        checkpoint.begin(method | to_resume(data, epochs) | {"seed": seed})
+        checkpoint.begin(method | to_resume(data, epochs) | {"seed": seed, "architecture": options.architecture})
     bar = Progress("training", epochs, options.progress, options.on_epoch)
     kind = _architecture(options.architecture)
     if options.latent_dim == "auto":
@@ -66,7 +66,7 @@ def fit_images(data: ImageSet, options: FitOptions, checkpoint: Checkpoint | Non
         d = int(options.latent_dim)
         fitted = fit_fixed(prepared, d, epochs, seed, bar, kind=kind, paper=False, checkpoint=checkpoint)
         fitted.settings["latent_dim"] = d
-    fitted.settings |= settings(data, epochs, seed, device)
+    fitted.settings |= settings(data, epochs, seed, device) | {"architecture": options.architecture}
     return fitted
 
 

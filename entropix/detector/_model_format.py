@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from entropix.exceptions import ModelError
+from entropix.models import ARCHITECTURES, ImageAutoencoder
 
 FORMAT = "entropix-detector"
 VERSION = 6
@@ -52,8 +53,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ModelError(f"{path} does not describe an entropix detector; expected what `entropix fit` wrote")
     found = about.get("version")
-    while about.get("version") in MIGRATIONS:
-        about = MIGRATIONS[about["version"]](about)
+    while type(version := about.get("version")) is int and version in MIGRATIONS:
+        about = MIGRATIONS[version](about)
     if about.get("version") != VERSION:
         raise ModelError(
             f"{path} has format version {found}, this entropix reads {min(MIGRATIONS)} to {VERSION}: "
@@ -62,4 +63,9 @@ def read_description(folder: Path) -> dict[str, Any]:
     for name, kind in NEEDED.items():
         if not isinstance(about.get(name), kind):
             raise damaged(folder, f"{DESCRIPTION} has no {name}")
+    architecture = ARCHITECTURES.get(about["architecture"])
+    if architecture is None:
+        raise damaged(folder, f"an architecture that this entropix does not know; it knows {', '.join(ARCHITECTURES)}")
+    if (about["kind"] == "images") != issubclass(architecture, ImageAutoencoder):
+        raise damaged(folder, f"a {about['architecture']} autoencoder is not of {about['kind']}")
     return about

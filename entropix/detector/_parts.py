@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from entropix.detector._model_format import damaged
 from entropix.estimators import Entropy
-from entropix.models import ARCHITECTURES
 from entropix.scoring import Calibration, ResidualModel, ScaleNetwork
 
-LARGEST_SIZE = 2**16  # the largest size of a network that is believed
+LARGEST_SIZE = 2**24  # the largest size of a network that is believed
 Network = TypeVar("Network", bound=nn.Module)
 Part = TypeVar("Part")
 
@@ -26,11 +25,9 @@ def part_of(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
 
 
 def load_network(
-    folder: Path, kind: Callable[..., Network] | None, config: dict[str, Any], weights: dict[str, Tensor]
+    folder: Path, kind: Callable[..., Network], config: dict[str, Any], weights: dict[str, Tensor]
 ) -> Network:
     """A network of these sizes with these weights, if they go together."""
-    if kind is None:
-        raise damaged(folder, f"an architecture that this entropix does not know; it knows {', '.join(ARCHITECTURES)}")
     sizes = set(signature(kind).parameters)
     if set(config) != sizes or not all(type(size) is int and 0 < size <= LARGEST_SIZE for size in config.values()):
         raise damaged(folder, f"sizes {config}; expected {', '.join(sorted(sizes))} up to {LARGEST_SIZE:,}")
@@ -39,11 +36,14 @@ def load_network(
             network = kind(**config)
     except ValueError as error:  # sizes that don't go together
         raise damaged(folder, f"sizes {config}: {error}") from error
-    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    if shapes != {name: tensor.shape for name, tensor in weights.items()}:
+    if _shapes(network.state_dict()) != _shapes(weights):
         raise damaged(folder, f"its weights are not those of a {type(network).__name__} of {config}")
     network.load_state_dict(weights, assign=True)
     return network
+
+
+def _shapes(tensors: dict[str, Tensor]) -> dict[str, tuple[torch.Size, bool]]:
+    return {name: (tensor.shape, tensor.is_floating_point()) for name, tensor in tensors.items()}
 
 
 def fill(folder: Path, kind: Callable[..., Part], tensors: dict[str, Any]) -> Part:
@@ -65,6 +65,8 @@ def calibration(folder: Path, tensors: dict[str, Tensor]) -> Calibration:
     needed = {"surprisal", "residual", "peak"}  # other scores may be newer than the model
     if not needed <= set(tensors):
         raise damaged(folder, f"its calibration lacks {', '.join(sorted(needed - set(tensors)))}")
+    if any(tensor.ndim != 1 or not len(tensor) for tensor in tensors.values()):
+        raise damaged(folder, "its calibration is not of lists of numbers")
     return Calibration(tensors)
 
 

@@ -54,12 +54,13 @@ def save(stored: Stored, folder: Path, overwrite: bool) -> Path:
     from safetensors.torch import save_file
 
     check_free(folder, overwrite)
+    about = _description(stored)
     with new_folder(folder) as scratch:
         try:
             save_file(_tensors(stored.fitted), scratch / TENSORS)
         except SafetensorError as error:  # such as for a full disk
             raise OSError(f"{folder} can't be written: {error}") from error
-        (scratch / DESCRIPTION).write_text(json.dumps(_description(stored), indent=1), encoding="utf-8")
+        (scratch / DESCRIPTION).write_text(json.dumps(about, indent=1), encoding="utf-8")
     return folder
 
 
@@ -75,7 +76,7 @@ def load(folder: Path, device: str) -> Stored:
     about = read_description(folder)
     tensors = _read_tensors(folder)
     images = about["kind"] == "images"
-    model = load_network(folder, ARCHITECTURES.get(about["architecture"]), about["model"], part_of(tensors, "model"))
+    model = load_network(folder, ARCHITECTURES[about["architecture"]], about["model"], part_of(tensors, "model"))
     if not images:
         model.double()
     # the layout that it was trained in, so that both compute the same to the last bit
@@ -132,7 +133,12 @@ def _named_tensors(part: Any) -> dict[str, Tensor]:
 
 def _description(stored: Stored) -> dict[str, Any]:
     fitted = stored.fitted
-    architecture = next(name for name, kind in ARCHITECTURES.items() if type(fitted.model) is kind)
+    kind = type(fitted.model)
+    architecture = next((name for name, known in ARCHITECTURES.items() if known is kind), None)
+    if architecture is None:
+        raise ValueError(
+            f"{kind.__name__} is not in entropix.models.ARCHITECTURES, so it could not be loaded; add it there"
+        )
     return {
         "format": FORMAT,
         "version": VERSION,

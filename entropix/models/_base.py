@@ -19,7 +19,8 @@ class BaseAutoencoder(nn.Module):
 
     Attributes:
         latent_dim: d, the size of the code.
-        config: the arguments of the constructor; `type(model)(**model.config)` has the same shape.
+        config: the arguments of the constructor, of those in `ARCHITECTURES`: `type(model)(**model.config)` has the
+            same shape.
     """
 
     latent_dim: int
@@ -62,7 +63,8 @@ class ImageAutoencoder(BaseAutoencoder):
         image_size: height and width of the images in pixels, a multiple of `stride`.
 
     A subclass makes `encoder` (images to hidden units), `to_code` and `from_code` (linear, hidden units to the code and
-    back), and `decoder` (hidden units to images). Its constructor takes these three arguments and no others.
+    back), and `decoder` (hidden units to images). Its constructor takes these three arguments and no others, and
+    all that it computes is in `state_dict()` (no buffers with `persistent=False`): a model folder holds nothing else.
 
     Raises:
         ValueError: `image_size` is no positive multiple of `stride`, or `latent_dim` is below 1.

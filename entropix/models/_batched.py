@@ -49,7 +49,7 @@ class BatchedAutoencoders(nn.Module):
         for i, d in enumerate(self.latent_dims):
             state = {name: getattr(self, _flat(name))[i].detach() for name in self.names}
             model = _like(self.template[0], d)
-            own = model.to(next(iter(state.values()))).state_dict()
+            own = model.to(state["to_code.weight"]).state_dict()
             model.load_state_dict({name: _cut(tensor, own[name].shape) for name, tensor in state.items()})
             cut.append(model.train(self.training))
         return cut

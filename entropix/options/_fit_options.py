@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
+def _of_images() -> dict[str, type[ImageAutoencoder]]:
+    """The architectures for images, by name."""
+    return {name: kind for name, kind in ARCHITECTURES.items() if issubclass(kind, ImageAutoencoder)}
+
+
 def _about(flag: Flag, *, parameter: bool = False) -> dict[str, Any]:
     """Metadata of a field of `FitOptions`; parameter: the detector's constructor takes it, a model folder keeps it."""
     return {"flag": flag, "parameter": parameter}
@@ -74,7 +79,7 @@ class FitOptions:
     )
     architecture: str = field(
         default="convolutional",
-        metadata=_about(Flag("Of the autoencoder of images.", repeat=True), parameter=True),
+        metadata=_about(Flag(f"Of the autoencoder of images: {', '.join(_of_images())}.", repeat=True), parameter=True),
     )
     image_size: int = field(
         default=64,
@@ -128,9 +133,8 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         _check_choice("strategy", self.strategy, STRATEGIES)
-        images = [name for name, kind in ARCHITECTURES.items() if issubclass(kind, ImageAutoencoder)]
-        _check_choice("architecture", self.architecture, images)
-        check_sizes(self.latent_dim, self.image_size, self.epochs, self.architecture)
+        _check_choice("architecture", self.architecture, _of_images())
+        _check_sizes(self.latent_dim, self.image_size, self.epochs, self.architecture)
         check_alpha(self.alpha)
         if self.resume and self.out is None:
             raise ValueError("resume=True without out; give the folder that the interrupted fit was to write")
@@ -150,10 +154,9 @@ def _check_choice(name: str, value: str, choices: Any) -> None:
         raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}")
 
 
-def check_sizes(latent_dim: int | str, image_size: int, epochs: int | None, architecture: str) -> None:
+def _check_sizes(latent_dim: int | str, image_size: int, epochs: int | None, architecture: str) -> None:
     """Raise ValueError for numbers that would otherwise fail only after the images were read."""
-    kind = ARCHITECTURES[architecture]
-    stride = kind.stride if issubclass(kind, ImageAutoencoder) else 1
+    stride = _of_images()[architecture].stride
     if not (isinstance(image_size, int | np.integer) and image_size > 0 and image_size % stride == 0):
         raise ValueError(f"image_size={image_size!r}; expected a multiple of {stride}")
     if latent_dim != "auto" and not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):

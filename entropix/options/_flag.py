@@ -14,6 +14,10 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _name_and_value(name: str, value: Any) -> list[str]:
+    return [f"--{name} {value}"]
+
+
 @dataclass(frozen=True)
 class Flag:
     """A flag `--name` of `entropix fit`.
@@ -31,7 +35,7 @@ class Flag:
     help: str
     type: Any = None
     parse: Callable[[Any], Any] = _same
-    words: Callable[[str, Any], Sequence[str]] = lambda name, value: [f"--{name} {value}"]
+    words: Callable[[str, Any], Sequence[str]] = _name_and_value
     name: str = ""
     least: int | None = None
     repeat: bool = False

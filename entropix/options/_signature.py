@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, cleandoc, signature
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
-def takes_options(options: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, P], R]]:
+class OfDataset(Protocol[P, R_co]):
+    """A function of a data set and options."""
+
+    def __call__(self, dataset: Any, *arguments: P.args, **keywords: P.kwargs) -> R_co: ...
+
+
+def takes_options(options: Callable[P, Any]) -> Callable[[Callable[..., R]], OfDataset[P, R]]:
     """Give a function of a data set and keywords the signature and the documented arguments of `options`."""
 
-    def decorate(function: Callable[..., R]) -> Callable[Concatenate[Any, P], R]:
+    def decorate(function: Callable[..., R]) -> OfDataset[P, R]:
         @wraps(function)
-        def call(dataset: Any, *arguments: Any, **keywords: Any) -> R:
-            return function(dataset, *arguments, **keywords)
+        def call(*arguments: Any, **keywords: Any) -> R:
+            try:
+                bound = call.__signature__.bind(*arguments, **keywords)  # type: ignore[attr-defined]
+            except TypeError as error:
+                raise TypeError(f"{function.__name__}() {error}") from None
+            return function(*bound.args, **bound.kwargs)
 
         first = Parameter("dataset", Parameter.POSITIONAL_OR_KEYWORD)
         own = signature(function)
@@ -25,6 +36,6 @@ def takes_options(options: Callable[P, Any]) -> Callable[[Callable[..., R]], Cal
         call.__signature__ = own.replace(parameters=[first, *more])  # type: ignore[attr-defined]
         about = cleandoc(options.__doc__ or "").partition("Args:\n")[2].partition("\n\nRaises:")[0]
         call.__doc__ = cleandoc(function.__doc__ or "").replace("    **options: see `FitOptions`.", about)
-        return cast(Callable[Concatenate[Any, P], R], call)
+        return cast(OfDataset[P, R], call)
 
     return decorate

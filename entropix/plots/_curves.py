@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from entropix.detector import EntropixDetector
+from entropix.plots._axes import legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-from entropix.plots._axes import legend
 
 
 def plot_curve(detector: EntropixDetector, ax: Axes) -> None:

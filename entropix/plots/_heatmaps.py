@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from entropix.detector import EntropixDetector
-
-if TYPE_CHECKING:
-    pass
 
 
 def plot_heatmaps(

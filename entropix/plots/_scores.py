@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from entropix.detector import EntropixDetector
+from entropix.plots._axes import legend
 from entropix.scoring import DEFAULT_SCORE, SCORES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-from entropix.plots._axes import legend
 
 
 def plot_scores(detector: EntropixDetector, ax: Axes, scores: np.ndarray, labels: np.ndarray) -> None:

@@ -123,12 +123,11 @@ def _command(detector: EntropixDetector) -> str:
     """The command that repeats the fit; DATA and MODEL stand for paths."""
     settings = detector.settings_
     values = detector.get_params() | {"skip_unreadable": bool(settings["unreadable"])}
-    values |= {name: settings[name] for name in ("latent_dim", "epochs", "seed", "device") if name in settings}
-    values |= {"select": Select(**settings.get("select", {}))}
-    words = to_words(values)
+    values |= {name: settings[name] for name in values if name in settings}
+    values |= {"image_size": detector.model_.image_size, "select": Select(**settings.get("select", {}))}
     if (devices := settings.get("devices", 1)) > 1:
         values["device"] = settings["device"].split(":")[0]
-        words = [*to_words(values), f"--devices {devices}"]
+    words = to_words(values) + ([f"--devices {devices}"] if devices > 1 else [])
     return " \\\n  ".join(["entropix fit DATA --out MODEL", *words])
 
 

@@ -62,4 +62,4 @@ def choose(curve: Sequence[CurvePoint], entropy: Entropy) -> Choice:
 
 def _as_good(point: CurvePoint, best: CurvePoint) -> bool:
     gap = best.visibility_images - point.visibility_images
-    return bool(gap.mean() <= gap.std() / len(gap) ** 0.5)
+    return bool(gap.mean().item() <= gap.std().item() / len(gap) ** 0.5)

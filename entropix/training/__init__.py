@@ -15,7 +15,6 @@ from entropix.training import _parallel as parallel
 from entropix.training._checkpoint import Checkpoint, hash_of
 from entropix.training._loop import TRAINING_BATCH, OnEpoch, train
 from entropix.training._objectives import NestedError, Objective, RelativeError, RunningMeans, squared_error
-from entropix.training._parallel import launch
 from entropix.training._split import MOST_HELD_OUT, image_duplicates, split
 from entropix.training._training_data import FEWEST_HELD_OUT, TrainingData, without_constant
 
@@ -33,7 +32,6 @@ __all__ = [
     "TrainingData",
     "hash_of",
     "image_duplicates",
-    "launch",
     "parallel",
     "split",
     "squared_error",

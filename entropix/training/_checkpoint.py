@@ -41,6 +41,7 @@ class Checkpoint:
     Args:
         out: where the result will be written; the checkpoint is the folder `OUT.checkpoint` beside it.
         resume: resume from the checkpoint that is there.
+        stacklevel: of the warning that there is nothing to resume, as for `warnings.warn`.
         overwrite: replace the checkpoint that is there.
 
     Attributes:
@@ -53,7 +54,7 @@ class Checkpoint:
         CheckpointError: the checkpoint to resume from is damaged.
     """
 
-    def __init__(self, out: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    def __init__(self, out: Path, *, resume: bool = False, overwrite: bool = False, stacklevel: int = 3) -> None:
         self.out = out.absolute()
         self.folder = self.out.with_name(f"{self.out.name}.checkpoint")
         self.begun = self.over = False
@@ -64,7 +65,7 @@ class Checkpoint:
         if resume and ABOUT in names:
             self._known = self._read()
         elif resume:
-            warnings.warn(f"no checkpoint at {self.folder}: starting anew", CheckpointWarning, stacklevel=3)
+            warnings.warn(f"no checkpoint at {self.folder}: starting anew", CheckpointWarning, stacklevel=stacklevel)
         elif names and not overwrite:
             raise FileExistsError(
                 f"{self.folder} is the checkpoint of an interrupted run; go on with resume=True (--resume), or remove "

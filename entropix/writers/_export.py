@@ -27,17 +27,24 @@ from entropix.scoring import DEFAULT_SCORE, SCORES, ResidualModel
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
 
-OTHERS = tuple(name for name in SCORES if name != DEFAULT_SCORE)
-OUTPUTS = (DEFAULT_SCORE, "p_value", *OTHERS, "heatmap", "reconstruction")
 FORMATS = (".onnx", ".pt2")
+
+
+def outputs() -> list[str]:
+    """Return the names of what an exported model gives, in their order."""
+    return [DEFAULT_SCORE, "p_value", *_others(), "heatmap", "reconstruction"]
+
+
+def _others() -> list[str]:
+    return [name for name in SCORES if name != DEFAULT_SCORE]
 
 
 class Scoring(nn.Module):
     """A module from images to everything that a detector says about them.
 
     Takes images (n, c, s, s) float32 as `detector.read(...).pixels` has them: resized, and on [0, 1] or, if the
-    detector was fitted to raw values, raw. Returns `OUTPUTS`: the default score (n,), its conformal p-value (n,),
-    the other scores (n,), the heat map (n, s, s) in nats per pixel, the reconstruction (n, c, s, s) on [0, 1].
+    detector was fitted to raw values, raw. Returns what `outputs` names: the default score (n,), its conformal
+    p-value (n,), the other scores (n,), the heat map (n, s, s) in nats per pixel, the reconstruction (n, c, s, s) on [0, 1].
     """
 
     known: Tensor
@@ -62,7 +69,7 @@ class Scoring(nn.Module):
         heat = detector.residual_model_.surprise_map(x, x_hat)
         above = (self.known >= terms[DEFAULT_SCORE][:, None]).sum(1)
         p = (1 + above) / (len(self.known) + 1)
-        return terms[DEFAULT_SCORE], p.float(), *(terms[name] for name in OTHERS), heat, (x_hat + 1) / 2
+        return terms[DEFAULT_SCORE], p.float(), *(terms[name] for name in _others()), heat, (x_hat + 1) / 2
 
 
 def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -132,7 +139,7 @@ def _pt2(program: torch.export.ExportedProgram, facts: dict[str, Any]) -> bytes:
 
 def _onnx(program: torch.export.ExportedProgram, facts: dict[str, Any]) -> bytes:
     with _quiet():
-        onnx = torch.onnx.export(program, dynamo=True, input_names=["images"], output_names=OUTPUTS, verbose=False)
+        onnx = torch.onnx.export(program, dynamo=True, input_names=["images"], output_names=outputs(), verbose=False)
     assert onnx is not None
     onnx.model.metadata_props.update({name: json.dumps(value) for name, value in facts.items()})
     return onnx.model_proto.SerializeToString()

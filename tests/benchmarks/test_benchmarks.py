@@ -39,7 +39,7 @@ def test_tasks(name: str) -> None:
         assert images.pixels.shape[1:] == (1, 32, 32)
         assert 0 <= images.pixels.min() < images.pixels.max() <= 1
         assert not len(images.constant())
-    nearest = knn(task.train.images.flatten(1), 1, query=task.test.images.flatten(1)).distances
+    nearest = knn(task.train.pixels.flatten(1), 1, query=task.test.pixels.flatten(1)).distances
     assert nearest.min() > 0.1, "a test image is a copy of a training image"
 
 

@@ -68,7 +68,7 @@ def test_pixels_of_brats(tmp_path: Path) -> None:
     assert (read_masks(folder, task.test) == masks[85:]).all()
     runs = Runs(tmp_path / "parts", 2, "cpu")
     result = reproduce("BraTS2021", task, [2], [0], runs, folder)
-    error = (task.test.images.numpy() - runs.detector(task, 2, 0).reconstruct(task.test)) ** 2
+    error = (task.test.pixels.numpy() - runs.detector(task, 2, 0).reconstruct(task.test)) ** 2
     expected = 100 * average_precision_score(masks[85:].ravel(), error.ravel())
     assert result["rows"][0]["pixel_ap"] == pytest.approx(expected)
     assert "| 2 |" in table(result)

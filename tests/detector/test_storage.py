@@ -55,7 +55,7 @@ def test_format_5_is_read(copy: Path, images: np.ndarray) -> None:
     assert found.architecture == "convolutional"
 
 
-@pytest.mark.parametrize("version", [4, 99, "6", None])
+@pytest.mark.parametrize("version", [4, 99, "6", [], True])
 def test_other_versions_are_refused(copy: Path, version: Any) -> None:
     change(copy, version=version)
     with pytest.raises(ModelError, match="reads 5 to 6"):
@@ -69,9 +69,12 @@ def test_other_versions_are_refused(copy: Path, version: Any) -> None:
         ({"model": {"latent_dim": 3, "channels": 1, "image_size": 16}}, "its weights are not those of"),
         ({"model": {"latent_dim": "2"}}, "sizes"),
         ({"history": "none"}, "has no history"),
+        ({"kind": "vectors"}, "a convolutional autoencoder is not of vectors"),
+        ({"parameters": {"alpha": None}}, "damaged"),
+        ({"parameters": {"alpha": 5}}, "damaged"),
         ({"value_range": [1]}, "value_range"),
         ({"entropy": {"value": 1.0}}, "its entropy is not whole"),
-        ({"parameters": {"wings": 2}}, "unknown parameters wings"),
+        ({"parameters": {"wings": 2}}, "unexpected keyword argument 'wings'"),
     ],
 )
 def test_descriptions_that_are_not_whole(copy: Path, values: dict[str, Any], message: str) -> None:
@@ -86,6 +89,21 @@ def test_tensors_that_are_missing(copy: Path, lost: str) -> None:
     save_file({name: tensor for name, tensor in tensors.items() if name != lost}, copy / "model.safetensors")
     with pytest.raises(ModelError, match="damaged"):
         entropix.load(copy)
+
+
+def test_calibrations_that_are_none(copy: Path) -> None:
+    tensors = load_file(copy / "model.safetensors")
+    save_file(tensors | {"calibration.surprisal": torch.empty(0)}, copy / "model.safetensors")
+    with pytest.raises(ModelError, match="calibration"):
+        entropix.load(copy)
+
+
+def test_a_model_of_no_known_architecture_is_not_saved(images: np.ndarray, tmp_path: Path) -> None:
+    detector = entropix.fit(images, latent_dim=2, image_size=16, epochs=1, device="cpu", progress=False)
+    detector.model_ = type("Own", (Autoencoder,), {})(2, 1, 16)
+    with pytest.raises(ValueError, match=r"Own is not in entropix\.models\.ARCHITECTURES"):
+        detector.save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA error"), TypeError("a bug of ours"), torch.OutOfMemoryError()])

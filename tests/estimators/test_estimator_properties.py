@@ -58,8 +58,8 @@ def test_another_choice_moves_the_structured_estimate_within_its_error(seed: int
     """Its map is chosen on halves that are drawn by position, and is fitted from what rounding changes."""
     x = sample(seed, 3, 200)
     first = entropy(x, method="structured")
-    for second in (x[::-1], x + 77):
-        assert abs(first.value - value(second, "structured")) < 3 * first.stderr
+    for second, change in ((x[::-1], 0.0), (x + 77, 0.0), (2.5 * x, 3 * log(2.5))):
+        assert abs(first.value + change - value(second, "structured")) < 3 * first.stderr
 
 
 @settings(max_examples=12)

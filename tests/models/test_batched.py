@@ -53,7 +53,7 @@ def test_what_pads_the_codes_stays_zero() -> None:
     assert state["to_code/weight"][1].all(1).all()
 
 
-def test_a_sweep_is_batched_is_that_one_by_one(
+def test_a_batched_sweep_is_that_one_by_one(
     images: np.ndarray, mixed: entropix.datasets.Phantoms, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = SETTINGS | {"test": mixed.images, "labels": mixed.labels, "seeds": (0, 1)}

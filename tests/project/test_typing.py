@@ -121,7 +121,7 @@ compare(["kl", "structured"], "euclidean")
     "a misspelt metric of count_within": ('ops.count_within(tensor, tensor[:, 0], metric="l1")', "'l1'"),
     "a detector": (
         """
-detector = entropix.fit(x, strategy="prune", latent_dim=4, alpha=0.1, progress=False)
+detector = entropix.fit(dataset=x, strategy="prune", latent_dim=4, alpha=0.1, progress=False)
 scores: np.ndarray = detector.anomaly_score(x, "residual") + detector.p_value(x)
 again = entropix.EntropixDetector("auto", strategy="constrain").fit(x)
 print(scores, again.latent_dim_, again.calibration_["surprisal"], [point["entropy"] for point in again.curve_])

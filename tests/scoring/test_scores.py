@@ -46,6 +46,9 @@ def test_a_score_of_ones_own_is_everywhere(images: np.ndarray, tmp_path: Path) -
         rows = list(csv.DictReader(file))
     assert list(rows[0])[:6] == ["path", "label", "surprisal", "p_value", "residual", "largest"]
     np.testing.assert_allclose([float(row["largest"]) for row in rows], scores, rtol=1e-6)
+    program = torch.export.load(entropix.export(detector, tmp_path / "model.pt2")).module()
+    found = program(torch.from_numpy(images))
+    np.testing.assert_allclose(found[3].detach(), scores, rtol=1e-3)
     page = entropix.report.write_report(detector, tmp_path / "page.html", scores=tmp_path / "scores.csv")
     assert page.exists()
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import entropix
-from entropix.writers._export import OUTPUTS, export
+from entropix.writers._export import export, outputs
 
 TOLERANCE = 1e-4  # relative, of scores
 
@@ -29,7 +29,7 @@ def images() -> np.ndarray:
 
 
 def assert_same(detector: entropix.EntropixDetector, images: np.ndarray, found: list[np.ndarray]) -> None:
-    by_name = dict(zip(OUTPUTS, found, strict=True))
+    by_name = dict(zip(outputs(), found, strict=True))
     terms = detector.explain(images)
     assert (terms["latent"] > 0).any()  # the k-NN term is exercised
     np.testing.assert_allclose(by_name["surprisal"], terms["surprisal"], rtol=TOLERANCE)
@@ -57,7 +57,7 @@ def test_onnx(detector: entropix.EntropixDetector, images: np.ndarray, tmp_path:
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(export(detector, tmp_path / "model.onnx"))
-    assert [output.name for output in session.get_outputs()] == list(OUTPUTS)
+    assert [output.name for output in session.get_outputs()] == outputs()
     assert json.loads(session.get_modelmeta().custom_metadata_map["anomalous_above"]) == -detector.offset_
     assert_same(detector, images, session.run(None, {"images": images}))
     assert len(session.run(None, {"images": images[:1]})[0]) == 1
