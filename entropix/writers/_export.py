@@ -44,7 +44,8 @@ class Scoring(nn.Module):
 
     Takes images (n, c, s, s) float32 as `detector.read(...).pixels` has them: resized, and on [0, 1] or, if the
     detector was fitted to raw values, raw. Returns what `outputs` names: the default score (n,), its conformal
-    p-value (n,), the other scores (n,), the heat map (n, s, s) in nats per pixel, the reconstruction (n, c, s, s) on [0, 1].
+    p-value (n,), the other scores (n,), the heat map (n, s, s) in nats per pixel, the reconstruction (n, c, s, s) on
+    [0, 1].
     """
 
     known: Tensor
