@@ -15,6 +15,7 @@ from rich.table import Table
 
 from entropix._version import __version__
 from entropix.data.formats import format_names, in_words
+from entropix.options import flags
 
 app = typer.Typer(
     help="Anomaly detection with autoencoders whose latent dimension follows the entropy of normal images.",
@@ -41,14 +42,21 @@ def _options(
 
 
 _FILES = in_words([*format_names(), ".npy", ".npz"])
+
+
+def help_of(option: str) -> str:
+    """Return the help of an option of a fit, for commands that share its flag."""
+    return flags()[option][1].help
+
+
 Data = Annotated[str, typer.Argument(metavar="DATA", help=f"Folder or file: {_FILES}.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images; default: by their number.")]
-Size = Annotated[int, typer.Option(help="Images are resized to this many pixels squared, a multiple of 16.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Skip = Annotated[bool, typer.Option("--skip-unreadable", help="Leave out what cannot be read, and list it.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was interrupted.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help=help_of("epochs"))]
+Size = Annotated[int, typer.Option(help=help_of("image_size"))]
+Device = Annotated[str, typer.Option(help=help_of("device"))]
+Skip = Annotated[bool, typer.Option("--skip-unreadable", help=help_of("skip_unreadable"))]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help=help_of("overwrite"))]
+Resume = Annotated[bool, typer.Option("--resume", help=help_of("resume"))]
 
 
 def main() -> None:

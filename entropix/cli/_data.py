@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from entropix.cli._application import Data, Device, Json, Size, app, print_json
+from entropix.cli._application import Data, Device, Json, Size, app, help_of, print_json
 
 Selected = Annotated[
     list[str] | None,
-    typer.Option("--select", help="axis=coronal, slices=30:90, component=1 or series=NAME; may be repeated."),
+    typer.Option("--select", help=help_of("select")),
 ]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep no decoded images for the next time.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help=help_of("cache"))]
 KeepIds = Annotated[bool, typer.Option("--keep-ids", help="Name patients and series as their files do.")]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from entropix.exceptions import DataError
 from entropix.options import FitOptions, Flag, flags
 
 
@@ -43,8 +44,6 @@ def _parameter(one: Field[Any], flag: Flag, hint: Any) -> inspect.Parameter:
 
 def _parsed(flag: Flag, value: Any) -> Any:
     """The value of an option; `typer.BadParameter` if the flag's value can't be read."""
-    from entropix.exceptions import DataError
-
     try:
         return flag.parse(value)
     except DataError:
