@@ -1,4 +1,4 @@
-"""Tools that know nothing of images or models: batches, progress, files that appear whole, devices."""
+"""Tools that know nothing of images or models: batches, progress, files that appear whole, devices, seeds."""
 
 from entropix._utils._batches import INFERENCE_BATCH, each_batch, in_batches
 from entropix._utils._console import Epoch, Progress, track
@@ -6,6 +6,7 @@ from entropix._utils._device import resolve_device, versions
 from entropix._utils._extras import install_hint
 from entropix._utils._files import check_new_file, check_new_folder, new_file, new_folder, remove_leftovers
 from entropix._utils._moved import moved_names
+from entropix._utils._seeds import seeded
 
 __all__ = [
     "INFERENCE_BATCH",
@@ -21,6 +22,7 @@ __all__ = [
     "new_folder",
     "remove_leftovers",
     "resolve_device",
+    "seeded",
     "track",
     "versions",
 ]

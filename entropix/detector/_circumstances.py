@@ -1,10 +1,11 @@
-"""What a fit depends on beside the images: seeds, deterministic algorithms, epochs; and what of it is written down."""
+"""What a fit depends on beside the images: deterministic algorithms, epochs; and what of it is written down."""
 
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -20,17 +21,29 @@ from entropix.training import (
 PRESENTATIONS = 250_000  # images that a training sees: the paper's 250 epochs of a thousand images
 
 
+_TURN = threading.Lock()
+_settings = ExitStack()  # of cuDNN, while fits run
+_fits = 0
+
+
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw PyTorch's random numbers from `seed` in this block; the caller's are afterwards as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+def deterministic() -> Iterator[None]:
+    """A block in which cuDNN's algorithms are the same in every run; otherwise they may differ.
+
+    The settings are those of the process: of blocks in several threads, the last one to end puts them back.
+    """
+    global _fits
+    with _TURN:
+        if not _fits:
+            _settings.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True))
+        _fits += 1
+    try:
         yield
-
-
-def deterministic() -> AbstractContextManager[None]:
-    """Return a context in which cuDNN's algorithms are the same in every run; otherwise they may differ."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+    finally:
+        with _TURN:
+            _fits -= 1
+            if not _fits:
+                _settings.close()
 
 
 def default_epochs(n: int) -> int:

@@ -7,9 +7,9 @@ from functools import partial
 
 from torch import Tensor
 
-from entropix._utils import Progress, in_batches, resolve_device
+from entropix._utils import Progress, in_batches, resolve_device, seeded
 from entropix.data import ImageSet, ImageView
-from entropix.detector._circumstances import default_epochs, deterministic, seeded, settings, to_resume
+from entropix.detector._circumstances import default_epochs, deterministic, settings, to_resume
 from entropix.detector._fitted import Fitted
 from entropix.detector._watch import Watch
 from entropix.models import ARCHITECTURES, Autoencoder, BaseAutoencoder, ImageAutoencoder, VariationalAutoencoder
@@ -137,9 +137,9 @@ def _fit_auto(
     checkpoint: Checkpoint | None,
 ) -> Fitted:
     def build(latent_dim: int) -> ImageAutoencoder:
-        return kind(latent_dim, data.channels, data.image_size).to(data.train.device)
+        return untrained(kind, data, latent_dim, seed)
 
-    with bar, seeded(seed), deterministic():
+    with bar, deterministic():
         watch = Watch(bar, data.held_out, len(data.train), epochs)
         adapted = STRATEGIES[strategy](data, build, epochs=epochs, seed=seed, on_epoch=watch, checkpoint=checkpoint)
     fitted = finish(adapted.model, data, adapted.history, seed)

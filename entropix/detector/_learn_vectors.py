@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from entropix._utils import Progress, resolve_device
+from entropix._utils import Progress, resolve_device, seeded
 from entropix.data import FEWEST_ROWS, Standard
-from entropix.detector._circumstances import circumstances, default_epochs, seeded
+from entropix.detector._circumstances import circumstances, default_epochs
 from entropix.detector._fitted import Fitted
 from entropix.detector._learn import model_scores
 from entropix.estimators import intrinsic_dimension

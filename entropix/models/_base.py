@@ -11,6 +11,8 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
+from entropix._utils import seeded
+
 Same = TypeVar("Same", bound="ImageAutoencoder")
 
 
@@ -127,6 +129,7 @@ class ImageAutoencoder(BaseAutoencoder):
     def _with_code(self: Same, latent_dim: int, changed: dict[str, Tensor]) -> Same:
         """Return a copy with another size of the code and some other tensors."""
         config: dict[str, Any] = self.config | {"latent_dim": latent_dim}
-        model = type(self)(**config).to(self.device)
+        with seeded(0):  # the caller's random numbers stay as they are
+            model = type(self)(**config).to(self.device)
         model.load_state_dict({name: changed.get(name, tensor) for name, tensor in self.state_dict().items()})
         return model

@@ -55,7 +55,8 @@ class LatentModel:
         variances, axes = torch.linalg.eigh(torch.cov(train.T.double()).reshape(train.shape[1], -1))
         # latents that the encoder does not use would be blown up to noise
         scale = variances.clamp(min=float(variances[-1]) * 1e-6).sqrt()
-        whitening = (axes / scale).to(train.dtype)
+        # as a loaded model has it: products of strided tensors differ in the last bit
+        whitening = (axes / scale).to(train.dtype).contiguous()
         codes = ((train - mean) @ whitening).contiguous()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimatorWarning)  # on long codes: few points can tell m no better

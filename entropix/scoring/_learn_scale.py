@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from entropix._utils import INFERENCE_BATCH
+from entropix._utils import INFERENCE_BATCH, seeded
 from entropix.scoring._nuisance import explain
 from entropix.scoring._residual import ResidualModel
 from entropix.scoring._scale_network import ScaleNetwork
@@ -35,8 +35,7 @@ def learn_scale(x: Tensor, x_hat: Tensor, seed: int) -> ScaleNetwork:
     model = ResidualModel.fit(x, x_hat)
     batches = zip(x.split(INFERENCE_BATCH), x_hat.split(INFERENCE_BATCH), strict=True)
     rest = torch.cat([explain(one - hat, hat).rest for one, hat in batches])
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         network = ScaleNetwork(x.shape[1], x.shape[-1]).to(x.device)
 
     def code_length(batch: Tensor, _: torch.Generator) -> Tensor:
