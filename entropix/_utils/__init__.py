@@ -1,7 +1,8 @@
-"""Tools that know nothing of images or models: batches, progress, files that appear whole, devices, seeds."""
+"""Tools that know nothing of images or models: batches, plain containers, progress, whole files, devices, seeds."""
 
 from entropix._utils._batches import INFERENCE_BATCH, each_batch, in_batches
 from entropix._utils._console import Epoch, Progress, track
+from entropix._utils._containers import plain
 from entropix._utils._device import resolve_device, versions
 from entropix._utils._extras import install_hint
 from entropix._utils._files import check_new_file, check_new_folder, new_file, new_folder, remove_leftovers
@@ -20,6 +21,7 @@ __all__ = [
     "moved_names",
     "new_file",
     "new_folder",
+    "plain",
     "remove_leftovers",
     "resolve_device",
     "seeded",

@@ -14,7 +14,7 @@ is listed in `ImageSet.unreadable`. A header is believed only as far as the file
 than 2^30 values (`_scale`).
 """
 
-from entropix.data._imageset import ImageSet, Origin
+from entropix.data._imageset import ImageSet, Origin, Scaling
 from entropix.data._reader import read
 from entropix.data._select import Select
 from entropix.data._spool import allocate
@@ -29,6 +29,7 @@ __all__ = [
     "ImageView",
     "MissingSplitError",
     "Origin",
+    "Scaling",
     "Select",
     "Standard",
     "allocate",

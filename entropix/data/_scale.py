@@ -15,13 +15,15 @@ def real_values(pixels: np.ndarray) -> tuple[np.ndarray, str]:
     """Return pixels as float32, and their scale; 8-bit values are divided by 255.
 
     Raises:
-        DataError: dtype is complex, object, string or another that holds no real numbers.
+        DataError: dtype is complex, object, string or another that holds no real numbers; values too small for float32.
     """
     kind = pixels.dtype.kind
     if kind not in "buif":
         raise DataError(f"values of dtype {pixels.dtype}; expected real numbers (bool, integer or float)")
-    with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which `to_block` reports
+    with np.errstate(over="ignore", under="ignore"):
         values = np.ascontiguousarray(pixels, dtype=np.float32)
+    if kind == "f" and not values.any() and pixels.any():
+        raise DataError(f"values up to {np.abs(pixels).max():g}, too small for float32; give them in another unit")
     if pixels.dtype == np.uint8:
         return values / np.float32(255), "source"
     return values, {"b": "source", "f": "float"}.get(kind, "integer")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from entropix._utils import plain
 from entropix.data._arrays import dataset_items, from_array, from_items, load_archive, to_numpy
 from entropix.data._blocks import Block
 from entropix.data._files import FileItem
@@ -44,6 +45,7 @@ def open_source(dataset: Any, image_size: int, split: str, channels: int | None)
     Raises:
         DataError: nothing that can be read, or a path that does not exist.
     """
+    dataset = plain(dataset)
     if isinstance(dataset, str | os.PathLike):
         return _open_path(Path(dataset), image_size, split, channels)
     if isinstance(dataset, np.ndarray | torch.Tensor):
@@ -51,10 +53,17 @@ def open_source(dataset: Any, image_size: int, split: str, channels: int | None)
         return Stream(from_array(values, None, split, image_size, channels), None, f"array {values.shape}")
     if isinstance(dataset, list | tuple):
         return _open_list(dataset, image_size, split, channels)
-    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and not isinstance(dataset, dict):
+    if hasattr(dataset, "columns") and hasattr(dataset, "dtypes"):
+        raise DataError(f"{type(dataset).__name__}: a table; expected images, or one column of paths: table['path']")
+    if isinstance(dataset, torch.utils.data.DataLoader):
+        raise DataError("DataLoader: batches, in an order of its own; pass what it reads from, loader.dataset")
+    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and not isinstance(dataset, dict | bytes):
         source = f"{type(dataset).__name__} of {len(dataset)} items"
         return Stream(from_items(dataset_items(dataset), split, image_size, channels), len(dataset), source)
-    raise DataError(f"{type(dataset).__name__} as data; expected a path, array, tensor, list of these or torch Dataset")
+    hint = "; make a list of it: list(...)" if hasattr(dataset, "__iter__") else ""
+    raise DataError(
+        f"{type(dataset).__name__} as data; expected a path, array, tensor, list of these or torch Dataset{hint}"
+    )
 
 
 def _open_path(path: Path, image_size: int, split: str, channels: int | None) -> Stream | Files:

@@ -10,7 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from entropix._utils import plain
+from entropix.data._arrays import to_numpy
+
 FEWEST_ROWS = 20  # the neighbours of a code must be a small part of the rows
+ROUNDING = 2.0**-48  # of a feature whose largest value is about 1: sixteen errors of float64
 LARGEST = 1e9  # standard deviations; values beyond are cut to it, so that their squares remain finite
 
 
@@ -28,9 +32,12 @@ class Standard:
 
     @classmethod
     def fit(cls, x: Tensor) -> Standard:
-        """Measure centre and spread of vectors x (n, p); a constant feature keeps its unit."""
-        spread = x.std(0, correction=0)
-        return cls(x.mean(0), torch.where(spread > 0, spread, 1))
+        """Measure centre and spread of vectors x (n, p); a feature that is constant up to rounding keeps its unit."""
+        # in units of powers of two, which change no digit, squares neither overflow nor vanish
+        unit = torch.ldexp(x.new_ones(x.shape[1]), torch.frexp(x.abs().amax(0)).exponent - 1)
+        scaled = x / unit
+        varies = scaled.amax(0) - scaled.amin(0) > ROUNDING
+        return cls(scaled.mean(0) * unit, torch.where(varies, scaled.std(0, correction=0) * unit, 1))
 
     def apply(self, x: Tensor) -> Tensor:
         """Return vectors x (n, p) in these units."""
@@ -43,11 +50,18 @@ class Standard:
 
 def are_vectors(data: Any) -> bool:
     """Return whether `data` is a table (n, p), not images: anything of at most two dimensions, or a list of rows."""
+    data = _unmasked(data)
     if isinstance(data, list | tuple):
         return bool(data) and not isinstance(data[0], str | PathLike) and np.ndim(data[0]) <= 1
     if hasattr(data, "ndim"):
         return data.ndim <= 2
     return hasattr(data, "__array__") and np.asarray(data).ndim <= 2
+
+
+def _unmasked(data: Any) -> Any:
+    """Return a table as `plain` does, also one that is a list of rows."""
+    data = plain(data)
+    return [plain(row) for row in data] if isinstance(data, list | tuple) else data
 
 
 def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
@@ -63,8 +77,9 @@ def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
     """
     from sklearn.utils.validation import validate_data
 
+    data = _unmasked(data)
     if isinstance(data, Tensor):
-        data = data.detach().cpu().numpy()
+        data = to_numpy(data)
     x = validate_data(estimator, data, reset=reset, dtype=np.float64, ensure_min_features=2, ensure_min_samples=1)
     if reset and len(x) < FEWEST_ROWS:
         raise ValueError(f"n_samples = {len(x)}: {len(x)} sample(s); at least {FEWEST_ROWS} are needed")

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from entropix._utils import Progress, resolve_device, seeded
-from entropix.data import FEWEST_ROWS, Standard
+from entropix.data import Standard
 from entropix.detector._circumstances import circumstances, default_epochs
 from entropix.detector._fitted import Fitted
 from entropix.detector._learn import model_scores
@@ -16,6 +16,7 @@ from entropix.options import FitOptions
 from entropix.scoring import FeatureModel
 from entropix.training import Checkpoint, hash_of, split, squared_error, train
 
+FEWEST_DISTINCT = 11  # the intrinsic dimension needs ten neighbours of a row
 MOST_FOR_DIMENSION = 2000  # rows; its standard error is then far below one
 
 
@@ -35,9 +36,10 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
     rows = standard.apply(x)
     training, held_out, distinct = split(rows, [str(i) for i in range(len(rows))], seed)
     distinct = np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))
-    if len(distinct) < FEWEST_ROWS // 2:
+    if len(distinct) < FEWEST_DISTINCT:
         raise ValueError(
-            f"{len(x)} samples leave {len(distinct)} distinct ones to train on; {FEWEST_ROWS // 2} are needed"
+            f"{len(x)} samples leave {len(distinct)} distinct ones to train on; {FEWEST_DISTINCT} are needed: "
+            "give more rows that are no copies"
         )
     latent_dim, reason = options.latent_dim, ""
     if latent_dim == "auto":

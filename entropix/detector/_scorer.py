@@ -57,13 +57,15 @@ class Scorer:
 
         Raises:
             ValueError: the detector was fitted to vectors.
-            DataError: images that cannot be read.
+            DataError: images that cannot be read, or on another scale than the training images.
         """
         check_is_fitted(self)
         if self.standard_ is not None:
             raise ValueError("this detector was fitted to flat feature vectors; it takes arrays (n, p), not images")
         options = {"select": Select(**self.settings_.get("select", {}))} | options
-        return read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
+        data = read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
+        data.scaling(self.value_range_)  # refuses images of another unit, whatever is then done with them
+        return data
 
     def anomaly_score(self, images: Any, score: ScoreName = DEFAULT_SCORE) -> np.ndarray:
         """Return anomaly scores (n,); higher is more anomalous.

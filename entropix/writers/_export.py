@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from entropix._utils import check_new_file, install_hint, new_file
+from entropix.data import Scaling
 from entropix.scoring import DEFAULT_SCORE, SCORES, ResidualModel
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ class Scoring(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         (detector,) = self.detector
         if detector.value_range_ is not None:
-            low, high = detector.value_range_
-            images = ((images - low) / (high - low)).clamp(0, 1)
+            images = Scaling(detector.value_range_)(images)
         x = images * 2 - 1
         z = self.model.encode(x)
         x_hat = self.model.decode(z)
