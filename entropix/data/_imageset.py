@@ -78,6 +78,7 @@ class ImageSet:
             False if they are raw values, to be scaled by the training set's `value_range()`.
         inferred_scale: True if `natural_scale` rests only on float values that happen to lie on [0, 1].
         unreadable: (name, reason) of each item that was left out.
+        passed_over: (name, reason) of what else lies in the folder and is no image: masks, hidden files, tables, ...
         source: description for people.
         origins: file, volume and kind of each image.
         select: the part of the source that was read.
@@ -91,6 +92,7 @@ class ImageSet:
     natural_scale: bool
     inferred_scale: bool = False
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
     source: str = ""
     origins: list[Origin] = field(default_factory=list)
     select: Select = field(default_factory=Select)

@@ -72,6 +72,8 @@ def read(
         images = assemble(blocks, channels=channels, source=found.source)
     else:
         images = _read_files(found, int(image_size), channels, select, keep_ids, cache, progress)
+        unreadable = found.unreadable + images.unreadable
+        images = replace(images, unreadable=unreadable, passed_over=found.passed_over)
     _check_read(images, skip_unreadable)
     return one_modality(replace(images, select=select), select)
 

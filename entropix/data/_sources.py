@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,12 @@ class Stream:
 
 @dataclass(frozen=True)
 class Files:
-    """Files to decode, and the source in words."""
+    """Files to decode, the source in words, and what else is there (as in `Listing` of `_folders`)."""
 
     items: list[FileItem]
     source: str
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
 
 
 def open_source(dataset: Any, image_size: int, split: str, channels: int | None) -> Stream | Files:
@@ -68,8 +70,8 @@ def open_source(dataset: Any, image_size: int, split: str, channels: int | None)
 
 def _open_path(path: Path, image_size: int, split: str, channels: int | None) -> Stream | Files:
     if _existing(path).is_dir():
-        items, layout = list_folder(path, split)
-        return Files(items, f"{layout} {path}")
+        found = list_folder(path, split)
+        return Files(found.items, f"{found.layout} {path}", found.unreadable, found.passed_over)
     if path.suffix.lower() in (".npy", ".npz"):
         values, labels = load_archive(path, split)
         return Stream(from_array(values, labels, split, image_size, channels), None, f"archive {path}")

@@ -13,7 +13,6 @@ from PIL import Image
 import entropix
 from entropix.data import DataError, read
 from entropix.exceptions import ScaleWarning
-from entropix.writers import export
 
 SETTINGS: dict[str, Any] = {"latent_dim": 2, "image_size": 16, "epochs": 1, "progress": False}
 RAW = ("int16", "uint16", "int32", "int64", "uint32", "float32", "float64")
@@ -84,14 +83,6 @@ def test_rounding_above_one(above: float, eight_bit: entropix.EntropixDetector, 
     rounded = exact.copy()
     rounded[exact == 1] = above
     assert eight_bit.anomaly_score(rounded) == eight_bit.anomaly_score(exact)
-
-
-def test_the_exported_file_scales_as_the_detector(raw: Any, pixels: np.ndarray, tmp_path: Path) -> None:
-    program = torch.export.load(export(raw, tmp_path / "m.pt2")).module()
-    images = raw.read(pixels[:4].astype(np.int64))
-    with torch.no_grad():
-        found = program(images.pixels)[0]
-    np.testing.assert_allclose(found, raw.anomaly_score(images), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("factor", "told"), [(1e-200, "too small for float32"), (1e200, "infinite .float32 ends at")])

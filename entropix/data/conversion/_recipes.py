@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from entropix.data._folders import image_files
+from entropix.data._walk import Walk
 from entropix.data.conversion._splits import Sizes, draw, split_groups, split_normal
 from entropix.data.formats import canonical_volume
 from entropix.exceptions import DataError
@@ -90,7 +90,7 @@ def brain_tumor(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
     for name, scans in found.items():
         for part in ("Training", "Testing"):
             if (source / part / name).is_dir():
-                scans += [Scan(path, f"{name}_{part}_{path.stem}", "") for path in image_files(source / part / name)]
+                scans += [Scan(path, f"{name}_{part}_{path.stem}", "") for path in _images(source / part / name)]
         if not scans:
             raise DataError(f"{source}: no images in Training/{name} or Testing/{name}; expected the set as published")
     half = sizes.test_abnormal // 2
@@ -137,6 +137,14 @@ RECIPES = {
 def _parts(normal: list[Scan], abnormal: list[Scan], sizes: Sizes, rng: np.random.Generator) -> Parts:
     train, test = split_normal(normal, sizes, rng)
     return Parts(train, test, draw(abnormal, sizes.test_abnormal, rng))
+
+
+def _images(folder: Path) -> list[Path]:
+    walk = Walk()
+    found = walk.files(folder)
+    if walk.unreadable:
+        raise DataError(f"{folder}: unreadable: " + "; ".join(f"{path}: {why}" for path, why in walk.unreadable[:5]))
+    return found
 
 
 def _rows(path: Path) -> Iterable[dict[str, str]]:

@@ -11,14 +11,12 @@ import numpy as np
 from entropix.data._blocks import Decoded
 from entropix.data._scale import MAX_VALUES, robust_scale
 from entropix.data._select import AXES, Select
-from entropix.data.formats._format import Format
+from entropix.data.formats._format import MASK_ENDING, Format
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._nifti_maps import write_map
 from entropix.data.formats._nifti_space import as_seen, canonical
 from entropix.exceptions import DataError
 
-# Files that lie beside an image and say where something is in it: not images.
-MASK_ENDINGS = ("_seg", "_mask", "_label", "_labels")
 # A slice that spans less of the volume's range shows nothing.
 EMPTY_SPAN = 0.01
 # Deflate makes a file at most this many times smaller.
@@ -51,7 +49,7 @@ class Nifti(Format):
 
     def is_mask(self, path: Path) -> bool:
         """Return whether a file is called as masks are: scan_seg.nii.gz."""
-        return self.has_suffix(path) and path.name.lower().removesuffix(_ending(path)).endswith(MASK_ENDINGS)
+        return self.has_suffix(path) and MASK_ENDING.search(self.stem(path)) is not None
 
     def write_maps(self, folder: MapFolder, maps: FileMaps) -> None:
         """Write a volume with the source's shape, affine and codes of its space."""

@@ -11,7 +11,7 @@ import numpy as np
 from entropix.data._blocks import Decoded
 from entropix.data._scale import real_values
 from entropix.data._select import Select
-from entropix.data.formats._format import Format, in_words
+from entropix.data.formats._format import MASK_ENDING, Format, in_words
 from entropix.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -31,6 +31,15 @@ class Pillow(Format):
     def decode(self, path: Path, select: Select, keep_ids: bool) -> Decoded:
         """Return the image, or each page of a TIFF; there is nothing to select, and no patient."""
         return decode(path)
+
+    def is_mask(self, path: Path) -> bool:
+        """Return whether a file is called as the mask of an image beside it: a_mask.png with a.png or a.jpg."""
+        stem = self.stem(path)
+        ending = MASK_ENDING.search(stem) if self.has_suffix(path) else None
+        if ending is None:
+            return False
+        image = path.name[: ending.start()]
+        return any(path.with_name(image + suffix).exists() for suffix in (path.suffix, *self.suffixes))
 
 
 def decode(path: Path) -> Decoded:
