@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import warnings
@@ -62,6 +63,8 @@ Resume = Annotated[bool, typer.Option("--resume", help=help_of("resume"))]
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed with one line on standard error, 2 wrong usage, 130 Ctrl-C."""
     warnings.showwarning = _show_warning
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold what no terminal can show
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:

@@ -16,6 +16,7 @@ from entropix.data._blocks import with_channels
 from entropix.data._cache import WORTH_SECONDS, Cache, default_folder
 from entropix.data._files import load
 from entropix.data._imageset import ImageSet
+from entropix.data._privacy import mark_of_salt
 from entropix.data._quiet import quiet_readers
 from entropix.data._select import Select
 from entropix.data._sources import Files, Stream, open_source
@@ -112,9 +113,8 @@ def _read_files(
 
     quiet_readers()
     started = time.monotonic()
-    folder = default_folder() if isinstance(cache, bool) else Path(cache)
     settings = {"image_size": image_size, "channels": channels, "select": asdict(select), "keep_ids": keep_ids}
-    kept = None if cache is False else Cache(folder, found.items, settings)
+    kept = _cache(cache, found, settings)
     if kept and (images := kept.load()):
         return replace(images, source=found.source)
     # decoders release the interpreter lock; results come in the order of the files
@@ -126,6 +126,14 @@ def _read_files(
     if kept and (cache is not True or time.monotonic() - started > WORTH_SECONDS):
         kept.store(images)
     return images
+
+
+def _cache(cache: bool | str | Path, found: Files, settings: dict[str, Any]) -> Cache | None:
+    """Return where the images of files are kept; None if nowhere: not wanted, no home, or no lasting pseudonyms."""
+    if cache is False:
+        return None
+    folder, salt = default_folder() if cache is True else Path(cache), mark_of_salt()
+    return None if folder is None or salt is None else Cache(folder, found.items, settings, salt)
 
 
 def _pass_through(images: ImageSet, image_size: int, split: str, channels: int | None) -> ImageSet:

@@ -6,7 +6,7 @@ where it is given, and go into the page alone.
 
 from __future__ import annotations
 
-import csv
+import math
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from entropix import plots
-from entropix._utils import check_new_file, new_file, versions
+from entropix._utils import check_new_file, new_file, quoted, read_table, versions
 from entropix.data import DataError, ImageSet, Select
 from entropix.detector import EntropixDetector
 from entropix.options import to_words
@@ -95,7 +95,7 @@ def write_report(
         default=SCORES[DEFAULT_SCORE],
     )
     with new_file(out) as partial_file:
-        partial_file.write_text(page, encoding="utf-8")
+        partial_file.write_text(page, encoding="utf-8", errors="backslashreplace")  # names of files may be no text
     return out
 
 
@@ -103,20 +103,32 @@ def read_scores(path: Path) -> Scores:
     """Read the CSV file that `entropix score` wrote to `path`.
 
     Raises:
-        DataError: another kind of file.
+        DataError: another kind of file; the message says which line is wrong.
+        OSError: the file cannot be read.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return Scores(
-            names=[row["path"] for row in rows],
-            labels=np.array([int(row["label"] or -1) for row in rows]),
-            by_name={name: np.array([float(row[name]) for row in rows], np.float32) for name in SCORES},
-        )
-    except FileNotFoundError:
-        raise
-    except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is not what `entropix score` writes ({error!r}); expected its CSV file") from error
+        rows = read_table(path, ("path", "label", *SCORES))
+        columns = {name: [_number(path, row, name, i) for i, row in enumerate(rows)] for name in ("label", *SCORES)}
+    except DataError as error:
+        raise DataError(f"{error}: this is not what `entropix score` writes; expected its CSV file") from None
+    return Scores(
+        names=[row["path"] for row in rows],
+        labels=np.array(columns.pop("label"), np.int64),
+        by_name={name: np.array(values, np.float32) for name, values in columns.items()},
+    )
+
+
+def _number(path: Path, row: dict[str, str], column: str, index: int) -> float:
+    """Return a cell as a number: 0, 1 or -1 (unknown) of a label, anything finite of a score."""
+    text = row[column]
+    try:
+        value = float(text or -1) if column == "label" else float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or (column == "label" and value not in (-1, 0, 1)):
+        expected = "0, 1 or nothing" if column == "label" else "a number, such as 0.5"
+        raise DataError(f"{path}, row {index + 1}: {column} {quoted(text)}, expected {expected}")
+    return value
 
 
 def _command(detector: EntropixDetector) -> str:

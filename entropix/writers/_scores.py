@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from entropix._utils import new_file
+from entropix._utils import new_file, open_table
 from entropix.data import ImageSet
 from entropix.detector import EntropixDetector
 from entropix.scoring import DEFAULT_SCORE, SCORES, detection_metrics
@@ -53,7 +53,7 @@ def write_scores(path: Path, images: ImageSet, scored: Scored) -> None:
         "volume": [origin.volume for origin in images.origins],
     }
     told = {name: values for name, values in told.items() if any(values)}
-    with new_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with new_file(path) as partial, open_table(partial) as file:
         writer = csv.writer(file)
         columns = {DEFAULT_SCORE: scored.terms[DEFAULT_SCORE], "p_value": scored.p_values}
         columns |= {name: scored.terms[name] for name in SCORES if name != DEFAULT_SCORE}

@@ -6,13 +6,13 @@ on, normal and abnormal ones to test.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from entropix._utils import read_table
 from entropix.data._walk import Walk
 from entropix.data.conversion._splits import Sizes, draw, split_groups, split_normal
 from entropix.data.formats import canonical_volume
@@ -150,12 +150,7 @@ def _images(folder: Path) -> list[Path]:
 def _rows(path: Path) -> Iterable[dict[str, str]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected the set as published")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    wanted = {"patientId", "class"} if path.name.startswith("stage_2") else {"image_id", "class_name"}
-    if not rows or not wanted <= set(rows[0]):
-        raise DataError(f"{path}: expected a table with the columns {', '.join(sorted(wanted))}")
-    return rows
+    return read_table(path, ("patientId", "class") if path.name.startswith("stage_2") else ("image_id", "class_name"))
 
 
 def _file(folder: Path, name: str, *suffixes: str) -> Scan:
