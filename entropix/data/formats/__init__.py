@@ -2,7 +2,7 @@
 
 _format         what a format is.
 _maps           heat maps on their way to files; _overlays: over images, as PNG.
-_pillow         PNG, JPEG, TIFF and BMP.
+_pillow         PNG, JPEG, TIFF and BMP; _tiff: what the tags of a TIFF page say of its values.
 _dicom          DICOM images with what identifies them; _dicom_maps: their heat maps.
 _dicom_pixels   their pixels; _dicom_grey: as a viewer shows them; _codestream: what compressed ones claim.
 _nifti          slices of NIfTI volumes; _nifti_space: how a volume lies; _nifti_maps: heat maps.
