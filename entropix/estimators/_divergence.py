@@ -75,8 +75,7 @@ def _one(x: Tensor, y: Tensor, samples: Samples, k: int, base: float | None, loc
     across = (x.double() - y.double()[found.indices[:, -1]]).norm(dim=-1).log()
     points = d * (across - within) + log(len(y) / (len(x) - 1))
     return Information(
-        **averaged(points, duplicates.group, samples, base, local),
+        **averaged(points, duplicates.group, samples, base, local, notes=duplicates.warnings + others.warnings),
         k=k,
         method="wang",
-        warnings=tuple(dict.fromkeys(duplicates.warnings + others.warnings)),
     )

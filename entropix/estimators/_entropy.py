@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from entropix.estimators._dependent_rows import as_groups
 from entropix.estimators._dimension import DEFAULT_NEIGHBOURS, from_log_radii
 from entropix.estimators._duplicates import find_duplicates, lattice_step, spread_over_cells, tied_columns
 from entropix.estimators._inputs import (
@@ -52,6 +53,7 @@ def entropy(
     base: float | None = None,
     dimension: float | None = None,
     local: bool = False,
+    groups: ArrayLike | None = None,
 ) -> EntropyOrBatch:
     """Estimate the differential entropy of the density that a sample was drawn from.
 
@@ -98,6 +100,7 @@ def entropy(
         base: Base of the logarithm; None: nats.
         dimension: For "manifold", the intrinsic dimension m, which is then not estimated.
         local: Also return the contributions (n,) of the rows: the surprises -ln p(x_i).
+        groups: Patient, series or subject (n,) that each row belongs to: rows of one group may depend on one another.
 
     Returns:
         An `Entropy`, or a list of them for a batch.
@@ -117,7 +120,8 @@ def entropy(
         raise ValueError(
             f"method {method!r} chooses a model and has no gradient; use 'kl' or 'manifold', or pass x.detach()"
         )
-    results = [_one(row, samples, k, method, base, dimension, local) for row in samples.x]
+    clusters = as_groups(groups, samples.x.shape[1], samples.x.device)
+    results = [_one(row, samples, k, method, base, dimension, local, clusters) for row in samples.x]
     tell([note for result in results for note in result.warnings])
     return cast(EntropyOrBatch, results if samples.batched else results[0])
 
@@ -150,6 +154,7 @@ def _one(
     base: float | None,
     dimension: float | None,
     local: bool,
+    clusters: Tensor | None,
 ) -> Entropy:
     n = len(x)
     check_neighbours(k, n, distinct=False)
@@ -173,11 +178,12 @@ def _one(
             local,
             noise=found.averages * averaging_noise(k),
             model_stderr=found.model_stderr,
+            clusters=None if clusters is None else clusters[duplicates.keep],
+            notes=duplicates.warnings + found.notes,
         ),
         k=k,
         method=found.method,
         dimension=found.dimension,
-        warnings=duplicates.warnings + found.notes,
     )
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from entropix.estimators._marginals import Array, column_entropies
+from entropix.estimators._marginals import Array, column_entropies, quantile_scores
 
 Applied = tuple[Array, Array]
 """z (n, d) and -ln |det dz/dx| (n,)."""
@@ -100,3 +100,20 @@ def radial(x: Array) -> FittedMap:
         return z * growth[:, None], fixed + slope - (d - 1) * np.log(growth)
 
     return FittedMap("radial", d * (d + 1) // 2, apply)
+
+
+def scored(x: Array, fit: Callable[[Array], FittedMap]) -> FittedMap:
+    """Replace each column by its normal scores, by ranks in the sample that the map is applied to, then apply `fit`.
+
+    For data that a monotone map of each column makes simple: a normal copula, after whitening, whatever the margins.
+    """
+    after = fit(quantile_scores(x))
+
+    def apply(new: Array) -> Applied:
+        scores = quantile_scores(new)
+        z, cost = after.apply(scores)
+        # -ln of the slope of the change of a column: (-ln density of the column) + ln density of its normal score
+        slope = column_entropies(new, min(5, len(new) - 1)) - column_entropies(scores, min(5, len(new) - 1))
+        return z, cost + slope.sum(1)
+
+    return FittedMap(f"{after.name} scores", after.parameters, apply)

@@ -102,10 +102,24 @@ def total_correlation_local(z: Array, k: int) -> Array:
     return np.asarray(alone - joint)
 
 
+def held_out_lead(x: Array, k: int, fit: Fit, other: Fit) -> float:
+    """Return by how many standard errors the upper bound of `fit` is below that of the other on held-out halves."""
+    halves = _halves(x)
+
+    def bounds(kind: Fit) -> list[Array]:
+        return [upper_bound(kind(halves[1 - j]), halves[j], min(k, len(halves[j]) - 1))[0] for j in (0, 1)]
+
+    return _lead(bounds(fit), bounds(other))
+
+
+def _halves(x: Array) -> tuple[Array, Array]:
+    rows = np.random.default_rng(0).permutation(len(x))[:SELECTION_ROWS]
+    return x[rows[::2]], x[rows[1::2]]
+
+
 def choose_map(x: Array, k: int) -> Fit:
     """Choose the kind of map with the lowest upper bound on rows that it was not fitted on, by the rule at the top."""
-    rows = np.random.default_rng(0).permutation(len(x))[:SELECTION_ROWS]
-    halves = x[rows[::2]], x[rows[1::2]]
+    halves = _halves(x)
 
     def held_out(fit: Fit, half: int) -> Array:
         seen = halves[half]
