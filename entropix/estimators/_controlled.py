@@ -14,6 +14,7 @@ the interval, and there is a warning when it is larger than the standard error.
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -27,10 +28,12 @@ from entropix.estimators._marginals import quantile_scores
 from entropix.estimators._normalising_maps import FittedMap, scored, whiten
 from entropix.estimators._structured import held_out_lead
 
-CONTROL_SAMPLES = 8
-"""Simulated samples: each has about the variance of the estimate itself, so that they add an eighth to it."""
+CONTROL_SAMPLES = 8, 32
+"""Least and most simulated samples. Each has about the variance of the estimate itself, so that they add an eighth."""
 CONTROL_ROWS = 1_000
 """Rows of each that are looked at, at least; in large samples a sixteenth of them, which costs half of the estimate."""
+STRONGER = 1.2
+"""Information of the model that shows how much of a change neighbours see."""
 SCALE = 4
 """The other scale has so many times the neighbours."""
 
@@ -40,15 +43,23 @@ class Controlled(NamedTuple):
 
     Attributes:
         points: Contributions (n,) in nats.
-        control_variance: Variance that the simulated samples add to their mean.
+        variance: Variance of their mean, from their spread and that of estimates on the simulated samples.
         left: Error that is left, extrapolated from another scale.
         left_stderr: Standard error of that.
     """
 
     points: Tensor
-    control_variance: float = 0.0
-    left: float = 0.0
-    left_stderr: float = 0.0
+    variance: float
+    left: float
+    left_stderr: float
+
+
+class Simulated(NamedTuple):
+    """Contributions on a sample of the model, (rows,): with k and with far neighbours, and exact."""
+
+    near: Tensor
+    far: Tensor
+    exact: Tensor
 
 
 def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
@@ -58,44 +69,50 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     n, d = len(blocks[0]), sum(block.shape[1] for block in blocks)
     by_rank = _scores_are_better(torch.cat(blocks, 1), k)
     x, y = (whiten_block(_scores(block) if by_rank else block) for block in blocks)
-    if n <= d + 1 or float(torch.linalg.svdvals(x.T @ y / n)[0]) > 1 - 1e-9:
+    far = min(SCALE * k, n - 1)
+    if n <= d + 1 or far <= k or float(torch.linalg.svdvals(x.T @ y / n)[0]) > 1 - 1e-9:
         return None
     model = Copula.fit(x, y)
     if by_rank:
         model = model.with_tails(x, y)
-    far = min(SCALE * k, n - 1)
-    if far <= k:
-        return None
     some = min(n, max(CONTROL_ROWS, n // 16))
-    seeds = np.random.default_rng(_seed(blocks)).integers(2**62, size=CONTROL_SAMPLES)
 
-    def error(model: Copula, seed: int) -> Tensor:
-        """Return the error with k and with far neighbours, (2,), on a sample of the model."""
-        simulated = model.sample(n, seed)
-        rows = torch.arange(some, device=x.device)  # rows are drawn alike: any are as good
-        exact = model.information(*(side[:some] for side in simulated))
-        sides = [_scores(side) if by_rank else side for side in simulated]
-        return (ksg1_at(sides, (k, far), rows) - exact).mean(1)
+    def simulate(model: Copula, seed: int) -> Simulated:
+        sides = model.sample(n, seed)
+        exact = model.information(*(side[:some] for side in sides))
+        sides = tuple(_scores(side) if by_rank else side for side in sides)
+        # rows are drawn alike: the first are as good as any
+        return Simulated(*ksg1_at(list(sides), (k, far), torch.arange(some, device=x.device)), exact)
 
-    errors = torch.stack([error(model, seed) for seed in seeds])
-    mean, variance = errors.mean(0), errors.var(0) / CONTROL_SAMPLES
-
+    samples = min(CONTROL_SAMPLES[1], max(CONTROL_SAMPLES[0], CONTROL_SAMPLES[1] * CONTROL_ROWS // (2 * n)))
+    seeds = np.random.default_rng(_seed(blocks)).integers(2**62, size=samples)
+    controls = [simulate(model, seed) for seed in seeds]
+    errors = torch.stack([torch.stack([c.near.mean(), c.far.mean()]) - c.exact.mean() for c in controls])
     near = ksg1_at([x, y], (k,), torch.arange(n, device=x.device))[0]
-    rows = torch.arange(0, n, max(1, n // max(2 * some, 1)), device=x.device)
-    change = ksg1_at([x, y], (far,), rows)[0] - near[rows]
-    drift = float(change.mean() - (mean[1] - mean[0]))
-    noise = float(change.var()) / len(rows) + float((errors[:, 1] - errors[:, 0]).var()) / CONTROL_SAMPLES
-    growth = (far / k) ** (1 / d) - 1
 
-    points = near - mean[0]
-    information = model.normal_information
-    if information > 0:
-        # what is subtracted depends on the sample's correlations: a term of mean zero lets the spread show that
-        up = torch.stack([error(model.stronger(1.2), seed) for seed in seeds[:2]])
-        unseen = -float((up - errors[:2]).mean(0)[0]) / (0.2 * information)
-        linear = model._replace(freedom=float("inf")).information(x, y)
-        points = points + min(max(unseen, 0.0), 1.0) * (linear - linear.mean())
-    return Controlled(points, float(variance[0]), drift / growth, noise**0.5 / growth)
+    unseen, linear = 0.0, torch.zeros_like(near)
+    if (information := model.normal_information) > 0:
+        # the part of a change of the correlations that neighbours don't see, but what is subtracted follows: a term of
+        # mean zero lets the spread show it
+        more = [simulate(model.stronger(STRONGER), seed) for seed in seeds[:2]]
+        change = sum(float((b.near - b.exact).mean() - (a.near - a.exact).mean()) for a, b in zip(controls, more)) / 2
+        unseen = min(max(-change / ((STRONGER - 1) * information), 0.0), 1.0)
+        linear = model._replace(freedom=inf).information(x, y)
+    points = near - errors[:, 0].mean() + unseen * (linear - linear.mean())
+
+    # the spread of contributions says little of that of their mean, as they share neighbours: on the model both are known
+    spread = sum(float((c.near + unseen * c.exact).var()) for c in controls) / samples
+    exact = sum(float(c.exact.var()) for c in controls) / samples
+    rest = errors[:, 0] + unseen * torch.stack([c.exact.mean() for c in controls])
+    factor = min(max((exact + some * float(rest.var())) / spread, 0.5), 4.0)
+    variance = factor * float(points.var()) / n + float(errors[:, 0].var()) / samples
+
+    rows = torch.arange(0, n, max(1, n // (2 * some)), device=x.device)
+    change = ksg1_at([x, y], (far,), rows)[0] - near[rows]
+    apart = errors[:, 1] - errors[:, 0]
+    noise = factor * float(change.var()) / len(rows) + float(apart.var()) / samples
+    growth = SCALE ** (1 / d) - 1
+    return Controlled(points, variance, float(change.mean() - apart.mean()) / growth, noise**0.5 / growth)
 
 
 def _scores(x: Tensor) -> Tensor:

@@ -222,10 +222,10 @@ def _one(
     if estimator is not None:
         points = estimator(scaled, k)
     elif (found := controlled(scaled, k)) is not None:
-        points, noise = found.points, noise + len(joint) * found.control_variance
+        points = found.points
+        noise = len(joint) * found.variance - float(points.var())
         model_stderr = max(0.0, found.left**2 - found.left_stderr**2) ** 0.5
-        size = ((float(points.var()) + noise) / len(joint)) ** 0.5
-        if abs(found.left) > 2 * found.left_stderr and abs(found.left) > size:
+        if abs(found.left) > max(2 * found.left_stderr, found.variance**0.5):
             notes += (
                 f"the estimate depends on the number of neighbours (from {k} to {SCALE * k} it changes as if "
                 f"{abs(found.left):.2g} nats were missed): it is likely too {'low' if found.left < 0 else 'high'}",
