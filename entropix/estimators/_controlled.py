@@ -125,7 +125,7 @@ def _scores_are_better(joint: Tensor, k: int) -> bool:
     def by_scores(x: np.ndarray) -> FittedMap:
         return scored(x, whiten)
 
-    return held_out_lead(joint.cpu().numpy(), k, whiten, by_scores) < 2
+    return held_out_lead(joint.cpu().numpy(), k, whiten, by_scores) < 3
 
 
 def _seed(blocks: list[Tensor]) -> int:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from entropix.estimators._controlled import SCALE, controlled
 from entropix.estimators._dependent_rows import as_groups
-from entropix.estimators._duplicates import find_duplicates, lattice_step, spread_over_cells, tied_columns
+from entropix.estimators._duplicates import cells_of, find_duplicates, spread_over_cells, tied_columns
 from entropix.estimators._inputs import Samples, as_samples, check_base, check_method, check_neighbours, tell
 from entropix.estimators._kozachenko_leonenko import averaging_noise
 from entropix.estimators._ksg import frenzel_pompe, ksg1, ksg2, mixed
@@ -274,11 +274,11 @@ def _without_ties(joint: Tensor, k: int) -> tuple[Tensor, str]:
     tied = tied_columns(joint, k) & (joint != joint[0]).any(0)
     if not bool(tied.any()):
         return joint, ""
-    if (step := lattice_step(joint[:, tied])) is None:
+    if (cells := cells_of(joint[:, tied])) is None:
         return joint, (
             f"{int(tied.sum())} of {joint.shape[1]} columns repeat single values: part of their distribution is "
             "discrete, and neighbours at distance 0 have no density"
         )
     joint = joint.clone()
-    joint[:, tied] = spread_over_cells(joint[:, tied], step)
+    joint[:, tied] = spread_over_cells(joint[:, tied], cells)
     return joint, ""

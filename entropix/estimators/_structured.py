@@ -35,7 +35,7 @@ from entropix.estimators._kozachenko_leonenko import kl_local, log_radii
 from entropix.estimators._marginals import Array, column_entropies, normal_scores
 from entropix.estimators._mixture import mixture
 from entropix.estimators._normal_reference import normal_bias
-from entropix.estimators._normalising_maps import FittedMap, radial, scale, whiten
+from entropix.estimators._normalising_maps import FittedMap, radial, scale, scored, standard_surprise, whiten
 from entropix.estimators._unmixing import unmix
 
 SELECTION_ROWS = 4000
@@ -90,7 +90,8 @@ def structured_local(x: Array, k: int) -> Structured:
 def upper_bound(fitted: FittedMap, x: Array, k: int) -> tuple[Array, Array]:
     """Return the contributions (n,) to the bound -E ln |det| + sum of column entropies, and z (n, d)."""
     z, cost = fitted.apply(x)
-    return cost + column_entropies(z, k).sum(1), z
+    alone = standard_surprise(z) if fitted.standard else column_entropies(z, k)
+    return cost + alone.sum(1), z
 
 
 def total_correlation_local(z: Array, k: int) -> Array:
@@ -127,7 +128,7 @@ def choose_map(x: Array, k: int) -> Fit:
 
     best: Fit = scale
     lowest = scaled = [held_out(scale, half) for half in (0, 1)]
-    for candidates in _candidates(len(halves[0])):
+    for candidates in _candidates(*halves[0].shape):
         for last_chance, candidate in candidates:
             bounds = [held_out(candidate, 0)]
             if _lead(bounds, lowest[:1]) > -2:  # most are clearly above on the first half already
@@ -146,15 +147,16 @@ def _lead(bounds: list[Array], others: list[Array]) -> float:
     return float(gain.mean() / max(gain.std(), np.finfo(np.float64).tiny) * np.sqrt(len(gain)))
 
 
-def _candidates(n: int) -> Iterator[Iterator[tuple[bool, Fit]]]:
-    """List the kinds of map for n rows, each with its variants in order.
+def _candidates(n: int, d: int) -> Iterator[Iterator[tuple[bool, Fit]]]:
+    """List the kinds of map for n rows in d columns, each with its variants in order.
 
     True with a variant: later ones of the kind are tried only if this one wins.
     """
     yield iter(((True, whiten),))
+    yield iter(((True, partial(scored, fit=whiten)),))
     yield iter(((True, radial),))
-    for covariance in ("diag", "tied"):
+    for covariance in ("diag", "tied", "full"):
         # two components may not do for four clusters, so four are tried in any case
-        sizes = (c for c in (2, 4, 8) if 10 * c <= n)
+        sizes = (c for c in (2, 4, 8) if (c * (d + 1) if covariance == "full" else 10 * c) * 2 <= n)
         yield ((c > 2, partial(mixture, components=c, covariance=covariance)) for c in sizes)
     yield iter(((True, unmix),))
