@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal, cast, get_args
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -26,6 +27,8 @@ from entropix.estimators._duplicates import cells_of, find_duplicates, spread_ov
 from entropix.estimators._inputs import Samples, as_samples, check_base, check_method, check_neighbours, tell
 from entropix.estimators._kozachenko_leonenko import averaging_noise
 from entropix.estimators._ksg import frenzel_pompe, ksg1, ksg2, mixed
+from entropix.estimators._labels import as_labels, label_information
+from entropix.estimators._permutation import Shuffle, permutation_p_value
 from entropix.estimators._results import Information, InformationOrBatch, averaged
 
 InformationMethod = Literal["auto", "ksg1", "ksg2", "mixed"]
@@ -47,14 +50,18 @@ def mutual_information(
     base: float | None = None,
     local: bool = False,
     groups: ArrayLike | None = None,
+    permutations: int = 0,
+    shuffle: Shuffle | None = None,
 ) -> InformationOrBatch:
     """Estimate the mutual information I(X; Y) of paired samples.
 
     Methods:
 
-    - "auto" whitens x and y each for itself, takes "ksg1", and subtracts the error that it makes on simulated normal
-      samples of the same n and correlations (a control variate): on normal data nothing but noise is left, and without
-      correlation next to nothing is subtracted.
+    - "auto" takes "ksg1" and subtracts the error that it makes on samples of a normal or Student t copula with the same
+      correlations (a control variate; top of `_controlled`): where the data is like that nothing but noise is left, and
+      without dependence next to nothing is subtracted. What another number of neighbours would change is in the
+      standard error, with a warning where it is most of it. If x or y is class labels, the estimator is that of Ross
+      (2014), of two labels the discrete one; if columns repeat single values between others, "mixed".
     - "ksg1" and "ksg2" are estimators 1 and 2 of Kraskov, Stogbauer and Grassberger (2004, eq. 8 and 9), for
       continuous x and y.
     - "mixed" is the estimator of Gao, Kannan, Oh and Viswanath (2017) for discrete, continuous and mixed variables.
@@ -72,19 +79,31 @@ def mutual_information(
         base: Base of the logarithm; None: nats.
         local: Also return the contributions (n,) of the pairs.
         groups: Patient, series or subject (n,) that each row belongs to: rows of one group may depend on one another.
+        permutations: Random orders of y for a `p_value` of independence, by the neighbours' part of the estimate; 0:
+            none. Of many p-values `scipy.stats.false_discovery_control` says which to believe.
+        shuffle: What is exchangeable under independence: "rows"; rows "within" their group; or "between": whole groups,
+            which is what None takes if there are groups.
 
     Returns:
         An `Information`, or a list of them for a batch.
 
     Raises:
-        TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
+        TypeError: Complex or non-numeric values, boolean ones or text for another method than "auto", or a k that is no
+            whole number.
         ValueError: NaN or infinity, too few distinct rows, samples of different length, constant x or y, an unknown
-            method, or a base that is 1 or not positive.
+            method, a base that is 1 or not positive, or groups that can't be exchanged.
     """
     check_method(method, get_args(InformationMethod))
     estimators: dict[InformationMethod, Formula | None]
     estimators = {"auto": None, "ksg1": ksg1, "ksg2": ksg2, "mixed": mixed}
-    return _run({"x": x, "y": y}, k, method, estimators[method], base, local, groups)
+    if permutations < 0:
+        raise ValueError(f"permutations is {permutations}; expected 0 for none, or a number such as 999")
+    test = (permutations, shuffle)
+    if method == "auto":
+        classes = as_labels(x, k), as_labels(y, k)
+        if any(labels is not None for labels in classes):
+            return _of_classes(x, y, classes, k, base, local, groups, test)
+    return _run({"x": x, "y": y}, k, method, estimators[method], base, local, groups, test=test)
 
 
 def conditional_mutual_information(
@@ -164,6 +183,7 @@ def _run(
     groups: ArrayLike | None,
     *,
     numpy: bool | None = None,
+    test: tuple[int, Shuffle | None] = (0, None),
 ) -> InformationOrBatch:
     check_base(base)
     samples = {name: as_samples(value, name) for name, value in inputs.items()}
@@ -178,7 +198,7 @@ def _run(
                 f"{tuple(first.x.shape[:2])}; samples are paired"
             )
     results = [
-        _one({name: sample.x[b] for name, sample in samples.items()}, first, k, method, estimator, base, local, clusters)
+        _one({name: sample.x[b] for name, sample in samples.items()}, first, k, method, estimator, base, local, clusters, test)
         for b in range(len(first.x))
     ]
     tell([note for result in results for note in result.warnings], stacklevel=4)
@@ -194,6 +214,7 @@ def _one(
     base: float | None,
     local: bool,
     clusters: Tensor | None,
+    test: tuple[int, Shuffle | None],
 ) -> Information:
     n = len(next(iter(blocks.values())))
     check_neighbours(k, n, distinct=False)
@@ -250,7 +271,69 @@ def _one(
         ),
         k=k,
         method=method,
+        p_value=_p_value(estimator or ksg1, scaled, k, clusters, test),
     )
+
+
+def _p_value(
+    formula: Formula, blocks: list[Tensor], k: int, clusters: Tensor | None, test: tuple[int, Shuffle | None]
+) -> float | None:
+    permutations, shuffle = test
+    if not permutations:
+        return None
+    x, y = blocks
+
+    def statistic(order: Tensor) -> float:
+        return float(formula([x, y[order.to(y.device)].contiguous()], k).mean())
+
+    return permutation_p_value(statistic, len(x), permutations, clusters, shuffle)
+
+
+def _of_classes(
+    x: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
+    classes: tuple[Tensor | None, Tensor | None],
+    k: int,
+    base: float | None,
+    local: bool,
+    groups: ArrayLike | None,
+    test: tuple[int, Shuffle | None],
+) -> InformationOrBatch:
+    """Estimate the information of class labels with whatever the other side is."""
+    check_base(base)
+    values, labels = (y, classes[0]) if classes[1] is None else (x, classes[1])
+    other = classes[0] if values is x else classes[1]
+    name = "x" if values is x else "y"
+    assert labels is not None
+    samples = as_samples(np.zeros(len(labels)) if other is not None else values, name)
+    if samples.batched or samples.x.shape[1] != len(labels):
+        raise ValueError(f"{name} has {tuple(samples.x.shape[:2])} (batch, samples) but there are {len(labels)} labels")
+    block = _scaled(name, samples.x[0]) if other is None else other
+    labels = labels.to(block.device)
+    check_neighbours(k, len(labels), distinct=False)
+    clusters = as_groups(groups, len(labels), block.device)
+    points, notes = label_information(block, labels, k)
+
+    def formula(blocks: list[Tensor], k: int) -> Tensor:
+        return label_information(blocks[0], blocks[1], k)[0]
+
+    result = Information(
+        **averaged(
+            points,
+            torch.arange(len(labels), device=block.device),
+            samples,
+            base,
+            local,
+            noise=averaging_noise(k) if other is None else 0.0,
+            clusters=clusters,
+            notes=notes,
+        ),
+        k=k,
+        method="ross" if other is None else "miller-madow",
+        p_value=_p_value(formula, [block, labels], k, clusters, test),
+    )
+    tell(list(result.warnings), stacklevel=4)
+    return cast(InformationOrBatch, result)
 
 
 def _scaled(name: str, block: Tensor) -> Tensor:

@@ -118,3 +118,20 @@ def whiten_block(x: Tensor) -> Tensor:
     scale = torch.where(values > floor, values, 1.0).rsqrt()
     white: Tensor = (x - x.mean(0)) @ (vectors * scale) @ vectors.T
     return white
+
+
+def class_information(x: Tensor, labels: Tensor, k: int) -> Tensor:
+    """Apply the estimator for a continuous x (n, p) and classes (n,), of which neighbours are of one class (Ross 2014)."""
+    n = len(x)
+    local = torch.full((n,), _digamma(n), dtype=torch.float64, device=x.device)
+    for label in labels.unique():
+        rows = (labels == label).nonzero()[:, 0]
+        own = x[rows].contiguous()
+        k_here = min(k, len(rows) - 1)
+        if k_here < 1:
+            raise ValueError(f"a class has {len(rows)} row; each needs two or more, to look for neighbours within it")
+        radii = knn(own, k_here, metric="chebyshev").distances[:, -1]
+        radii = torch.nextafter(radii, torch.full_like(radii, torch.inf))  # the k-th neighbour is counted, the row too
+        seen = count_within(x.contiguous(), radii.contiguous(), query=own, metric="chebyshev").double() - 1
+        local[rows] += _digamma(k_here) - _digamma(len(rows)) - torch.digamma(seen.clamp(min=1))
+    return local

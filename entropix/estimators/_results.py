@@ -9,7 +9,7 @@ runtime it is one or the other.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from math import log
+from math import exp, log
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -79,12 +79,23 @@ class Information(Estimate):
 
     Attributes:
         base: Base of the logarithm that gives the unit; None: nats.
+        p_value: Share of permutations with as much information, if they were asked for; else None.
     """
 
     base: float | None = None
+    p_value: float | None = None
+
+    @property
+    def correlation(self) -> float:
+        """The correlation of two normals with this much mutual information (Linfoot 1957), 0 for a negative value."""
+        nats = float(self) * (1.0 if self.base is None else log(self.base))
+        return float((1 - exp(-2 * max(nats, 0.0))) ** 0.5)
 
     def _unit(self) -> str:
         return _unit(self.base)
+
+    def _details(self) -> str:
+        return "" if self.p_value is None else f", p={self.p_value:.2g}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -174,7 +185,7 @@ def averaged(
         notes += serial_dependence(points)
     else:
         variance, reach = clustered_variance(points.detach(), clusters)
-    stderr = (variance + noise / len(points) + model_stderr**2) ** 0.5 / abs(unit)
+    stderr = max(variance + noise / len(points) + model_stderr**2, 0.0) ** 0.5 / abs(unit)
     return {
         "value": value.to(samples.x.dtype) if value.requires_grad else centre,
         "stderr": stderr,
