@@ -232,7 +232,14 @@ def _structured(x: Tensor, k: int) -> Contributions | None:
         )
     found = structured_local(x.cpu().numpy(), k)
     points = torch.as_tensor(found.local, device=x.device)
-    return Contributions(points, float(x.shape[1]), f"structured ({found.name})", found.averages, notes=notes)
+    return Contributions(
+        points,
+        float(x.shape[1]),
+        f"structured ({found.name})",
+        found.averages,
+        model_stderr=found.left,
+        notes=notes + found.notes,
+    )
 
 
 def _manifold(x: Tensor, k: int, dimension: float | None, known: Neighbours | None) -> Contributions:
