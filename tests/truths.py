@@ -12,7 +12,8 @@ from math import log, pi
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import digamma, gammaln, logsumexp
+from scipy.integrate import trapezoid
+from scipy.special import digamma, gammaln, i0e, logsumexp
 
 Array = NDArray[np.float64]
 Draw = tuple[Array, float]
@@ -99,6 +100,65 @@ def _clusters(centres: Array, n: int, rng: np.random.Generator) -> Draw:
     return draw(n, rng)[0], h
 
 
+def uniform_copula(d: int, n: int, rng: np.random.Generator) -> Draw:
+    """Uniform margins with the dependence of an equicorrelated normal."""
+    x, h = equicorrelated(d, n, rng)
+    return stats.norm.cdf(x), h - d / 2 * log(2 * pi * np.e)
+
+
+def lognormal(d: int, n: int, rng: np.random.Generator) -> Draw:
+    """The exponential of an equicorrelated normal."""
+    x, h = equicorrelated(d, n, rng)
+    return np.exp(x), h
+
+
+def clayton(d: int, n: int, rng: np.random.Generator, theta: float = 2.0) -> Draw:
+    """Uniform margins whose small values go together (Clayton 1978)."""
+
+    def draw(size: int, generator: np.random.Generator) -> Array:
+        shared = generator.gamma(1 / theta, size=(size, 1))
+        return (1 + generator.exponential(size=(size, d)) / shared) ** (-1 / theta)
+
+    u = draw(200_000, np.random.default_rng(7))
+    joined = np.log((u**-theta).sum(1) - d + 1)
+    h = (1 + theta) * np.log(u).sum(1) + (d + 1 / theta) * joined - np.log1p(theta * np.arange(d)).sum()
+    return draw(n, rng), float(h.mean())
+
+
+def noisy_circles(d: int, n: int, rng: np.random.Generator, noise: float = 0.1) -> Draw:
+    """d / 2 circles of radius 1, each in two columns of its own, with normal noise; an odd column is normal noise."""
+    angle = rng.uniform(0, 2 * pi, (n, d // 2))
+    rings = np.stack([np.cos(angle), np.sin(angle)], -1).reshape(n, -1)
+    r = np.linspace(1e-6, 1 + 10 * noise, 20_001)
+    p = np.exp(-((r - 1) ** 2) / (2 * noise**2)) * i0e(r / noise**2) / (2 * pi * noise**2)
+    ring = -trapezoid(2 * pi * r * p * np.log(np.maximum(p, 1e-300)), r)
+    rest = 0.5 * log(2 * pi * np.e * noise**2)
+    x = np.hstack([rings, np.zeros((n, d % 2))]) + noise * rng.normal(size=(n, d))
+    return x, float(d // 2 * ring + d % 2 * rest)
+
+
+def rotated_gamma(d: int, n: int, rng: np.random.Generator) -> Draw:
+    """Independent gamma(1/2), whose density is infinite at 0, turned by a fixed rotation."""
+    turn = np.linalg.qr(np.random.default_rng(d).normal(size=(d, d)))[0]
+    return rng.gamma(0.5, size=(n, d)) @ turn, d * float(stats.gamma(0.5).entropy())
+
+
+def dirichlet(d: int, n: int, rng: np.random.Generator) -> Draw:
+    """The first d of d + 1 shares, each of weight 1/2: infinite density at every face of the simplex."""
+    return rng.dirichlet(np.full(d + 1, 0.5), n)[:, :d], float(stats.dirichlet(np.full(d + 1, 0.5)).entropy())
+
+
+def narrow_and_wide(d: int, n: int, rng: np.random.Generator, ratio: float = 100.0) -> Draw:
+    """Two normals around 0 of standard deviations 1 and 100."""
+
+    def draw(size: int, generator: np.random.Generator) -> Array:
+        return generator.normal(size=(size, d)) * ratio ** generator.integers(0, 2, (size, 1))
+
+    squares = (draw(200_000, np.random.default_rng(7)) ** 2).sum(1)
+    terms = np.stack([-squares / 2, -squares / (2 * ratio**2) - d * log(ratio)])
+    return draw(n, rng), d / 2 * log(2 * pi) + log(2) - float(logsumexp(terms, axis=0).mean())
+
+
 FULL_DIMENSION: dict[str, Callable[..., Draw]] = {
     "normal": normal,
     "equicorrelated": equicorrelated,
@@ -109,6 +169,13 @@ FULL_DIMENSION: dict[str, Callable[..., Draw]] = {
     "mixed_sources": mixed_sources,
     "two_clusters": two_clusters,
     "four_clusters": four_clusters,
+    "uniform_copula": uniform_copula,
+    "lognormal": lognormal,
+    "clayton": clayton,
+    "noisy_circles": noisy_circles,
+    "rotated_gamma": rotated_gamma,
+    "dirichlet": dirichlet,
+    "narrow_and_wide": narrow_and_wide,
 }
 MANIFOLDS: dict[str, Callable[..., Draw]] = {"linear_manifold": linear_manifold, "curved_manifold": curved_manifold}
 FAMILIES = FULL_DIMENSION | MANIFOLDS

@@ -7,6 +7,9 @@ _entropy, _information, _divergence, _dimension   the public functions.
 _results                                          what they return.
 _inputs                                           checks of what they are given.
 _kozachenko_leonenko, _ksg                        the estimates from neighbours behind them, point by point.
+_controlled, _copula, _normal_pair                less the error that they make on a model of the data.
+_dependent_rows                                   groups of rows, and dependence that shows without them.
+_labels, _matrix, _permutation                    class labels, many variables, tests of independence.
 _structured, _normalising_maps, _mixture,
 _unmixing, _marginals                             entropy in many dimensions: maps to independent coordinates.
 _normal_reference                                 what neighbour distances look like in a normal sample.
@@ -32,6 +35,8 @@ from entropix.estimators._information import (
 )
 from entropix.estimators._kozachenko_leonenko import kl_local, log_radii
 from entropix.estimators._normal_reference import log_unit_ball
+from entropix.estimators._labels import discrete_entropy
+from entropix.estimators._matrix import InformationMatrix, information_scores, mutual_information_matrix
 from entropix.estimators._results import Entropy, Estimate, Information, IntrinsicDimension
 from entropix.estimators._signal_space import SignalSpace
 from entropix.exceptions import EstimatorWarning
@@ -45,12 +50,15 @@ __all__ = [
     "Estimate",
     "EstimatorWarning",
     "Information",
+    "InformationMatrix",
     "InformationMethod",
     "IntrinsicDimension",
     "SignalSpace",
     "conditional_mutual_information",
+    "discrete_entropy",
     "distributed_entropy",
     "entropy",
+    "information_scores",
     "intrinsic_dimension",
     "kl_divergence",
     "kl_local",
@@ -58,6 +66,7 @@ __all__ = [
     "log_unit_ball",
     "merge_duplicates",
     "mutual_information",
+    "mutual_information_matrix",
     "total_correlation",
 ]
 

@@ -101,8 +101,9 @@ def distributed_entropy(
         local=False,
         noise=averaging_noise(k),
         model_stderr=found.model_stderr,
+        notes=tuple(notes),
     )
-    return Entropy(**fields, k=k, method=found.method, dimension=found.dimension, warnings=tuple(notes))
+    return Entropy(**fields, k=k, method=found.method, dimension=found.dimension)
 
 
 class _Shards:

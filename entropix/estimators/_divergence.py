@@ -5,27 +5,43 @@ from __future__ import annotations
 from math import log
 from typing import cast
 
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from entropix.estimators._duplicates import find_duplicates
+from entropix.estimators._controlled import SCALE, STRONGER
+from entropix.estimators._dependent_rows import as_groups, clustered_variance
+from entropix.estimators._duplicates import find_duplicates, row_hashes
 from entropix.estimators._inputs import Samples, as_samples, check_base, check_neighbours, tell
-from entropix.estimators._kozachenko_leonenko import log_radii
+from entropix.estimators._kozachenko_leonenko import averaging_noise, log_radii
+from entropix.estimators._normal_pair import NormalPair
 from entropix.estimators._results import Information, InformationOrBatch, averaged
-from entropix.ops import knn
+from entropix.estimators._subspace import spanned_dimensions
+from entropix.ops import Neighbours, knn
+
+CONTROLS = 8
+"""Simulated pairs of samples."""
+HARDLY_COVERED = 0.1
+"""Effective share of the rows of y below which they are said to hardly cover those of x."""
 
 
 def kl_divergence(
-    x: ArrayLike | Tensor, y: ArrayLike | Tensor, k: int = 5, *, base: float | None = None, local: bool = False
+    x: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
+    k: int = 5,
+    *,
+    base: float | None = None,
+    local: bool = False,
+    groups: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> InformationOrBatch:
     """Estimate the Kullback-Leibler divergence D(P || Q) from samples of P and Q.
 
     The estimate is that of Wang, Kulkarni and Verdu (2009, eq. 5): d <ln(nu_k / rho_k)> + ln(m / (n - 1)), rho_k and
-    nu_k being the distances from each point of x to its k-th neighbour in x and in y. It doesn't change under
-    translations, rotations and scaling of both samples together. It is unbiased in the limit of many samples only: the
-    distances to y are the larger the farther Q is from P, and the estimate is then too low.
-
-    Duplicates are merged in each sample.
+    nu_k being the distances from each point of x to its k-th neighbour in x and in y, less the error that it makes on
+    samples of two normals like x and y (a control variate; `_normal_pair`). Both are taken in coordinates in which y is
+    white, so that it doesn't change under linear maps of both samples together. The standard error counts the sampling
+    of x and of y, and what another number of neighbours would change. A warning says if rows of y hardly cover x, or
+    if rows of x lie on rows of y. Duplicates are merged in each sample.
 
     Args:
         x: Sample (n,) or (n, d) of P, or a batch of them (b, n, d): array, tensor or nested lists.
@@ -33,6 +49,8 @@ def kl_divergence(
         k: Number of neighbours.
         base: Base of the logarithm; None: nats.
         local: Also return the contributions (n,), the log density ratios at the points of x.
+        groups: Patient, series or subject that each row of x (n,) and of y (m,) belongs to, a pair: rows of one group
+            may depend on one another.
 
     Returns:
         An `Information`, or a list of them for a batch. The value is a 0-d tensor with a gradient when x or y requires
@@ -50,33 +68,131 @@ def kl_divergence(
             f"x has (batch, d) = {tuple(first.x.shape[::2])} but y has {tuple(second.x.shape[::2])}; they must agree"
         )
     pairs = zip(first.x, second.x, strict=True)
-    results = [_one(a, b.to(a), first, k, base, local) for a, b in pairs]
+    labels = (None, None) if groups is None else groups
+    clusters = (
+        as_groups(labels[0], first.x.shape[1], first.x.device, "groups of x"),
+        as_groups(labels[1], second.x.shape[1], first.x.device, "groups of y"),
+    )
+    results = [_one(a, b.to(a), first, k, base, local, clusters) for a, b in pairs]
     tell([note for result in results for note in result.warnings])
     return cast(InformationOrBatch, results if first.batched else results[0])
 
 
-def _one(x: Tensor, y: Tensor, samples: Samples, k: int, base: float | None, local: bool) -> Information:
-    d = x.shape[1]
+def _one(
+    x: Tensor,
+    y: Tensor,
+    samples: Samples,
+    k: int,
+    base: float | None,
+    local: bool,
+    clusters: tuple[Tensor | None, Tensor | None],
+) -> Information:
     duplicates, others = find_duplicates(x), find_duplicates(y)
-    quantised = any(found.spread is not None for found in (duplicates, others))
     x, y = (
-        (rows if found.spread is None else rows + (found.spread - rows.detach()))[found.keep]
+        (rows if found.spread is None else rows + (found.spread - rows.detach()))[found.keep].double()
         for rows, found in ((x, duplicates), (y, others))
     )
-    check_neighbours(k, len(x))
-    check_neighbours(k, len(y) + 1)
-    within = log_radii(x, k).kth
-    found = knn(y.detach(), k, query=x.detach())
-    if not bool((found.distances[:, -1] > 0).all()):
+    clusters = tuple(
+        None if labels is None else labels[found.keep]
+        for labels, found in zip(clusters, (duplicates, others), strict=True)
+    )
+    n, d = x.shape
+    m = len(y)
+    check_neighbours(k, n)
+    check_neighbours(k, m + 1)
+    notes = duplicates.warnings + others.warnings
+    centre = y.detach().mean(0)
+    x, y = x - centre, y - centre
+    model = None
+    if min(n, m) > d + 2 and spanned_dimensions(y) == d == spanned_dimensions(x):
+        model, white = NormalPair.fit(x.detach(), y.detach())
+        x, y = x @ white, y @ white
+    far = min(SCALE * k, n - 1, m)
+    near, across = _log_ratios(x, y, (k, far))
+    points, shared = near[0], int((across.distances[:, 0] == 0).sum())
+    if not bool((across.distances[:, k - 1] > 0).all()):
         raise ValueError(
             f"some rows of x have {k} or more rows of y exactly on them; "
-            + ("give more resolution" if quantised else "the samples must be independent draws of two densities")
+            "the samples must be independent draws of two densities"
         )
-    across = (x.double() - y.double()[found.indices[:, -1]]).norm(dim=-1).log()
-    points = d * (across - within) + log(len(y) / (len(x) - 1))
+    if shared:
+        notes += (
+            f"{shared} of {n} rows of x lie exactly on rows of y, which independent draws of two densities never do: "
+            "the value is too low",
+        )
+    # how often a row of y is a neighbour estimates p / q there, by which the value depends on it
+    ratios = torch.bincount(across.indices[:, :k].flatten(), minlength=m).double() * (m / (n * k))
+    covered = 1 / float(ratios.square().mean())
+    if covered < HARDLY_COVERED:
+        notes += (
+            f"rows of y hardly cover those of x (as if {100 * covered:.2g} % of them counted): where there are none, "
+            "the density of Q is that of a fitted normal, and the interval is not to be relied on",
+        )
+    model_stderr, of_y = 0.0, -ratios
+    if model is not None and far > k:
+        seed = _seed(x.detach(), y.detach())
+        errors = _errors(model, n, m, (k, far), seed)
+        points = points - errors[:, 0].mean()
+        if model.divergence > 0:
+            # the part of a change of the normals that neighbours don't see, but what is subtracted follows
+            change = _errors(model.with_divergence(STRONGER * model.divergence), n, m, (k, far), seed, 2) - errors[:2]
+            unseen = min(max(-float(change[:, 0].mean()) / ((STRONGER - 1) * model.divergence), 0.0), 1.0)
+            linear = model.log_ratio(x.detach())
+            points = points + unseen * (linear - linear.mean())
+            of_y = of_y + unseen * model.influence_of_q(y.detach())
+        change, apart = (near[1] - near[0]).detach(), errors[:, 1] - errors[:, 0]
+        growth = (far / k) ** (1 / d) - 1
+        left = float(change.mean() - apart.mean()) / growth
+        left_stderr = (float(change.var()) / n + float(apart.var()) / len(errors)) ** 0.5 / growth
+        model_stderr = (max(0.0, left**2 - left_stderr**2) + float(errors[:, 0].var()) / len(errors)) ** 0.5
+        if abs(left) > max(2 * left_stderr, (float(points.detach().var()) / n + float(of_y.var()) / m) ** 0.5):
+            notes += (
+                f"the estimate depends on the number of neighbours (from {k} to {far} it changes as if {abs(left):.2g} "
+                f"nats were missed): it is likely too {'low' if left < 0 else 'high'}",
+            )
+    variance_of_y = float(of_y.var()) / m if clusters[1] is None else clustered_variance(of_y, clusters[1])[0]
     return Information(
-        **averaged(points, duplicates.group, samples, base, local),
+        **averaged(
+            points,
+            duplicates.group,
+            samples,
+            base,
+            local,
+            noise=averaging_noise(k),
+            model_stderr=(model_stderr**2 + variance_of_y) ** 0.5,
+            clusters=clusters[0],
+            notes=notes,
+        ),
         k=k,
         method="wang",
-        warnings=tuple(dict.fromkeys(duplicates.warnings + others.warnings)),
     )
+
+
+def _log_ratios(x: Tensor, y: Tensor, ks: tuple[int, ...]) -> tuple[list[Tensor], Neighbours]:
+    """Return the estimates (n,) of ln p / q at the rows of x for each k, and the neighbours in y that they rest on."""
+    n, d = x.shape
+    within = log_radii(x, ks[0], extra=max(ks))
+    across = knn(y.detach(), max(ks), query=x.detach())
+    found = []
+    for k in ks:
+        own = within.kth if k == ks[0] else within.all[:, k - 1]
+        other = (x - y[across.indices[:, k - 1]]).norm(dim=-1).log()
+        found.append(d * (other - own) + log(len(y) / (n - 1)))
+    return found, across
+
+
+def _errors(model: NormalPair, n: int, m: int, ks: tuple[int, ...], seed: int, samples: int = CONTROLS) -> Tensor:
+    """Return the error for each k on samples of the model, (samples, len(ks))."""
+    generator = torch.Generator().manual_seed(seed)
+    errors = []
+    for _ in range(samples):
+        x, y = model.sample(n, m, generator)
+        exact = model.log_ratio(x).mean()
+        errors.append(torch.stack([points.mean() - exact for points in _log_ratios(x, y, ks)[0]]))
+    return torch.stack(errors)
+
+
+def _seed(x: Tensor, y: Tensor) -> int:
+    """Return a seed that depends on the order of the values in each column, but not on that of the rows."""
+    ranks = torch.cat([x, y]).argsort(0).argsort(0).double()
+    return int(row_hashes(ranks[: len(x)]).square().sum()) % 2**62

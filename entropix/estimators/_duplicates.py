@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from numpy.typing import ArrayLike
@@ -34,6 +35,8 @@ from entropix.ops import Neighbours
 
 FALSE_MERGES = 0.01
 """Expected number of wrongly merged pairs in a sample without duplicates: one sample in a hundred has one."""
+TABLE_ROWS = 8
+"""Rows to a value, at least, in columns that are quantised without an even step."""
 SCALE_NEIGHBOURS = 20
 """K of the test: beyond the size of the groups of duplicates that are to be found, and small beside n."""
 
@@ -47,7 +50,7 @@ class Duplicates:
         group: Position (n,) in `keep` of the row that stands for each row.
         n_merged: Number of rows left out.
         n_exact: Number of rows left out that are equal to the one that stands for them.
-        spread: Rows (n, d) spread over their lattice cells; None: the data is not quantised.
+        spread: Rows (n, d), float64, spread over their lattice cells; None: the data is not quantised.
         warnings: What there is to say about it.
         neighbours: Euclidean neighbours that the search for near duplicates found, if it left every row as it was, so
             that the estimators need not search again; else None.
@@ -94,8 +97,8 @@ def find_duplicates(x: Tensor) -> Duplicates:
     notes = []
     spread = None
     keep, group = _equal_rows(x)
-    if 2 < len(keep) < n and (step := lattice_step(x[keep])) is not None:
-        spread = spread_over_cells(x, step)
+    if 2 < len(keep) < n and (cells := cells_of(x, keep)) is not None:
+        spread = spread_over_cells(x, cells)
         labels, _ = _near_groups(spread)
         if int(labels.max()) + 1 > len(keep):
             # some equal rows are as far apart as chance lets them be: resolution, not duplicates
@@ -108,7 +111,7 @@ def find_duplicates(x: Tensor) -> Duplicates:
             spread = None
     neighbours = None
     if spread is None and len(keep) > 2:
-        distinct = x if len(keep) == n else x[keep]
+        distinct = x if len(keep) == n else x[keep]  # copies are looked for in the precision that came
         labels, neighbours = _near_groups(distinct)
         outer, inner = first_of(labels)
         keep, group = keep[outer], inner[group]
@@ -122,14 +125,52 @@ def find_duplicates(x: Tensor) -> Duplicates:
     return Duplicates(keep, group, n_merged, n_exact, spread, tuple(notes), None if n_merged else neighbours)
 
 
-def spread_over_cells(x: Tensor, step: Tensor) -> Tensor:
-    """Move each value of x (n, d) by a uniform draw from the lattice cell around it, of width step (d,).
+class Cells(NamedTuple):
+    """Ends (n, d), float64, of the cell of resolution around each value."""
+
+    low: Tensor
+    high: Tensor
+
+
+def spread_over_cells(x: Tensor, cells: Cells) -> Tensor:
+    """Replace each value of x (n, d) by a uniform draw from its cell; in float64, which resolves what x doesn't.
 
     The draws are the same on each call.
     """
     generator = torch.Generator().manual_seed(0)
-    noise = torch.rand(x.shape, generator=generator, dtype=torch.float64).to(x.device, x.dtype)
-    return x + (noise - 0.5) * step
+    share = torch.rand(x.shape, generator=generator, dtype=torch.float64).to(x.device)
+    return cells.low + share * (cells.high - cells.low)
+
+
+def cells_of(x: Tensor, keep: Tensor | None = None) -> Cells | None:
+    """Return the cells of quantised columns of x (n, d), None if a column has no limited resolution.
+
+    A lattice with one step per column has cells of that width. Other tables of values (roots or logarithms of
+    integers) are known by many rows sharing few values, unequally often; their cells end midway between neighbours.
+
+    Args:
+        x: The rows.
+        keep: Indices of the distinct ones; None: all.
+    """
+    distinct = x if keep is None else x[keep]
+    step = lattice_step(distinct)
+    if step is None and x.dtype == torch.float32:
+        # far from 0, values fill the lattice of the floating-point type itself: they are exact multiples of its step
+        step = _step(distinct, torch.zeros_like(x[0], dtype=torch.float64))
+    if step is not None:
+        half = step.double() / 2
+        return Cells(x.double() - half, x.double() + half)
+    low, high = x.double().clone(), x.double().clone()
+    for j, column in enumerate(x.double().T):
+        values, place, counts = torch.unique(column, return_inverse=True, return_counts=True)
+        if len(values) == 1:
+            continue
+        if len(values) * TABLE_ROWS > len(column) or bool((counts == counts[0]).all()):
+            return None
+        gaps = values.diff() / 2
+        below, above = torch.cat([gaps[:1], gaps]), torch.cat([gaps, gaps[-1:]])
+        low[:, j], high[:, j] = column - below[place], column + above[place]
+    return Cells(low, high)
 
 
 def tied_columns(x: Tensor, k: int) -> Tensor:
@@ -140,9 +181,12 @@ def tied_columns(x: Tensor, k: int) -> Tensor:
 
 def lattice_step(x: Tensor) -> Tensor | None:
     """Return the step (d,) of the lattice that the columns of x lie on (0: constant column), None if one doesn't."""
+    return _step(x, torch.finfo(x.dtype).eps * x.double().abs().amax(0) * 4)
+
+
+def _step(x: Tensor, resolution: Tensor) -> Tensor | None:
     values = x.detach().double().sort(dim=0).values
     gaps = values.diff(dim=0)
-    resolution = torch.finfo(x.dtype).eps * values.abs().amax(0) * 4
     gaps = torch.where(gaps > resolution, gaps, torch.inf)
     step = gaps.amin(0)
     finite = torch.isfinite(step)
@@ -153,7 +197,7 @@ def lattice_step(x: Tensor) -> Tensor | None:
     # Rounding of the values themselves shifts a gap by up to two resolutions, relative to one step.
     slack = (resolution / torch.where(finite, step, 1.0)).clamp(min=1e-6, max=0.1)
     off = (ratio - ratio.round()).abs() > slack
-    return None if bool(off.any()) else step.to(x.dtype)
+    return None if bool(off.any()) else step
 
 
 def _equal_rows(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -221,14 +265,17 @@ def near_pairs(neighbours: Neighbours, gather: Callable[[Tensor], Tensor] = lamb
     outer = distances[:, -1]
     spread = gather((outer / distances[:, half - 1]).log())
     n = len(spread)
-    spread = spread[torch.isfinite(spread) & (spread > 0)]
-    if len(spread) == 0:
+    usable = torch.isfinite(spread) & (spread > 0)
+    if not bool(usable.any()):
         return none
-    # ln(r_K / r_j) has mean (psi(K) - psi(j)) / m; the median is close to it and ignores groups of duplicates
-    m = float(digamma(k) - digamma(half)) / float(spread.median())
+    # ln(r_K / r_j) has mean (psi(K) - psi(j)) / m; the median is close to it and ignores groups of duplicates. Where
+    # rows scatter in a tight core and a wide rest, the core's own median counts: the rest looks like more dimensions
+    median = spread[usable].median()
+    around = torch.where(usable, spread, median)[indices].median(1).values
+    m = float(digamma(k) - digamma(half)) / torch.maximum(around, median)
     # 1 - (1 - t^m)^(K-1) = p, solved for t
     p = FALSE_MERGES / n
-    limit = outer * math.exp(math.log(-math.expm1(math.log1p(-p) / (k - 1))) / m)
+    limit = outer * (math.log(-math.expm1(math.log1p(-p) / (k - 1))) / m).exp()
     near = distances < limit[:, None]
     limits = gather(limit)
     return near & (distances < limits[indices]) if bool(near.any()) else near

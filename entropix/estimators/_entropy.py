@@ -9,8 +9,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from entropix.estimators._dependent_rows import as_groups
 from entropix.estimators._dimension import DEFAULT_NEIGHBOURS, from_log_radii
-from entropix.estimators._duplicates import find_duplicates, lattice_step, spread_over_cells, tied_columns
+from entropix.estimators._duplicates import cells_of, find_duplicates, spread_over_cells, tied_columns
 from entropix.estimators._inputs import (
     Samples,
     as_samples,
@@ -40,6 +41,9 @@ MANIFOLD_SHARE = 0.7
 """An intrinsic dimension below this share of d means a manifold: the dimension estimate is calibrated to a tenth, and
 clusters of full dimension have been seen to lower it to three quarters."""
 
+FEW_ENOUGH = 32
+"""Columns up to which a density in all of them is considered beside a manifold: the maps to it take long in more."""
+
 DIMENSION_ROWS = 4_000
 """Rows on which "auto" looks at the intrinsic dimension: they settle it to a few hundredths."""
 
@@ -52,6 +56,7 @@ def entropy(
     base: float | None = None,
     dimension: float | None = None,
     local: bool = False,
+    groups: ArrayLike | None = None,
 ) -> EntropyOrBatch:
     """Estimate the differential entropy of the density that a sample was drawn from.
 
@@ -98,6 +103,7 @@ def entropy(
         base: Base of the logarithm; None: nats.
         dimension: For "manifold", the intrinsic dimension m, which is then not estimated.
         local: Also return the contributions (n,) of the rows: the surprises -ln p(x_i).
+        groups: Patient, series or subject (n,) that each row belongs to: rows of one group may depend on one another.
 
     Returns:
         An `Entropy`, or a list of them for a batch.
@@ -117,7 +123,8 @@ def entropy(
         raise ValueError(
             f"method {method!r} chooses a model and has no gradient; use 'kl' or 'manifold', or pass x.detach()"
         )
-    results = [_one(row, samples, k, method, base, dimension, local) for row in samples.x]
+    clusters = as_groups(groups, samples.x.shape[1], samples.x.device)
+    results = [_one(row, samples, k, method, base, dimension, local, clusters) for row in samples.x]
     tell([note for result in results for note in result.warnings])
     return cast(EntropyOrBatch, results if samples.batched else results[0])
 
@@ -150,10 +157,12 @@ def _one(
     base: float | None,
     dimension: float | None,
     local: bool,
+    clusters: Tensor | None,
 ) -> Entropy:
     n = len(x)
     check_neighbours(k, n, distinct=False)
     duplicates = find_duplicates(x)
+    x = x.double()
     if duplicates.spread is not None:
         x = x + (duplicates.spread - x.detach())
     x = x[duplicates.keep]
@@ -173,11 +182,12 @@ def _one(
             local,
             noise=found.averages * averaging_noise(k),
             model_stderr=found.model_stderr,
+            clusters=None if clusters is None else clusters[duplicates.keep],
+            notes=duplicates.warnings + found.notes,
         ),
         k=k,
         method=found.method,
         dimension=found.dimension,
-        warnings=duplicates.warnings + found.notes,
     )
 
 
@@ -212,17 +222,24 @@ def _structured(x: Tensor, k: int) -> Contributions | None:
     notes: tuple[str, ...] = ()
     tied = tied_columns(x, k)  # rows differ here, but columns are taken alone too
     if bool(tied.any()):
-        if (step := lattice_step(x[:, tied])) is None:
+        if (cells := cells_of(x[:, tied])) is None:
             return None
         x = x.clone()
-        x[:, tied] = spread_over_cells(x[:, tied], step)
+        x[:, tied] = spread_over_cells(x[:, tied], cells)
         notes = (
             f"{int(tied.sum())} of {x.shape[1]} columns are quantised and were spread uniformly over their lattice "
             "cells; the entropy is that of a density constant in each cell",
         )
     found = structured_local(x.cpu().numpy(), k)
     points = torch.as_tensor(found.local, device=x.device)
-    return Contributions(points, float(x.shape[1]), f"structured ({found.name})", found.averages, notes=notes)
+    return Contributions(
+        points,
+        float(x.shape[1]),
+        f"structured ({found.name})",
+        found.averages,
+        model_stderr=found.left,
+        notes=notes + found.notes,
+    )
 
 
 def _manifold(x: Tensor, k: int, dimension: float | None, known: Neighbours | None) -> Contributions:
@@ -254,19 +271,21 @@ def _auto(x: Tensor, k: int, known: Neighbours | None) -> Contributions:
     if rank < d and rank < n - 1:
         x = subspace_coordinates(x, rank)
         notes = (f"the rows of x span {rank} of {d} dimensions; the entropy is that on the subspace they span",)
-    if rank < n - 1:
-        some = torch.from_numpy(np.random.default_rng(0).permutation(n)[:DIMENSION_ROWS]).to(x.device)
-        rows = torch.from_numpy(quantile_scores(x[some].detach().double().cpu().numpy())).to(x.device)
-        if 4 * rank <= len(some):  # with fewer rows whitening would blow up the noise of the covariance
-            rows = whitened_coordinates(rows, rank)
-        m, stderr, _ = from_log_radii(log_radii(rows, k, extra=DEFAULT_NEIGHBOURS["mle"]).all)
-        if rank == 1 or m + 2 * stderr >= MANIFOLD_SHARE * rank:
-            found = _structured(x, k)
-            if found is None:
-                found = _full_dimension(x, k, "kl", known)
-                notes += ("columns repeat single values and have no density of their own: 'kl' was used",)
+    thin = rank >= n - 1 or (rank > 1 and _is_thin(x, k, rank))
+    radii = log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known) if thin else None
+    if rank < n - 1 and (radii is None or rank <= FEW_ENOUGH):
+        found = _structured(x, k)
+        if found is None and not thin:
+            found = _full_dimension(x, k, "kl", known)
+            notes += (
+                "columns repeat single values between others: part of their distribution is discrete, such a mixture "
+                "has no differential entropy, and the value depends on the ties; 'kl' was used",
+            )
+        # a map that explains more than all the nearness of neighbours does leaves no need for a manifold
+        if found is not None and (radii is None or _lies_below(found.points, kl_local(radii.kth, k, rank))):
             return found._replace(notes=notes + found.notes)
-    radii = log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known)
+    if radii is None:
+        radii = log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known)
     estimated, stderr, _ = from_log_radii(radii.all)
     m = max(float(np.round(estimated)), 1.0)
     points = _unbiased(radii.kth, k, m)
@@ -279,6 +298,23 @@ def _auto(x: Tensor, k: int, known: Neighbours | None) -> Contributions:
     if m > 2 * np.log2(n):
         note += f", which {n} rows do not resolve: the value is not to be trusted"
     return Contributions(points, m, "manifold", model_stderr=model_stderr, notes=(note,))
+
+
+def _is_thin(x: Tensor, k: int, rank: int) -> bool:
+    """Tell whether rows of x (n, rank) lie in clearly fewer dimensions, whatever their columns' distributions."""
+    n = len(x)
+    some = torch.from_numpy(np.random.default_rng(0).permutation(n)[:DIMENSION_ROWS]).to(x.device)
+    rows = torch.from_numpy(quantile_scores(x[some].detach().double().cpu().numpy())).to(x.device)
+    if 4 * rank <= len(some):  # with fewer rows whitening would blow up the noise of the covariance
+        rows = whitened_coordinates(rows, rank)
+    m, stderr, _ = from_log_radii(log_radii(rows, k, extra=DEFAULT_NEIGHBOURS["mle"]).all)
+    return m + 2 * stderr < MANIFOLD_SHARE * rank
+
+
+def _lies_below(points: Tensor, others: Tensor) -> bool:
+    """Tell whether the mean of the one is below that of the other by two standard errors."""
+    lead = others.detach() - points.detach()
+    return float(lead.mean()) > 2 * float(lead.std()) / len(lead) ** 0.5
 
 
 def _unbiased(kth: Tensor, k: int, m: float) -> Tensor:

@@ -13,16 +13,22 @@ far too low (16 + 16 normal, n = 5,000: 0.7 instead of 2.3 nats), and a warning 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal, cast, get_args
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from entropix.estimators._duplicates import find_duplicates
+from entropix.estimators._controlled import SCALE, controlled
+from entropix.estimators._dependent_rows import as_groups
+from entropix.estimators._duplicates import cells_of, find_duplicates, spread_over_cells, tied_columns
 from entropix.estimators._inputs import Samples, as_samples, check_base, check_method, check_neighbours, tell
 from entropix.estimators._kozachenko_leonenko import averaging_noise
-from entropix.estimators._ksg import CONTROL_SAMPLES, controlled, frenzel_pompe, ksg1, ksg2, mixed
+from entropix.estimators._ksg import frenzel_pompe, ksg1, ksg2, mixed
+from entropix.estimators._labels import as_labels, label_information
+from entropix.estimators._permutation import Shuffle, permutation_p_value
 from entropix.estimators._results import Information, InformationOrBatch, averaged
 
 InformationMethod = Literal["auto", "ksg1", "ksg2", "mixed"]
@@ -43,14 +49,19 @@ def mutual_information(
     method: InformationMethod = "auto",
     base: float | None = None,
     local: bool = False,
+    groups: ArrayLike | None = None,
+    permutations: int = 0,
+    shuffle: Shuffle | None = None,
 ) -> InformationOrBatch:
     """Estimate the mutual information I(X; Y) of paired samples.
 
     Methods:
 
-    - "auto" whitens x and y each for itself, takes "ksg1", and subtracts the error that it makes on simulated normal
-      samples of the same n and correlations (a control variate): on normal data nothing but noise is left, and without
-      correlation next to nothing is subtracted.
+    - "auto" takes "ksg1" and subtracts the error that it makes on samples of a normal or Student t copula with the same
+      correlations (a control variate; top of `_controlled`): where the data is like that nothing but noise is left, and
+      without dependence next to nothing is subtracted. What another number of neighbours would change is in the
+      standard error, with a warning where it is most of it. If x or y is class labels, the estimator is that of Ross
+      (2014), of two labels the discrete one; if columns repeat single values between others, "mixed".
     - "ksg1" and "ksg2" are estimators 1 and 2 of Kraskov, Stogbauer and Grassberger (2004, eq. 8 and 9), for
       continuous x and y.
     - "mixed" is the estimator of Gao, Kannan, Oh and Viswanath (2017) for discrete, continuous and mixed variables.
@@ -67,19 +78,32 @@ def mutual_information(
         method: One of the methods above.
         base: Base of the logarithm; None: nats.
         local: Also return the contributions (n,) of the pairs.
+        groups: Patient, series or subject (n,) that each row belongs to: rows of one group may depend on one another.
+        permutations: Random orders of y for a `p_value` of independence, by the neighbours' part of the estimate; 0:
+            none. Of many p-values `scipy.stats.false_discovery_control` says which to believe.
+        shuffle: What is exchangeable under independence: "rows"; rows "within" their group; or "between": whole groups,
+            which is what None takes if there are groups.
 
     Returns:
         An `Information`, or a list of them for a batch.
 
     Raises:
-        TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
+        TypeError: Complex or non-numeric values, boolean ones or text for another method than "auto", or a k that is no
+            whole number.
         ValueError: NaN or infinity, too few distinct rows, samples of different length, constant x or y, an unknown
-            method, or a base that is 1 or not positive.
+            method, a base that is 1 or not positive, or groups that can't be exchanged.
     """
     check_method(method, get_args(InformationMethod))
-    estimators: dict[InformationMethod, Formula]
-    estimators = {"auto": controlled, "ksg1": ksg1, "ksg2": ksg2, "mixed": mixed}
-    return _run({"x": x, "y": y}, k, method, estimators[method], base, local, merge=method != "mixed")
+    estimators: dict[InformationMethod, Formula | None]
+    estimators = {"auto": None, "ksg1": ksg1, "ksg2": ksg2, "mixed": mixed}
+    if permutations < 0:
+        raise ValueError(f"permutations is {permutations}; expected 0 for none, or a number such as 999")
+    test = (permutations, shuffle)
+    if method == "auto":
+        classes = as_labels(x, k), as_labels(y, k)
+        if any(labels is not None for labels in classes):
+            return _of_classes(x, y, classes, k, base, local, groups, test)
+    return _run({"x": x, "y": y}, k, method, estimators[method], base, local, groups, test=test)
 
 
 def conditional_mutual_information(
@@ -90,6 +114,7 @@ def conditional_mutual_information(
     *,
     base: float | None = None,
     local: bool = False,
+    groups: ArrayLike | None = None,
 ) -> InformationOrBatch:
     """Estimate the conditional mutual information I(X; Y | Z) of paired samples (Frenzel and Pompe 2007, eq. 7).
 
@@ -100,6 +125,7 @@ def conditional_mutual_information(
         k: Number of neighbours.
         base: Base of the logarithm; None: nats.
         local: Also return the contributions (n,) of the rows.
+        groups: Patient, series or subject (n,) that each row belongs to: rows of one group may depend on one another.
 
     Returns:
         An `Information`, or a list of them for a batch.
@@ -109,11 +135,16 @@ def conditional_mutual_information(
         ValueError: NaN or infinity, too few distinct rows, samples of different length, constant x, y or z, or a base
             that is 1 or not positive.
     """
-    return _run({"x": x, "y": y, "z": z}, k, "frenzel-pompe", frenzel_pompe, base, local)
+    return _run({"x": x, "y": y, "z": z}, k, "frenzel-pompe", frenzel_pompe, base, local, groups)
 
 
 def total_correlation(
-    x: ArrayLike | Tensor, k: int = 5, *, base: float | None = None, local: bool = False
+    x: ArrayLike | Tensor,
+    k: int = 5,
+    *,
+    base: float | None = None,
+    local: bool = False,
+    groups: ArrayLike | None = None,
 ) -> InformationOrBatch:
     """Estimate the total correlation sum_j H(X_j) - H(X) of the columns of a sample.
 
@@ -124,6 +155,7 @@ def total_correlation(
         k: Number of neighbours.
         base: Base of the logarithm; None: nats.
         local: Also return the contributions (n,) of the rows.
+        groups: Patient, series or subject (n,) that each row belongs to: rows of one group may depend on one another.
 
     Returns:
         An `Information`, or a list of them for a batch.
@@ -138,22 +170,27 @@ def total_correlation(
     columns = {f"column {j}": rows[..., j : j + 1] for j in range(rows.shape[-1])}
     if len(columns) < 2:
         raise ValueError(f"x has {len(columns)} column; total correlation is between two or more")
-    return _run(columns, k, "ksg1", ksg1, base, local)
+    return _run(columns, k, "ksg1", ksg1, base, local, groups, numpy=samples.numpy)
 
 
 def _run(
     inputs: Mapping[str, ArrayLike | Tensor],
     k: int,
     method: str,
-    estimator: Formula,
+    estimator: Formula | None,
     base: float | None,
     local: bool,
+    groups: ArrayLike | None,
     *,
-    merge: bool = True,
+    numpy: bool | None = None,
+    test: tuple[int, Shuffle | None] = (0, None),
 ) -> InformationOrBatch:
     check_base(base)
     samples = {name: as_samples(value, name) for name, value in inputs.items()}
     first = next(iter(samples.values()))
+    if numpy is not None:
+        first = replace(first, numpy=numpy)
+    clusters = as_groups(groups, first.x.shape[1], first.x.device)
     for name, sample in samples.items():
         if sample.x.shape[:2] != first.x.shape[:2]:
             raise ValueError(
@@ -161,7 +198,7 @@ def _run(
                 f"{tuple(first.x.shape[:2])}; samples are paired"
             )
     results = [
-        _one({name: sample.x[b] for name, sample in samples.items()}, first, k, method, estimator, base, local, merge)
+        _one({name: sample.x[b] for name, sample in samples.items()}, first, k, method, estimator, base, local, clusters, test)
         for b in range(len(first.x))
     ]
     tell([note for result in results for note in result.warnings], stacklevel=4)
@@ -173,40 +210,158 @@ def _one(
     samples: Samples,
     k: int,
     method: str,
-    estimator: Formula,
+    estimator: Formula | None,
     base: float | None,
     local: bool,
-    merge: bool,
+    clusters: Tensor | None,
+    test: tuple[int, Shuffle | None],
 ) -> Information:
     n = len(next(iter(blocks.values())))
     check_neighbours(k, n, distinct=False)
-    scaled = []
-    for name, block in blocks.items():
-        block = block.detach().double()
-        spread = block.std(0)
-        if not bool((spread > 0).any()):
-            raise ValueError(f"{name} is constant; it shares no information with anything")
-        scaled.append((block - block.mean(0)) / torch.where(spread > 0, spread, 1.0))
-    joint = torch.cat(scaled, -1)
+    scaled = [_scaled(name, block) for name, block in blocks.items()]
+    every = joint = torch.cat(scaled, -1)
     group = torch.arange(n, device=joint.device)
     notes: tuple[str, ...] = ()
-    if merge:
+    if estimator is not mixed:
         duplicates = find_duplicates(joint)
         joint = (joint if duplicates.spread is None else duplicates.spread)[duplicates.keep]
-        group, notes = duplicates.group, duplicates.warnings
+        joint, atoms = _without_ties(joint, k)
+        if atoms and estimator is None:
+            joint, estimator, method, notes = every, mixed, "mixed", (f"{atoms}: 'mixed' was used",)
+        else:
+            group, notes = duplicates.group, duplicates.warnings + ((atoms,) if atoms else ())
+            clusters = None if clusters is None else clusters[duplicates.keep]
         scaled = list(torch.split(joint, [block.shape[1] for block in scaled], -1))
     check_neighbours(k, len(joint))
     if joint.shape[1] > MANY_DIMENSIONS:
         notes += (
-            f"{joint.shape[1]} joint dimensions are too many for nearest neighbours to see all dependence: the "
-            "value is likely too low; reduce the dimension first",
+            f"{joint.shape[1]} joint dimensions are too many for nearest neighbours to see all dependence: "
+            + ("what columns' correlations don't show" if estimator is None else "part of it")
+            + " is likely missed, and the value too low; reduce the dimension first",
         )
-    points, noise = estimator(scaled, k), averaging_noise(k)
-    if estimator is controlled:
-        noise += (float(points.var()) + noise) / CONTROL_SAMPLES
+    noise, model_stderr = averaging_noise(k), 0.0
+    if estimator is not None:
+        points = estimator(scaled, k)
+    elif (found := controlled(scaled, k)) is not None:
+        points = found.points
+        noise = len(joint) * found.variance - float(points.var())
+        model_stderr = max(0.0, found.left**2 - found.left_stderr**2) ** 0.5
+        if abs(found.left) > max(2 * found.left_stderr, found.variance**0.5):
+            notes += (
+                f"the estimate depends on the number of neighbours (from {k} to {SCALE * k} it changes as if "
+                f"{abs(found.left):.2g} nats were missed): it is likely too {'low' if found.left < 0 else 'high'}",
+            )
+    else:
+        points = ksg1(scaled, k)
+        notes += (
+            f"columns of x and y determine one another, or {len(joint)} rows are too few for {joint.shape[1]} joint "
+            "dimensions: the value is what neighbours see, and likely too low",
+        )
     return Information(
-        **averaged(points, group, samples, base, local, noise=noise),
+        **averaged(
+            points,
+            group,
+            samples,
+            base,
+            local,
+            noise=noise,
+            model_stderr=model_stderr,
+            clusters=clusters,
+            notes=notes,
+        ),
         k=k,
         method=method,
-        warnings=notes,
+        p_value=_p_value(estimator or ksg1, scaled, k, clusters, test),
     )
+
+
+def _p_value(
+    formula: Formula, blocks: list[Tensor], k: int, clusters: Tensor | None, test: tuple[int, Shuffle | None]
+) -> float | None:
+    permutations, shuffle = test
+    if not permutations:
+        return None
+    x, y = blocks
+
+    def statistic(order: Tensor) -> float:
+        return float(formula([x, y[order.to(y.device)].contiguous()], k).mean())
+
+    return permutation_p_value(statistic, len(x), permutations, clusters, shuffle)
+
+
+def _of_classes(
+    x: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
+    classes: tuple[Tensor | None, Tensor | None],
+    k: int,
+    base: float | None,
+    local: bool,
+    groups: ArrayLike | None,
+    test: tuple[int, Shuffle | None],
+) -> InformationOrBatch:
+    """Estimate the information of class labels with whatever the other side is."""
+    check_base(base)
+    values, labels = (y, classes[0]) if classes[1] is None else (x, classes[1])
+    other = classes[0] if values is x else classes[1]
+    name = "x" if values is x else "y"
+    assert labels is not None
+    samples = as_samples(np.zeros(len(labels)) if other is not None else values, name)
+    if samples.batched or samples.x.shape[1] != len(labels):
+        raise ValueError(f"{name} has {tuple(samples.x.shape[:2])} (batch, samples) but there are {len(labels)} labels")
+    block = _scaled(name, samples.x[0]) if other is None else other
+    labels = labels.to(block.device)
+    check_neighbours(k, len(labels), distinct=False)
+    clusters = as_groups(groups, len(labels), block.device)
+    points, notes = label_information(block, labels, k)
+
+    def formula(blocks: list[Tensor], k: int) -> Tensor:
+        return label_information(blocks[0], blocks[1], k)[0]
+
+    result = Information(
+        **averaged(
+            points,
+            torch.arange(len(labels), device=block.device),
+            samples,
+            base,
+            local,
+            noise=averaging_noise(k) if other is None else 0.0,
+            clusters=clusters,
+            notes=notes,
+        ),
+        k=k,
+        method="ross" if other is None else "miller-madow",
+        p_value=_p_value(formula, [block, labels], k, clusters, test),
+    )
+    tell(list(result.warnings), stacklevel=4)
+    return cast(InformationOrBatch, result)
+
+
+def _scaled(name: str, block: Tensor) -> Tensor:
+    """Return a block (n, p) with columns of mean 0 and variance 1, constant ones as zeros."""
+    block = block.detach().double()
+    largest = block.abs().amax(0)  # squares of 1e200 have no double, and those of 1e-200 are zero
+    block = block / torch.where(largest > 0, largest, 1.0)
+    spread = block.std(0)
+    varying = spread > torch.finfo(torch.float64).eps * block.abs().amax(0)
+    if not bool(varying.any()):
+        raise ValueError(f"{name} is constant; it shares no information with anything")
+    return torch.where(varying, (block - block.mean(0)) / torch.where(varying, spread, 1.0), 0.0)
+
+
+def _without_ties(joint: Tensor, k: int) -> tuple[Tensor, str]:
+    """Spread quantised columns over their lattice cells, which leaves information as it is.
+
+    Returns:
+        The columns, and a message if some repeat single values between others that are not quantised.
+    """
+    tied = tied_columns(joint, k) & (joint != joint[0]).any(0)
+    if not bool(tied.any()):
+        return joint, ""
+    if (cells := cells_of(joint[:, tied])) is None:
+        return joint, (
+            f"{int(tied.sum())} of {joint.shape[1]} columns repeat single values: part of their distribution is "
+            "discrete, and neighbours at distance 0 have no density"
+        )
+    joint = joint.clone()
+    joint[:, tied] = spread_over_cells(joint[:, tied], cells)
+    return joint, ""

@@ -53,7 +53,7 @@ def as_samples(x: ArrayLike | Tensor, name: str = "x") -> Samples:
     """
     numpy = not isinstance(x, Tensor)
     if not isinstance(x, Tensor):
-        array = np.asarray(x)
+        array = _as_array(x, name)
         if array.dtype.kind not in "iuf":
             raise TypeError(f"{name} holds {array.dtype} values; expected real numbers")
         if array.dtype not in (np.float32, np.float64):
@@ -74,6 +74,21 @@ def as_samples(x: ArrayLike | Tensor, name: str = "x") -> Samples:
         bad = int((~torch.isfinite(x)).any(-1).sum())
         raise ValueError(f"{name} holds NaN or infinite values in {bad} rows; remove or impute them first")
     return Samples(x if x.dim() == 3 else x[None], batched=x.dim() == 3, numpy=numpy)
+
+
+def _as_array(x: ArrayLike, name: str) -> NDArray[Any]:
+    """Read anything that NumPy understands, but nothing that it would silently change."""
+    masked = [part for part in (x if isinstance(x, (list, tuple)) else [x]) if isinstance(part, np.ma.MaskedArray)]
+    if any(bool(np.ma.getmaskarray(part).any()) for part in masked):
+        raise TypeError(f"{name} is a masked array: what lies under the mask would be used; pass complete rows only")
+    array = np.asarray(x)
+    to_numpy = getattr(x, "to_numpy", None)
+    if array.dtype == object and to_numpy is not None:  # pandas' nullable numbers
+        try:
+            array = to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} holds values that are no numbers") from None
+    return array
 
 
 def check_neighbours(k: int, n: int, *, distinct: bool = True) -> None:

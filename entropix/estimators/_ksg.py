@@ -59,6 +59,26 @@ def ksg1(blocks: list[Tensor], k: int) -> Tensor:
     return _digamma(k) + (m - 1) * _digamma(n) - torch.stack([torch.digamma(c + 1) for c in counts]).sum(0)
 
 
+def ksg1_at(blocks: list[Tensor], ks: tuple[int, ...], rows: Tensor) -> Tensor:
+    """Apply estimator 1 for several numbers of neighbours at some of the rows.
+
+    Returns:
+        Contributions (len(ks), len(rows)).
+    """
+    at = [block[rows].contiguous() for block in blocks]
+    distances = knn(torch.cat(blocks, -1), max(ks) + 1, query=torch.cat(at, -1), metric="chebyshev").distances
+    found = []
+    for k in ks:
+        radii = distances[:, k].contiguous()  # the nearest is the row itself, and it is counted below
+        counts = [
+            count_within(block, radii, query=some, metric="chebyshev").double().clamp(min=1)
+            for block, some in zip(blocks, at, strict=True)
+        ]
+        both = torch.stack([torch.digamma(count) for count in counts]).sum(0)
+        found.append(_digamma(k) + (len(blocks) - 1) * _digamma(len(blocks[0])) - both)
+    return torch.stack(found)
+
+
 def ksg2(blocks: list[Tensor], k: int) -> Tensor:
     """Apply estimator 2, with a radius for each block (Kraskov, Stogbauer and Grassberger 2004, eq. 9)."""
     points = Points.of(blocks, k)
@@ -91,42 +111,6 @@ def frenzel_pompe(blocks: list[Tensor], k: int) -> Tensor:
     return _digamma(k) - torch.digamma(with_x + 1) - torch.digamma(with_y + 1) + torch.digamma(alone + 1)
 
 
-CONTROL_SAMPLES = 8
-"""Simulated samples behind the control variate: each has about the variance of the estimate itself, so that they add an
-eighth to it."""
-
-
-def controlled(blocks: list[Tensor], k: int) -> Tensor:
-    """Apply estimator 1 to two whitened blocks, less its error on simulated normal samples of their correlations."""
-    # the samples simulated below must not depend on which of the two is called x
-    blocks = sorted(map(whiten_block, blocks), key=lambda block: (block.shape[1], float(block.pow(4).sum())))
-    joint = torch.cat(blocks, -1)
-    n, d = joint.shape
-    p = blocks[0].shape[1]
-    values, vectors = torch.linalg.eigh(joint.T @ joint / n)
-    local = ksg1(blocks, k)
-    if float(values[0]) < torch.finfo(torch.float64).eps ** 0.5:
-        return local  # one determines the other linearly: no normal sample with a density is like it
-
-    def information(rows: Tensor) -> Tensor:
-        """Return ln p(x, y) - ln p(x) - ln p(y), (n,), under the normal with these correlations; blocks are white."""
-        white = (rows @ vectors).square() / values
-        local: Tensor = 0.5 * (rows.square() - white).sum(1) - 0.5 * values.log().sum()
-        return local
-
-    generator = torch.Generator().manual_seed(0)
-    error = 0.0
-    for _ in range(CONTROL_SAMPLES):
-        noise = torch.randn((n, d), generator=generator, dtype=torch.float64).to(joint.device)
-        normal = noise @ (vectors * values.sqrt()) @ vectors.T
-        seen = ksg1([normal[:, :p].contiguous(), normal[:, p:].contiguous()], k)
-        error += float((seen - information(normal)).mean()) / CONTROL_SAMPLES
-    # the error depends on the sample's correlations: a term of mean zero lets the contributions' spread show that
-    linear = information(joint)
-    share = error / max(float(linear.mean()), abs(error), torch.finfo(torch.float64).tiny)
-    return local - error - share * (linear - linear.mean())
-
-
 def whiten_block(x: Tensor) -> Tensor:
     """Centre x (n, p) and make its covariance the identity; directions without variation stay as they are."""
     values, vectors = torch.linalg.eigh(x.T @ x / len(x))
@@ -134,3 +118,20 @@ def whiten_block(x: Tensor) -> Tensor:
     scale = torch.where(values > floor, values, 1.0).rsqrt()
     white: Tensor = (x - x.mean(0)) @ (vectors * scale) @ vectors.T
     return white
+
+
+def class_information(x: Tensor, labels: Tensor, k: int) -> Tensor:
+    """Apply the estimator for a continuous x (n, p) and classes (n,), of which neighbours are of one class (Ross 2014)."""
+    n = len(x)
+    local = torch.full((n,), _digamma(n), dtype=torch.float64, device=x.device)
+    for label in labels.unique():
+        rows = (labels == label).nonzero()[:, 0]
+        own = x[rows].contiguous()
+        k_here = min(k, len(rows) - 1)
+        if k_here < 1:
+            raise ValueError(f"a class has {len(rows)} row; each needs two or more, to look for neighbours within it")
+        radii = knn(own, k_here, metric="chebyshev").distances[:, -1]
+        radii = torch.nextafter(radii, torch.full_like(radii, torch.inf))  # the k-th neighbour is counted, the row too
+        seen = count_within(x.contiguous(), radii.contiguous(), query=own, metric="chebyshev").double() - 1
+        local[rows] += _digamma(k_here) - _digamma(len(rows)) - torch.digamma(seen.clamp(min=1))
+    return local

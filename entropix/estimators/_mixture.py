@@ -21,7 +21,8 @@ def mixture(x: Array, components: int, covariance: str) -> FittedMap:
     Args:
         x: Sample (n, d).
         components: Number of clusters.
-        covariance: "diag" (axes of x, a scale for each component) or "tied" (any ellipse, the same for all components).
+        covariance: "diag" (axes of x, a scale for each component), "tied" (any ellipse, the same for all components) or
+            "full" (any for each).
     """
     from sklearn.mixture import GaussianMixture
 
@@ -37,8 +38,9 @@ def mixture(x: Array, components: int, covariance: str) -> FittedMap:
         roots = np.sqrt(model.covariances_)[:, :, None] * np.eye(d)
         free = components * d
     else:
-        roots = np.linalg.cholesky(model.covariances_)[None].repeat(components, axis=0)
-        free = d * (d + 1) // 2
+        covariances = np.broadcast_to(model.covariances_, (components, d, d))  # "tied" has one for all
+        roots = np.linalg.cholesky(covariances)
+        free = d * (d + 1) // 2 * (components if covariance == "full" else 1)
     whiteners = np.linalg.inv(roots)  # lower triangular: row j involves the coordinates up to j only
     log_scales = np.log(np.diagonal(roots, axis1=1, axis2=2))  # (components, d)
     log_weights, means = np.log(model.weights_), model.means_

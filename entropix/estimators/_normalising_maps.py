@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from entropix.estimators._marginals import Array, column_entropies
+from entropix.estimators._marginals import Array, column_entropies, quantile_scores
 
 Applied = tuple[Array, Array]
 """z (n, d) and -ln |det dz/dx| (n,)."""
@@ -24,11 +24,14 @@ class FittedMap(NamedTuple):
         name: Name in the method of a result.
         parameters: Number of parameters fitted, which bias the entropy downwards by about parameters / 2n.
         apply: The map itself.
+        standard: Whether coordinates are taken as standard normal; else their own entropies are estimated. Evenly
+            spaced ranks have no neighbours at random distances, from which to estimate them.
     """
 
     name: str
     parameters: int
     apply: Callable[[Array], Applied]
+    standard: bool = False
 
 
 def scale(x: Array) -> FittedMap:
@@ -100,3 +103,25 @@ def radial(x: Array) -> FittedMap:
         return z * growth[:, None], fixed + slope - (d - 1) * np.log(growth)
 
     return FittedMap("radial", d * (d + 1) // 2, apply)
+
+
+def scored(x: Array, fit: Callable[[Array], FittedMap]) -> FittedMap:
+    """Replace each column by its normal scores, by ranks in the sample that the map is applied to, then apply `fit`.
+
+    For data that a monotone map of each column makes simple: a normal copula, after whitening, whatever the margins.
+    """
+    after = fit(quantile_scores(x))
+
+    def apply(new: Array) -> Applied:
+        scores = quantile_scores(new)
+        z, cost = after.apply(scores)
+        # -ln of the slope of the change of a column: (-ln density of the column) + ln density of its normal score
+        slope = column_entropies(new, min(5, len(new) - 1)) - standard_surprise(scores)
+        return z, cost + slope.sum(1)
+
+    return FittedMap(f"{after.name} scores", after.parameters, apply, standard=True)
+
+
+def standard_surprise(z: Array) -> Array:
+    """Return -ln of the standard normal density of each value of z."""
+    return 0.5 * z**2 + 0.5 * np.log(2 * np.pi)

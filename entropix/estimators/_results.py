@@ -9,12 +9,13 @@ runtime it is one or the other.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from math import log
+from math import exp, log
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from torch import Tensor
 
+from entropix.estimators._dependent_rows import clustered_variance, serial_dependence
 from entropix.estimators._inputs import Samples
 
 
@@ -78,12 +79,23 @@ class Information(Estimate):
 
     Attributes:
         base: Base of the logarithm that gives the unit; None: nats.
+        p_value: Share of permutations with as much information, if they were asked for; else None.
     """
 
     base: float | None = None
+    p_value: float | None = None
+
+    @property
+    def correlation(self) -> float:
+        """The correlation of two normals with this much mutual information (Linfoot 1957), 0 for a negative value."""
+        nats = float(self) * (1.0 if self.base is None else log(self.base))
+        return float((1 - exp(-2 * max(nats, 0.0))) ** 0.5)
 
     def _unit(self) -> str:
         return _unit(self.base)
+
+    def _details(self) -> str:
+        return "" if self.p_value is None else f", p={self.p_value:.2g}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -148,6 +160,8 @@ def averaged(
     *,
     noise: float = 0.0,
     model_stderr: float = 0.0,
+    clusters: Tensor | None = None,
+    notes: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Return the fields of an estimate that is the mean of contributions of the distinct rows.
 
@@ -159,21 +173,29 @@ def averaged(
         local: Also return the contribution of each row.
         noise: n_distinct times the variance of the mean that the spread of the contributions doesn't show.
         model_stderr: Standard error in nats that an estimated parameter adds.
+        clusters: Number (n_distinct,) of the patient, series or subject that each distinct row belongs to; None: rows
+            are taken as independent, and a warning says if they visibly are not.
+        notes: Warnings that were issued.
     """
     unit = 1.0 if base is None else log(base)
     value = points.mean() / unit
     centre = float(value.detach())
-    variance = (float(points.detach().var()) + noise) / len(points) + model_stderr**2
-    stderr = variance**0.5 / abs(unit)
+    if clusters is None:
+        variance, reach = float(points.detach().var()) / len(points), 1.96
+        notes += serial_dependence(points)
+    else:
+        variance, reach = clustered_variance(points.detach(), clusters)
+    stderr = max(variance + noise / len(points) + model_stderr**2, 0.0) ** 0.5 / abs(unit)
     return {
         "value": value.to(samples.x.dtype) if value.requires_grad else centre,
         "stderr": stderr,
-        "ci": (centre - 1.96 * stderr, centre + 1.96 * stderr),
+        "ci": (centre - reach * stderr, centre + reach * stderr),
         "n": len(group),
         "n_distinct": len(points),
         "n_merged": len(group) - len(points),
         "base": base,
         "local": samples.give_back(points[group] / unit) if local else None,
+        "warnings": tuple(dict.fromkeys(notes)),
     }
 
 

@@ -12,6 +12,7 @@ neighbours are blind and it is as good as the best of the maps:
 
     independent   scaling only                              sources are the coordinates themselves
     whitened      linear, symmetric                         elliptical normal; no more than correlation
+    scores        normal scores of columns, then whitened   a normal copula, whatever the columns' distributions
     radial        elliptical contours, any radius           multivariate t, and what scatters like it
     clusters      conditional distributions of a mixture    clusters, each about normal
     unmixed       linear, independent component analysis    linear mixtures of independent sources
@@ -19,6 +20,11 @@ neighbours are blind and it is as good as the best of the maps:
 The map is chosen by the upper bound on halves of the sample that it was not fitted on: it must be below that of
 scaling by two standard errors, and below those of maps with fewer parameters, which come first, by one. Parameters
 fitted on the sample itself lower the bound by about (number) / 2n (Akaike 1974), which is added back.
+
+Two signs say that the best map is not good enough. Neighbours, or the moments of pairs of columns, see dependence
+that is left; they see part of it. And
+the bound is higher on rows that the map was not fitted on than the number of its parameters explains: with more rows
+it would still fall. Both go into the interval, and cause warnings.
 """
 
 from __future__ import annotations
@@ -32,14 +38,17 @@ import numpy as np
 import torch
 
 from entropix.estimators._kozachenko_leonenko import kl_local, log_radii
-from entropix.estimators._marginals import Array, column_entropies, normal_scores
+from entropix.estimators._marginals import Array, column_entropies, normal_scores, quantile_scores
 from entropix.estimators._mixture import mixture
 from entropix.estimators._normal_reference import normal_bias
-from entropix.estimators._normalising_maps import FittedMap, radial, scale, whiten
+from entropix.estimators._normalising_maps import FittedMap, radial, scale, scored, standard_surprise, whiten
 from entropix.estimators._unmixing import unmix
 
 SELECTION_ROWS = 4000
 """Rows used to choose the map: its standard errors are then small beside those of 16 and more dimensions."""
+
+UNSEEN = 2.0
+"""Dependence that is left, in units of what neighbours see of it (Clayton and Dirichlet in 4 dimensions: 2 to 3)."""
 
 Fit = Callable[[Array], FittedMap]
 
@@ -51,11 +60,15 @@ class Structured(NamedTuple):
         local: Contributions (n,) in nats, whose mean is the entropy.
         name: Name of the map.
         averages: Number of nearest-neighbour averages that each contribution adds up.
+        left: Error in nats that is left, by the signs at the top of the module; 0 if there is none.
+        notes: Warnings to issue.
     """
 
     local: Array
     name: str
     averages: int
+    left: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def structured_local(x: Array, k: int) -> Structured:
@@ -73,24 +86,49 @@ def structured_local(x: Array, k: int) -> Structured:
     if d == 1:
         return Structured(column_entropies(x, k)[:, 0], "one dimension", 1)
     with threadpool_limits(1):  # small matrices: more threads only wait for one another
-        fitted = choose_map(x, k)(x)
+        chosen = choose_map(x, k)
+        fitted = chosen.fit(x)
         bound, z = upper_bound(fitted, x, k)
     bound = bound + fitted.parameters / (2 * n)
     remaining = total_correlation_local(z, k)
     seen, bias = float(remaining.mean()), normal_bias(d, n, k)
     local = bound - remaining * (seen**2 / (seen**2 + bias**2))
-    if seen > abs(bias) + 2 * remaining.std() / np.sqrt(n):
+    seen_stderr = float(remaining.std()) / n**0.5
+    # held out, the bound is higher by (number) / n parameters of a map that the rows determine well
+    fall = chosen.bound - bound[chosen.rows]
+    falling = float(fall.mean()) - fitted.parameters / len(fall)
+    falling_stderr = float(fall.std()) / len(fall) ** 0.5
+    pairs, clearness = pairwise_dependence(z)
+    notes = []
+    if abs(seen) > 4 * seen_stderr or clearness > 4:
+        notes.append(
+            f"columns depend on one another in a way that no map at hand explains ({fitted.name}), and neighbours see "
+            "only part of it: the entropy is likely too high"
+        )
+    if falling > 3 * falling_stderr and falling > float(local.std()) / n**0.5:
+        notes.append(
+            f"the map to independent columns ({fitted.name}) still improves with the number of rows: the entropy is "
+            "likely too high"
+        )
+    left = max(UNSEEN * _beyond(seen, seen_stderr), pairs if clearness > 2 else 0.0) ** 2 + (_beyond(falling, falling_stderr) * len(fall) / n) ** 2
+    if seen > abs(bias) + 2 * seen_stderr:
         z, cost = whiten(x).apply(x)
         direct = cost + kl_local(log_radii(torch.from_numpy(z), k).kth, k, d).numpy()
         if direct.mean() < local.mean():
-            return Structured(direct, "neighbours only", 1)
-    return Structured(local, fitted.name, d + 1)
+            return Structured(direct, "neighbours only", 1, left**0.5, tuple(notes))
+    return Structured(local, fitted.name, d + 1, left**0.5, tuple(notes))
+
+
+def _beyond(value: float, stderr: float) -> float:
+    """Return how large a value is that noise is added to, 0 if noise alone would do."""
+    return (value**2 - stderr**2) ** 0.5 if value > stderr else 0.0
 
 
 def upper_bound(fitted: FittedMap, x: Array, k: int) -> tuple[Array, Array]:
     """Return the contributions (n,) to the bound -E ln |det| + sum of column entropies, and z (n, d)."""
     z, cost = fitted.apply(x)
-    return cost + column_entropies(z, k).sum(1), z
+    alone = standard_surprise(z) if fitted.standard else column_entropies(z, k)
+    return cost + alone.sum(1), z
 
 
 def total_correlation_local(z: Array, k: int) -> Array:
@@ -102,10 +140,62 @@ def total_correlation_local(z: Array, k: int) -> Array:
     return np.asarray(alone - joint)
 
 
-def choose_map(x: Array, k: int) -> Fit:
+def held_out_lead(x: Array, k: int, fit: Fit, other: Fit) -> float:
+    """Return by how many standard errors the upper bound of `fit` is below that of the other on held-out halves."""
+    halves = _halves(x)
+
+    def bounds(kind: Fit) -> list[Array]:
+        return [upper_bound(kind(halves[1 - j]), halves[j], min(k, len(halves[j]) - 1))[0] for j in (0, 1)]
+
+    return _lead(bounds(fit), bounds(other))
+
+
+def _halves(x: Array) -> tuple[Array, Array]:
+    rows = _rows(len(x))
+    return x[rows[::2]], x[rows[1::2]]
+
+
+def _rows(n: int) -> Array:
+    return np.random.default_rng(0).permutation(n)[:SELECTION_ROWS]
+
+
+class Chosen(NamedTuple):
+    """A kind of map.
+
+    Attributes:
+        fit: Fits it.
+        rows: Indices (m,) of the rows that it was chosen on.
+        bound: Contributions (m,) to its upper bound when fitted on the other half of them.
+    """
+
+    fit: Fit
+    rows: Array
+    bound: Array
+
+
+def pairwise_dependence(z: Array) -> tuple[float, float]:
+    """Return how much information pairs of columns of z (n, d) share in their lowest moments, and how clearly they do.
+
+    Expanded in Hermite polynomials of normal scores, information is half the sum of squared coefficients to lowest
+    order (Comon 1994, eq. 3.2): those of z_i z_j, z_i^2 z_j and z_i^2 z_j^2, less what independent columns have.
+
+    Returns:
+        The sum over pairs in nats, and the standard errors by which it exceeds 0.
+    """
+    n, d = z.shape
+    scores = quantile_scores(z)
+    linear = scores / scores.std(0)
+    square = linear**2 - 1
+    both = np.hstack([linear, square / square.std(0)])
+    coefficients = both.T @ both / n
+    apart = ~np.tile(np.eye(d, dtype=bool), (2, 2))
+    total, count = float((coefficients[apart] ** 2).sum()) / 2, apart.sum() / 2
+    return (total - count / n) / 2, (n * total - count) / float(np.sqrt(2 * count))
+
+
+def choose_map(x: Array, k: int) -> Chosen:
     """Choose the kind of map with the lowest upper bound on rows that it was not fitted on, by the rule at the top."""
-    rows = np.random.default_rng(0).permutation(len(x))[:SELECTION_ROWS]
-    halves = x[rows[::2]], x[rows[1::2]]
+    halves = _halves(x)
 
     def held_out(fit: Fit, half: int) -> Array:
         seen = halves[half]
@@ -113,7 +203,7 @@ def choose_map(x: Array, k: int) -> Fit:
 
     best: Fit = scale
     lowest = scaled = [held_out(scale, half) for half in (0, 1)]
-    for candidates in _candidates(len(halves[0])):
+    for candidates in _candidates(*halves[0].shape):
         for last_chance, candidate in candidates:
             bounds = [held_out(candidate, 0)]
             if _lead(bounds, lowest[:1]) > -2:  # most are clearly above on the first half already
@@ -123,7 +213,8 @@ def choose_map(x: Array, k: int) -> Fit:
                     continue
             if last_chance:
                 break
-    return best
+    rows = _rows(len(x))
+    return Chosen(best, np.concatenate([rows[::2], rows[1::2]]), np.concatenate(lowest))
 
 
 def _lead(bounds: list[Array], others: list[Array]) -> float:
@@ -132,15 +223,16 @@ def _lead(bounds: list[Array], others: list[Array]) -> float:
     return float(gain.mean() / max(gain.std(), np.finfo(np.float64).tiny) * np.sqrt(len(gain)))
 
 
-def _candidates(n: int) -> Iterator[Iterator[tuple[bool, Fit]]]:
-    """List the kinds of map for n rows, each with its variants in order.
+def _candidates(n: int, d: int) -> Iterator[Iterator[tuple[bool, Fit]]]:
+    """List the kinds of map for n rows in d columns, each with its variants in order.
 
     True with a variant: later ones of the kind are tried only if this one wins.
     """
     yield iter(((True, whiten),))
+    yield iter(((True, partial(scored, fit=whiten)),))
     yield iter(((True, radial),))
-    for covariance in ("diag", "tied"):
+    for covariance in ("diag", "tied", "full"):
         # two components may not do for four clusters, so four are tried in any case
-        sizes = (c for c in (2, 4, 8) if 10 * c <= n)
+        sizes = (c for c in (2, 4, 8) if (c * (d + 1) if covariance == "full" else 10 * c) * 2 <= n)
         yield ((c > 2, partial(mixture, components=c, covariance=covariance)) for c in sizes)
     yield iter(((True, unmix),))

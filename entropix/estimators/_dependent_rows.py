@@ -1,0 +1,65 @@
+"""Rows that are not independent: groups (patients, series, subjects), and dependence that shows without them.
+
+The variance of a mean is that of independent groups of rows, not of rows: the sums of the contributions' deviations
+over groups are independent (Liang and Zeger 1986). With few groups a t distribution stands for the normal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+CLEAR = 4.0
+"""Standard errors by which a correlation of neighbouring rows has to exceed zero for a warning: one in 30,000."""
+
+
+def as_groups(groups: ArrayLike | None, n: int, device: torch.device, name: str = "groups") -> Tensor | None:
+    """Number the groups (n,) of the rows of a sample.
+
+    Raises:
+        ValueError: Another length, or fewer than two groups.
+    """
+    if groups is None:
+        return None
+    labels = np.asarray(groups)
+    if labels.shape != (n,):
+        raise ValueError(f"{name} has shape {labels.shape}; expected one label for each of {n} rows")
+    _, numbers = np.unique(labels.astype(str) if labels.dtype == object else labels, return_inverse=True)
+    if numbers.max() == 0:
+        raise ValueError(f"{name} holds one group; two or more are needed to see how much groups differ")
+    return torch.from_numpy(numbers).to(device)
+
+
+def clustered_variance(points: Tensor, clusters: Tensor) -> tuple[float, float]:
+    """Return the variance of the mean of points (n,), and the quantile by which an interval of 95 % reaches.
+
+    Args:
+        points: Contributions (n,).
+        clusters: Number (n,) of the group of each.
+    """
+    from scipy.stats import t
+
+    sizes = torch.bincount(clusters).double()
+    deviation = (points - points.mean()).double()
+    sums = torch.zeros_like(sizes).index_add(0, clusters, deviation)
+    count = int((sizes > 0).sum())
+    variance = float(sums.square().sum()) * count / max(count - 1, 1) / len(points) ** 2
+    return variance, float(t.ppf(0.975, max(count - 1, 1)))
+
+
+def serial_dependence(points: Tensor) -> tuple[str, ...]:
+    """Return a warning if contributions (n,) of rows that follow one another are alike, as those of one group are."""
+    n = len(points)
+    if n < 20:
+        return ()
+    ranks = points.detach().argsort().argsort().double()
+    ranks = ranks - ranks.mean()
+    correlation = float((ranks[1:] * ranks[:-1]).sum() / ranks.square().sum())
+    if correlation * n**0.5 < CLEAR:
+        return ()
+    return (
+        f"rows that follow one another are alike (their contributions correlate by {correlation:.2f}): they are not "
+        "independent, and the standard error is too small; give groups= (patient, series, subject)",
+    )
