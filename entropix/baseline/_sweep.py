@@ -18,15 +18,18 @@ from entropix.baseline._scoring import scored, test_images
 from entropix.data import read
 from entropix.detector import (
     DIMS,
+    PAPER_PRESENTATIONS,
     EntropixDetector,
     Fitted,
     default_epochs,
     fit_fixed,
+    learn_network,
     settings,
     to_resume,
 )
 from entropix.models import Autoencoder, ImageAutoencoder, VariationalAutoencoder
 from entropix.options import FitOptions
+from entropix.scoring import ForeignNetwork
 from entropix.training import Checkpoint, TrainingData, without_constant
 
 MODELS: dict[str, type[ImageAutoencoder]] = {"ae": Autoencoder, "vae": VariationalAutoencoder}
@@ -115,24 +118,28 @@ def sweep(
     parameters = {"image_size": image_size, "epochs": epochs, "device": device}
     score = partial(scored, tests=tests, parameters=parameters)
 
-    def prepared() -> Iterator[tuple[TrainingData, int, dict[str, Any]]]:
+    shown = progress and jobs == 1
+
+    def prepared() -> Iterator[tuple[TrainingData, int, ForeignNetwork, dict[str, Any]]]:
         for seed in seeds:
             data = TrainingData.from_images(images, seed, target)
             if checkpoint is not None:
                 checkpoint.begin(to_resume(images, epochs) | {"model": model})
-            n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
-            yield data, seed, settings(images, n_epochs, seed, target) | {"model": model}
+            n_epochs = default_epochs(len(data.train), PAPER_PRESENTATIONS) if epochs is None else int(epochs)
+            network = learn_network(data, n_epochs, seed, shown, checkpoint, f"foreign-content-seed{seed}")
+            yield data, seed, network, settings(images, n_epochs, seed, target) | {"model": model}
 
-    shown = progress and jobs == 1
     if _is_batched(target, model, dims, jobs):
         results = (
             score(fitted, data, d, seed, about)
-            for data, seed, about in prepared()
-            for d, fitted in _fit_batched(data, dims, seed, about["epochs"], checkpoint, shown)
+            for data, seed, network, about in prepared()
+            for d, fitted in _fit_batched(data, dims, seed, network, about["epochs"], checkpoint, shown)
         )
     else:
         train_one = partial(_train, score=score, model=model, checkpoint=checkpoint, progress=shown)
-        tasks = (delayed(train_one)(data, d, seed, about) for data, seed, about in prepared() for d in dims)
+        tasks = (
+            delayed(train_one)(data, d, seed, network, about) for data, seed, network, about in prepared() for d in dims
+        )
         results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
 
     rows, detectors = [], {}
@@ -155,18 +162,25 @@ def _is_batched(device: torch.device, model: str, dims: Sequence[int], jobs: int
 
 
 def _fit_batched(
-    data: TrainingData, dims: Sequence[int], seed: int, epochs: int, checkpoint: Checkpoint | None, progress: bool
+    data: TrainingData,
+    dims: Sequence[int],
+    seed: int,
+    network: ForeignNetwork,
+    epochs: int,
+    checkpoint: Checkpoint | None,
+    progress: bool,
 ) -> Iterator[tuple[int, Fitted]]:
     """All d of one seed, trained as one network."""
     name = f"d{'-'.join(map(str, dims))}-seed{seed}"
     bar = Progress(f"sweep, {len(dims)} d, seed {seed}", epochs, enabled=progress)
-    return zip(dims, fit_batched(data, dims, epochs, seed, bar, checkpoint, name), strict=True)
+    return zip(dims, fit_batched(data, dims, epochs, seed, bar, network, checkpoint, name), strict=True)
 
 
 def _train(
     data: TrainingData,
     d: int,
     seed: int,
+    network: ForeignNetwork,
     about: dict[str, Any],
     *,
     score: Callable[..., tuple[EntropixDetector, SweepRow]],
@@ -183,6 +197,7 @@ def _train(
         epochs,
         seed,
         bar,
+        network,
         paper=True,
         kind=MODELS[model],
         checkpoint=checkpoint,

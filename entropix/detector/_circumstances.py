@@ -18,8 +18,8 @@ from entropix.training import (
     parallel,
 )
 
-PRESENTATIONS = 250_000  # images that a training sees: the paper's 250 epochs of a thousand images
-
+PRESENTATIONS = 100_000  # images that a fit shows
+PAPER_PRESENTATIONS = 250_000  # those of the paper's training: 250 epochs of a thousand images
 
 _TURN = threading.Lock()
 _settings = ExitStack()  # of cuDNN, while fits run
@@ -46,9 +46,9 @@ def deterministic() -> Iterator[None]:
                 _settings.close()
 
 
-def default_epochs(n: int) -> int:
-    """Return how many passes over n training images show 250,000 in all, between 25 and 600 (the paper's most)."""
-    return min(600, max(25, round(PRESENTATIONS / n)))
+def default_epochs(n: int, presentations: int = PRESENTATIONS) -> int:
+    """Return how many passes over n training images show so many in all, between 25 and 600 (the paper's most)."""
+    return min(600, max(25, round(presentations / n)))
 
 
 def to_resume(data: ImageSet, epochs: int | None) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         *,
         strategy: StrategyName = "select",
         architecture: str = "convolutional",
-        image_size: int = 64,
+        image_size: int = 32,
         epochs: int | None = None,
         seed: int = 0,
         alpha: float = 0.05,

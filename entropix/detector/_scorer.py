@@ -16,6 +16,7 @@ from entropix.data import ImageSet, ImageView, Select, Standard, check_vectors, 
 from entropix.scoring import (
     DEFAULT_SCORE,
     SCORES,
+    ActivationModel,
     FeatureModel,
     LatentModel,
     ResidualModel,
@@ -32,7 +33,7 @@ class Scorer:
 
     model_: Any  # an ImageAutoencoder, or a DenseAutoencoder of vectors
     residual_model_: ResidualModel | FeatureModel
-    latent_model_: LatentModel
+    latent_model_: ActivationModel | LatentModel
     value_range_: tuple[float, float] | None
     standard_: Standard | None
     settings_: dict[str, Any]
@@ -87,7 +88,8 @@ class Scorer:
         """Return the scores and the terms of the surprisal by name, each (n,).
 
         "surprisal" is the sum of "conditional" and "latent". "conditional" is the quadratic term of -ln p(x | z);
-        "latent" is the amount by which -ln p(z) exceeds that of every held-out normal code. All three are in nats.
+        "latent" is that of -ln p of the activations of the encoder and of the foreign-content network; for vectors, the
+        amount by which -ln p(z) exceeds that of every held-out normal code. All three are in nats.
         "residual" is the mean squared error.
 
         Args:
@@ -148,17 +150,19 @@ class Scorer:
     @torch.inference_mode()
     def _explain(self, x: Tensor) -> dict[str, Tensor]:
         z = self.model_.encode(x)
-        return self.terms(x, z, self.model_.decode(z))
+        return self.terms(x, z, self.model_.decode(z), self.model_.activations(x))
 
-    def terms(self, x: Tensor, z: Tensor, x_hat: Tensor) -> dict[str, Tensor]:
+    def terms(self, x: Tensor, z: Tensor, x_hat: Tensor, activations: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return what `explain` returns, from tensors.
 
         Args:
             x: inputs (n, ...) in the units of the model (images: on [-1, 1]).
             z: their codes (n, latent_dim_).
             x_hat: their reconstructions (n, ...).
+            activations: what the encoder makes of them on its way to the codes (`BaseAutoencoder.activations`).
         """
-        terms = Terms(x, x_hat, z, self.residual_model_.surprise(x, x_hat), self.latent_model_.excess(z))
+        latent = self.latent_model_.nats(self.latent_model_.measure(activations, x, z))
+        terms = Terms(x, x_hat, z, self.residual_model_.surprise(x, x_hat), latent)
         scores = {name: score.function(terms) for name, score in SCORES.items()}
         return scores | {"conditional": terms.conditional, "latent": terms.latent}
 

@@ -36,6 +36,10 @@ class BaseAutoencoder(nn.Module):
         """Return the reconstructions (n, ...) of codes z (n, latent_dim)."""
         raise NotImplementedError
 
+    def activations(self, x: Tensor) -> list[Tensor]:
+        """Return what the encoder makes of inputs x on its way to the code, a list of (n, channels, h, w)."""
+        return []
+
     def decode_prefix(self, z: Tensor, d: int | Tensor) -> Tensor:
         """Return the reconstructions (n, ...) of the first d latents of codes z; the others are taken as zero.
 
@@ -92,6 +96,17 @@ class ImageAutoencoder(BaseAutoencoder):
 
     def decode(self, z: Tensor) -> Tensor:
         return self.decoder(self.from_code(z))
+
+    def activations(self, x: Tensor) -> list[Tensor]:
+        """Return the outputs (n, channels, h, w) of the encoder's stages; of one that is no Sequential none."""
+        if not isinstance(self.encoder, nn.Sequential):
+            return []
+        found = []
+        for stage in self.encoder:
+            x = stage(x)
+            if x.ndim == 4:
+                found.append(x)
+        return found
 
     def truncate(self: Same, latent_dim: int) -> Same:
         """Return the autoencoder whose code is the first `latent_dim` latents of this one (weights copied).

@@ -44,7 +44,7 @@ class FitOptions:
             training.
         architecture: architecture of the autoencoder of images, a name in `entropix.models.ARCHITECTURES`.
         image_size: images are resized to image_size x image_size pixels, a multiple of 16.
-        epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
+        epochs: passes over the training images. None: as many as show 100,000 images, between 25 and 600 passes.
         seed: seed of the split, the initial weights and the order of the images. The same seed, data, device and
             versions give the same detector.
         alpha: share of normal images that `predict` may call anomalous.
@@ -82,7 +82,7 @@ class FitOptions:
         metadata=_about(Flag(f"Of the autoencoder of images: {', '.join(_of_images())}.", repeat=True), parameter=True),
     )
     image_size: int = field(
-        default=64,
+        default=32,
         metadata=_about(
             Flag("Images are resized to this many pixels squared, a multiple of 16.", repeat=True), parameter=True
         ),

@@ -24,6 +24,7 @@ from entropix.training import (
     OnEpoch,
     RelativeError,
     TrainingData,
+    corrupted,
     split,
     train,
 )
@@ -59,7 +60,7 @@ def prune_wide(
     losses = train(
         wide,
         data.train,
-        RelativeError(wide),
+        RelativeError(wide, corrupted),
         epochs=epochs - after,
         seed=seed,
         on_epoch=on_epoch,
@@ -78,7 +79,7 @@ def prune_wide(
         losses += train(
             narrow,
             data.train,
-            RelativeError(narrow),
+            RelativeError(narrow, corrupted),
             epochs=after,
             seed=seed + 1,
             on_epoch=later,

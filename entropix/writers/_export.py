@@ -1,8 +1,7 @@
 """A fitted detector as one file for other runtimes: ONNX, or `torch.export` (`.pt2`).
 
-The exported program is the detector's own code, traced by `torch.export`. Only the two native operators are written out
-in plain ones. Distances of k-NN are computed from differences there too, because entropies take their logarithm. So the
-file scores as the detector does.
+The exported program is the detector's own code, traced by `torch.export`. The native operator is written out in
+plain ones, so the file scores as the detector does.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 
 from entropix._utils import check_new_file, install_hint, new_file
 from entropix.data import Scaling
-from entropix.scoring import DEFAULT_SCORE, SCORES, ResidualModel
+from entropix.scoring import DEFAULT_SCORE, SCORES, ActivationModel
 
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
@@ -54,8 +53,8 @@ class Scoring(nn.Module):
     def __init__(self, detector: EntropixDetector) -> None:
         super().__init__()
         self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # files have this
-        assert isinstance(detector.residual_model_, ResidualModel)
-        self.network = detector.residual_model_.network
+        assert isinstance(detector.latent_model_, ActivationModel)
+        self.network = detector.latent_model_.network
         self.detector = (detector,)  # not a submodule: its models of the score become constants
         self.register_buffer("known", detector.calibration_[DEFAULT_SCORE].to(detector.device_))
 
@@ -66,7 +65,7 @@ class Scoring(nn.Module):
         x = images * 2 - 1
         z = self.model.encode(x)
         x_hat = self.model.decode(z)
-        terms = detector.terms(x, z, x_hat)
+        terms = detector.terms(x, z, x_hat, self.model.activations(x))
         heat = detector.residual_model_.surprise_map(x, x_hat)
         above = (self.known >= terms[DEFAULT_SCORE][:, None]).sum(1)
         p = (1 + above) / (len(self.known) + 1)
@@ -121,7 +120,6 @@ def _trace(detector: EntropixDetector) -> torch.export.ExportedProgram:
         n = torch.export.Dim("n", min=1)
         program = torch.export.export(Scoring(detector).eval(), (example,), dynamic_shapes=({0: n},))
         plain: dict[Any, Callable[..., Any]] = {
-            torch.ops.entropix.knn.default: _knn,
             torch.ops.entropix.reconstruction_error.default: _reconstruction_error,
             torch.ops.aten.hypot.default: lambda x, y: (x * x + y * y).sqrt(),  # ONNX has none
         }
@@ -158,17 +156,6 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             log.setLevel(level)
-
-
-def _knn(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
-    """`entropix.ops.knn` of points (n, d) and a query (m, d), euclidean, in plain operators."""
-    if query is None or metric != "euclidean" or x.ndim != 2:
-        raise NotImplementedError("export knows k-NN of a query among points (n, d), euclidean")
-    square = (query[:, :1] - x[:, 0]).square()
-    for j in range(1, x.shape[1]):  # one coordinate at a time: (m, n) and never (m, n, d)
-        square = square + (query[:, j : j + 1] - x[:, j]).square()
-    nearest = square.topk(k, dim=1, largest=False)
-    return nearest.values.sqrt(), nearest.indices
 
 
 def _reconstruction_error(
