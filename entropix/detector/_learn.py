@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor
 
@@ -22,6 +23,8 @@ from entropix.scoring import (
     ResidualModel,
     calibrate,
     learn_foreign_content,
+    reduced,
+    statistics,
 )
 from entropix.strategies import STRATEGIES
 from entropix.training import (
@@ -35,7 +38,9 @@ from entropix.training import (
     without_constant,
 )
 
+MOST_REFERENCES = 20_000  # training images that the activations' density is fitted to
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
+FOREIGN_CONTENT = "foreign-content"  # name of the training of that network in checkpoints
 
 
 def fit_images(data: ImageSet, options: FitOptions, checkpoint: Checkpoint | None) -> Fitted:
@@ -84,7 +89,7 @@ def learn_network(
     seed: int,
     progress: bool,
     checkpoint: Checkpoint | None = None,
-    name: str = "foreign content",
+    name: str = FOREIGN_CONTENT,
 ) -> ForeignNetwork:
     """Train the network that learns to find foreign content in normal images, which every d has in common.
 
@@ -193,8 +198,13 @@ def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], net
         losses: mean training loss of each epoch.
         network: the foreign-content network.
     """
-    latent = ActivationModel.fit(model, network, data.distinct)
-    fitted = model_scores(model, ResidualModel.fit, latent, held_out=data.held_out, groups=data.held_out_groups)
+
+    def seen(x: Tensor) -> Tensor:
+        return statistics([*model.activations(x), *network.activations(reduced(x))])
+
+    latent = ActivationModel.fit(in_batches(seen, data.distinct[:MOST_REFERENCES]))
+    fit = partial(ResidualModel.fit, network=network)
+    fitted = model_scores(model, fit, latent, held_out=data.held_out, groups=data.held_out_groups)
     fitted.value_range, fitted.history = data.value_range, losses
     fitted.settings = {
         "n_images": data.n,
@@ -223,7 +233,12 @@ def model_scores(
         groups: patient, volume or name of each held-out input.
     """
     z = in_batches(model.encode, held_out)
-    measured = in_batches(lambda x: latent.measure(model.activations(x), x, model.encode(x)), held_out)
-    known = HeldOut(held_out, in_batches(model.decode, z), z, measured, groups)
-    residual, latent = fit(known.x, known.x_hat), latent.scaled(measured)
+    x_hat = in_batches(model.decode, z)
+    residual = fit(held_out, x_hat)
+
+    def measure(x: Tensor) -> Tensor:
+        return latent.measure([*model.activations(x), *residual.activations(x)], model.encode(x))
+
+    known = HeldOut(held_out, x_hat, z, in_batches(measure, held_out), groups)
+    latent = latent.scaled(known.latent)
     return Fitted(model, residual, latent, calibrate(known, fit, residual, latent))

@@ -150,7 +150,8 @@ class Scorer:
     @torch.inference_mode()
     def _explain(self, x: Tensor) -> dict[str, Tensor]:
         z = self.model_.encode(x)
-        return self.terms(x, z, self.model_.decode(z), self.model_.activations(x))
+        activations = [*self.model_.activations(x), *self.residual_model_.activations(x)]
+        return self.terms(x, z, self.model_.decode(z), activations)
 
     def terms(self, x: Tensor, z: Tensor, x_hat: Tensor, activations: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return what `explain` returns, from tensors.
@@ -159,9 +160,9 @@ class Scorer:
             x: inputs (n, ...) in the units of the model (images: on [-1, 1]).
             z: their codes (n, latent_dim_).
             x_hat: their reconstructions (n, ...).
-            activations: what the encoder makes of them on its way to the codes (`BaseAutoencoder.activations`).
+            activations: what encoder and foreign-content network make of them, each (n, channels, h, w).
         """
-        latent = self.latent_model_.nats(self.latent_model_.measure(activations, x, z))
+        latent = self.latent_model_.nats(self.latent_model_.measure(activations, z))
         terms = Terms(x, x_hat, z, self.residual_model_.surprise(x, x_hat), latent)
         scores = {name: score.function(terms) for name, score in SCORES.items()}
         return scores | {"conditional": terms.conditional, "latent": terms.latent}

@@ -15,9 +15,9 @@ from entropix._utils import check_new_folder, new_folder, resolve_device
 from entropix.data import Standard
 from entropix.detector._fitted import Fitted
 from entropix.detector._model_format import DESCRIPTION, FORMAT, TENSORS, VERSION, damaged, read_description
-from entropix.detector._parts import activation_model, calibration, entropy, fill, load_network, part_of, value_range
+from entropix.detector._parts import calibration, entropy, fill, load_network, part_of, residual_model, value_range
 from entropix.models import ARCHITECTURES
-from entropix.scoring import FeatureModel, LatentModel, ResidualModel
+from entropix.scoring import ActivationModel, FeatureModel, LatentModel
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ def load(folder: Path, device: str) -> Stored:
     return Stored(
         Fitted(
             model=model.to(target).eval(),
-            residual_model=fill(folder, ResidualModel, residual) if images else fill(folder, FeatureModel, residual),
-            latent_model=(
-                activation_model(folder, latent, about["model"]) if images else fill(folder, LatentModel, latent)
+            residual_model=(
+                residual_model(folder, residual, about["model"]) if images else fill(folder, FeatureModel, residual)
             ),
+            latent_model=fill(folder, ActivationModel, latent) if images else fill(folder, LatentModel, latent),
             calibration=calibration(folder, part_of(tensors, "calibration")),
             value_range=value_range(folder, about.get("value_range")),
             standard=None if images else fill(folder, Standard, part_of(tensors, "standard")),

@@ -1,16 +1,17 @@
 """How surprising an image is under the normal model: -ln p(z) - ln p(x | z), each term learnt on normal images.
 
 `_residual` models what normal images leave over given their reconstruction (`_nuisance`: what of it is position and
-exposure; `_features`: the same for flat vectors). `_activations` models where normal images lie among the activations
-of the encoder and of a network that learnt to find foreign content (`_foreign_network`, `_implants`), `_latent` where
-the codes of vectors lie. `_units` makes nats of both. `_scores` is the table of scores, `_calibration` says how usual
-one is, `_regions` where a heat map stands out, `_metrics` how well scores separate labelled images.
+exposure; `_features`: the same for flat vectors), where a network that learnt to find foreign content sees some
+(`_foreign_network`, `_implants`). `_activations` models where normal images lie among the activations of the encoder
+and of that network, `_latent` where the codes of vectors lie. `_units` makes nats of both. `_scores` is the table of
+scores, `_calibration` says how usual one is, `_regions` where a heat map stands out, `_metrics` how well scores
+separate labelled images.
 """
 
-from entropix.scoring._activations import ActivationModel
+from entropix.scoring._activations import ActivationModel, statistics
 from entropix.scoring._calibration import PEAK, Calibration, FitResiduals, HeldOut, calibrate, check_alpha
 from entropix.scoring._features import FeatureModel
-from entropix.scoring._foreign_network import ForeignNetwork, learn_foreign_content
+from entropix.scoring._foreign_network import ForeignNetwork, learn_foreign_content, reduced
 from entropix.scoring._latent import LatentModel
 from entropix.scoring._metrics import detection_metrics
 from entropix.scoring._regions import Region, find_regions
@@ -39,4 +40,6 @@ __all__ = [
     "detection_metrics",
     "find_regions",
     "learn_foreign_content",
+    "reduced",
+    "statistics",
 ]

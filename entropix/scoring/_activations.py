@@ -15,13 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entropix._utils import in_batches
-from entropix.data import ImageView
-from entropix.models import BaseAutoencoder
-from entropix.scoring._foreign_network import ForeignNetwork, reduced
 from entropix.scoring._units import degrees_of_freedom
 
-MOST_IMAGES = 20_000
 LEAST_SPREAD = 0.01  # of a statistic, in units of the median one: a channel that is silent on normal images has none
 
 
@@ -34,47 +29,38 @@ class ActivationModel:
         whitening: (q, q); (statistics - mean) @ whitening has unit variance in every direction.
         energy: (1,) mean energy of held-out normal images.
         freedom: (1,) its degrees of freedom.
-        network: the foreign-content network.
     """
 
     mean: Tensor
     whitening: Tensor
     energy: Tensor
     freedom: Tensor
-    network: ForeignNetwork
 
     @classmethod
-    def fit(cls, model: BaseAutoencoder, network: ForeignNetwork, train: Tensor | ImageView) -> ActivationModel:
-        """Fit the Gaussian to distinct training images; `scaled` gives it its unit.
+    def fit(cls, known: Tensor) -> ActivationModel:
+        """Fit the Gaussian; `scaled` gives it its unit.
 
         Args:
-            model: the trained autoencoder.
-            network: the trained foreign-content network.
-            train: images (N, c, s, s) on [-1, 1], in random order; the first 20,000 are used.
+            known: `statistics` of the activations of at least two distinct training images, (N, q).
         """
         from sklearn.covariance import LedoitWolf
 
-        known = in_batches(
-            lambda x: statistics([*model.activations(x), *network.activations(reduced(x))]), train[:MOST_IMAGES]
-        )
         values = known.double().cpu().numpy()
         mean, spread = values.mean(0), values.std(0)
         spread = np.maximum(spread, LEAST_SPREAD * np.median(spread) + np.finfo(np.float32).tiny)
         precision = LedoitWolf(assume_centered=True).fit((values - mean) / spread).precision_
         whitening = np.linalg.cholesky(precision) / spread[:, None]
         one = known.new_ones(1)
-        return cls(torch.from_numpy(mean).to(known), torch.from_numpy(whitening).to(known), one, one, network)
+        return cls(torch.from_numpy(mean).to(known), torch.from_numpy(whitening).to(known), one, one)
 
-    def measure(self, activations: Sequence[Tensor], x: Tensor, z: Tensor) -> Tensor:
+    def measure(self, activations: Sequence[Tensor], z: Tensor) -> Tensor:
         """Return the energy (n,), the mean squared whitened distance from the mean.
 
         Args:
-            activations: those of the autoencoder's encoder.
-            x: images (n, c, s, s).
-            z: their codes; they are not looked at.
+            activations: of the encoder and of the foreign-content network, each (n, channels, h, w).
+            z: codes; they are not looked at.
         """
-        known = statistics([*activations, *self.network.activations(reduced(x))])
-        return ((known - self.mean) @ self.whitening).square().mean(1)
+        return ((statistics(activations) - self.mean) @ self.whitening).square().mean(1)
 
     def scaled(self, measured: Tensor) -> ActivationModel:
         """Return the model in the unit that the energies (n,) of held-out normal images give."""
@@ -88,7 +74,7 @@ class ActivationModel:
 
 
 def statistics(activations: Sequence[Tensor]) -> Tensor:
-    """Return mean and standard deviation over the places of every channel of activations (n, channels, h, w): (n, q)."""
+    """Return mean and standard deviation over places of every channel of activations (n, channels, h, w): (n, q)."""
     means = [stage.mean((2, 3)) for stage in activations]
     spreads = [
         (stage - mean[..., None, None]).square().mean((2, 3)).sqrt()

@@ -74,7 +74,7 @@ def learn_foreign_content(
     seed: int,
     on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
-    name: str = "foreign content",
+    name: str = "foreign-content",
 ) -> ForeignNetwork:
     """Train a foreign-content network on normal images, and return it without gradients.
 

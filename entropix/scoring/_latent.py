@@ -62,8 +62,8 @@ class LatentModel:
             m = intrinsic_dimension(codes.double(), method="mle").value
         return cls(codes, whitening, mean, train.new_tensor([m]), train.new_zeros(1))
 
-    def measure(self, activations: Sequence[Tensor], x: Tensor, z: Tensor) -> Tensor:
-        """Return the surprise (n,) of codes z (n, d); activations and inputs x are not looked at."""
+    def measure(self, activations: Sequence[Tensor], z: Tensor) -> Tensor:
+        """Return the surprise (n,) of codes z (n, d); activations are not looked at."""
         return self.surprise(z)
 
     def scaled(self, measured: Tensor) -> LatentModel:

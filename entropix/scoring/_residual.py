@@ -1,19 +1,21 @@
 """The conditional model of the residual, -ln p(x | z): how large is it, given what normal images leave over?
 
 The squared error asks how large the residual is. Most of it, on normal images too, is edges that are a little
-off and texture that no code holds, and it grows with the contrast of the image. Three steps take that out:
+off and texture that no code holds, and it grows with the contrast of the image. Four steps take that out:
 
 1. Position and exposure. What a small shift, turn or scaling and another exposure explain of the residual (`_nuisance`)
    is one component of it, eight numbers w, which counts by its Mahalanobis distance w' C^-1 w / 8 with the second
    moments C of held-out normal images. Under a normal model of residuals the two parts add up: -ln p(residual) is that
    of w plus that of the rest. The next steps deal with the rest.
-2. Resolution. What normal images leave over is mostly fine detail, and nothing smaller than a thirty-second of the
-   width is a finding: the residual and its predictors are blurred by that much.
+2. Resolution. What normal images leave over is mostly fine detail: the residual and its predictors are blurred by a
+   sixty-fourth of the width.
 3. Expectation. At every pixel a scale is predicted from the reconstruction alone, a |gradient of x^| + b place sd(x^):
    edges, and the usual residual at this place in units of the image's contrast. Both terms are proportional to the
    contrast (gain), so the ratio residual / scale is free of it. a, b >= 0 by least squares on |residual| of held-out
    normal images. The place map is known from few of them: it is shrunk towards its mean as if a hundred more had been
    seen, each with the average residual everywhere.
+4. Attention. Where a network that learnt to find foreign content (`_foreign_network`) sees some, a residual is to
+   count, and elsewhere less: (residual / scale)^2 is averaged over the image with the weights P(foreign | x).
 
 Both components count by their code length (`_units`). Only this quadratic term counts. The others of a Gaussian's
 -ln p, the logarithms of the scales, say how much contrast and edges the reconstruction has, and not how well it fits.
@@ -28,12 +30,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from entropix._utils import INFERENCE_BATCH
+from entropix.scoring._foreign_network import ForeignNetwork, reduced
 from entropix.scoring._nuisance import NUISANCES, explain
 from entropix.scoring._units import degrees_of_freedom
 
 AVERAGE_IMAGES = 100  # images with the average residual that the place map is shrunk by
-FINEST = 32  # the blur is this part of the width
+FINEST = 64  # the blur is this part of the width
 LEAST_CONTRAST = 1e-3  # smallest one of a reconstruction: an eighth of a grey level of 256, on [-1, 1] images
+LEAST_WEIGHT = 1e-6  # of a place: an image without any foreign one has a mean too
 LEAST_SCALE = 1e-4  # smallest scale of a residual, a tenth of `LEAST_CONTRAST`: a place without any divides by it
 
 
@@ -47,6 +51,7 @@ class ResidualModel:
         precision: (8, 8) C^-1, of the weights of position and exposure.
         energy: (2,) mean energy of normal images: of the rest of the residual, and of position and exposure.
         freedom: (2,) nu, their degrees of freedom.
+        network: says where an image is foreign.
     """
 
     place: Tensor
@@ -54,10 +59,17 @@ class ResidualModel:
     precision: Tensor
     energy: Tensor
     freedom: Tensor
+    network: ForeignNetwork
 
     @classmethod
-    def fit(cls, x: Tensor, x_hat: Tensor) -> ResidualModel:
-        """Fit the model to held-out normal images x (n, c, s, s) on [-1, 1] and their reconstructions x_hat."""
+    def fit(cls, x: Tensor, x_hat: Tensor, network: ForeignNetwork) -> ResidualModel:
+        """Fit the model to held-out normal images.
+
+        Args:
+            x: images (n, c, s, s) on [-1, 1].
+            x_hat: their reconstructions (n, c, s, s).
+            network: the trained foreign-content network.
+        """
         batches = list(zip(x.split(INFERENCE_BATCH), x_hat.split(INFERENCE_BATCH), strict=True))
         parts = [explain(one - hat, hat) for one, hat in batches]
         rest, weights = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -66,17 +78,21 @@ class ResidualModel:
         place = ((len(x) * square + AVERAGE_IMAGES * square.mean()) / (len(x) + AVERAGE_IMAGES)).sqrt()
         coefficients = _least_squares(gradient, place * contrast, residual.abs())
         unit = x.new_ones(2)
-        model = cls(place, coefficients, _precision(weights), unit, unit)
+        model = cls(place, coefficients, _precision(weights), unit, unit, network)
         energies = torch.cat([model.energies(one, hat) for one, hat in batches])
         energies[:, 1] = _left_out(energies[:, 1])
         energies.clamp_(min=torch.finfo(x.dtype).tiny)
         return replace(model, energy=energies.mean(0), freedom=degrees_of_freedom(energies))
 
     def energies(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """Return the mean of (residual / scale)^2, and the energy of position and exposure: (n, 2)."""
+        """Return the weighted mean of (residual / scale)^2, and the energy of position and exposure: (n, 2)."""
         rest, weights = explain(x - x_hat, x_hat)
         distance = ((weights @ self.precision) * weights).mean(1)
-        return torch.stack([self._squares(rest, x_hat).mean((1, 2, 3)), distance], 1)
+        return torch.stack([self._places(x, rest, x_hat).sum((1, 2)), distance], 1)
+
+    def activations(self, x: Tensor) -> list[Tensor]:
+        """Return what the network makes of images x, a list of (n, channels, h, w)."""
+        return self.network.activations(reduced(x))
 
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Return the surprise in nats, (n,), of images x with reconstructions x_hat, both (n, c, s, s) on [-1, 1]."""
@@ -87,18 +103,20 @@ class ResidualModel:
 
         These two concern the image as a whole and have no place in it.
         """
-        nats = self.freedom[0] / (2 * x[0].numel()) / self.energy[0]
-        return nats * self._squares(explain(x - x_hat, x_hat).rest, x_hat).sum(1)
+        return self.freedom[0] / (2 * self.energy[0]) * self._places(x, explain(x - x_hat, x_hat).rest, x_hat)
 
-    def _squares(self, rest: Tensor, x_hat: Tensor) -> Tensor:
-        """(rest of the residual / scale)^2, (n, c, s, s)."""
+    def _places(self, x: Tensor, rest: Tensor, x_hat: Tensor) -> Tensor:
+        """What every place adds to the weighted mean of (rest of the residual / scale)^2, (n, s, s)."""
         a, b = self.coefficients
         scale = a * blur(gradient_of(x_hat)) + b * self.place * contrast_of(x_hat) + LEAST_SCALE
-        return (blur(rest) / scale).square()
+        squares = (blur(rest) / scale).square().mean(1)
+        logits = F.interpolate(self.network(reduced(x)), size=x.shape[-2:], mode="bilinear", align_corners=False)
+        weights = torch.sigmoid(logits[:, 0]) + LEAST_WEIGHT
+        return squares * weights / weights.sum((1, 2), keepdim=True)
 
 
 def blur(x: Tensor) -> Tensor:
-    """Return images (n, c, s, s) blurred by a thirty-second of their width (a Gaussian, over the pixels inside).
+    """Return images (n, c, s, s) blurred by a sixty-fourth of their width (a Gaussian, over the pixels inside).
 
     It is two small matrix products, which on a CPU are many times faster than a separable convolution.
     """

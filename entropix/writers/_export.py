@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from entropix._utils import check_new_file, install_hint, new_file
 from entropix.data import Scaling
-from entropix.scoring import DEFAULT_SCORE, SCORES, ActivationModel
+from entropix.scoring import DEFAULT_SCORE, SCORES, ResidualModel
 
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
@@ -53,8 +53,8 @@ class Scoring(nn.Module):
     def __init__(self, detector: EntropixDetector) -> None:
         super().__init__()
         self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # files have this
-        assert isinstance(detector.latent_model_, ActivationModel)
-        self.network = detector.latent_model_.network
+        assert isinstance(detector.residual_model_, ResidualModel)
+        self.network = detector.residual_model_.network
         self.detector = (detector,)  # not a submodule: its models of the score become constants
         self.register_buffer("known", detector.calibration_[DEFAULT_SCORE].to(detector.device_))
 
@@ -65,7 +65,8 @@ class Scoring(nn.Module):
         x = images * 2 - 1
         z = self.model.encode(x)
         x_hat = self.model.decode(z)
-        terms = detector.terms(x, z, x_hat, self.model.activations(x))
+        activations = [*self.model.activations(x), *detector.residual_model_.activations(x)]
+        terms = detector.terms(x, z, x_hat, activations)
         heat = detector.residual_model_.surprise_map(x, x_hat)
         above = (self.known >= terms[DEFAULT_SCORE][:, None]).sum(1)
         p = (1 + above) / (len(self.known) + 1)
