@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from entropix._utils import check_new_file, install_hint, new_file
+from entropix._utils import as_path, check_new_file, install_hint, new_file
 from entropix.data import Scaling
+from entropix.detector import check_detector
 from entropix.scoring import DEFAULT_SCORE, SCORES, ResidualModel
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = Fa
         ModuleNotFoundError: ONNX without the extra `export`.
         FileExistsError: `path` exists.
     """
-    path = Path(path)
+    path = as_path(path, "path")
+    check_detector(detector)
     if path.suffix not in FORMATS:
         raise ValueError(f"{path}: expected a name that ends in {' or '.join(FORMATS)}")
     if detector.standard_ is not None:
