@@ -1,6 +1,7 @@
 """Tools that know nothing of images or models: batches, containers, progress, files, tables, devices, seeds."""
 
 from entropix._utils._batches import INFERENCE_BATCH, each_batch, in_batches
+from entropix._utils._checks import as_path, check_seed, check_switches, is_whole, whole_numbers
 from entropix._utils._console import Epoch, Progress, track
 from entropix._utils._containers import plain
 from entropix._utils._device import resolve_device, versions
@@ -14,11 +15,15 @@ __all__ = [
     "INFERENCE_BATCH",
     "Epoch",
     "Progress",
+    "as_path",
     "check_new_file",
     "check_new_folder",
+    "check_seed",
+    "check_switches",
     "each_batch",
     "in_batches",
     "install_hint",
+    "is_whole",
     "moved_names",
     "new_file",
     "new_folder",
@@ -32,4 +37,5 @@ __all__ = [
     "seeded",
     "track",
     "versions",
+    "whole_numbers",
 ]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from entropix.exceptions import DataError
 
 
-def plain(data: Any) -> Any:
+def plain(data: object) -> object:
     """Return data as a plain array or list with the same rows in the same order; what needs no change, as it is.
 
     A pandas or polars Series, and an array of paths or of images, is the list of its items: their labels, by which

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from entropix._utils import Progress, check_new_folder, resolve_device
+from entropix._utils import Progress, as_path, check_new_folder, is_whole, resolve_device, whole_numbers
 from entropix.baseline._batched import fit_batched
 from entropix.baseline._result import FILES, Sweep, SweepRow
 from entropix.baseline._scoring import scored, test_images
@@ -91,20 +91,21 @@ def sweep(
         FileExistsError: as for `fit`.
         CheckpointError: as for `fit`.
     """
-    dims, seeds = [int(d) for d in dims], [int(seed) for seed in seeds]
-    if not dims or not seeds:
-        raise ValueError(f"dims={dims}, seeds={seeds}; expected at least one of each")
-    if model not in MODELS:
+    from joblib import Parallel, cpu_count, delayed
+
+    dims, seeds = whole_numbers(dims, "dims", 1), whole_numbers(seeds, "seeds", 0)
+    if not is_whole(jobs, -cpu_count()) or jobs == 0:
+        raise ValueError(f"jobs={jobs!r}; expected a whole number of at least 1, or -1: one per core")
+    if not isinstance(model, str) or model not in MODELS:
         raise ValueError(f"model={model!r}; expected one of {', '.join(MODELS)}")
     for d in dims:
         FitOptions(latent_dim=d, image_size=image_size, epochs=epochs)
-    from joblib import Parallel, delayed
-
     target = resolve_device(device)
     checkpoint = None
     if resume and out is None:
         raise ValueError("resume=True without out; give the folder that the interrupted sweep was to write")
     if out is not None:
+        out = as_path(out, "out")
         checkpoint = Checkpoint(Path(out), resume=resume)
         # it may have been interrupted after the tables were there
         check_new_folder(Path(out), replaceable=FILES if checkpoint.resumes else ())

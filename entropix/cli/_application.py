@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -102,13 +102,13 @@ def print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=1, allow_nan=False))
 
 
-def print_table(rows: list[dict[str, float]], title: str) -> None:
+def print_table(rows: Sequence[Mapping[str, float | str]], title: str) -> None:
     table = Table(title=title, title_justify="left")
     names = list(rows[0])
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
         table.add_row(
-            *(str(v) if isinstance(v, int) else f"{v:.4g}" for v in (row.get(n, float("nan")) for n in names))
+            *(str(v) if isinstance(v, int | str) else f"{v:.4g}" for v in (row.get(n, float("nan")) for n in names))
         )
     Console(width=None if sys.stdout.isatty() else 160).print(table)

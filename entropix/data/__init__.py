@@ -15,7 +15,7 @@ than 2^30 values (`_scale`).
 """
 
 from entropix.data._imageset import ImageSet, Origin, Scaling
-from entropix.data._reader import read
+from entropix.data._reader import check_reading, read
 from entropix.data._select import Select
 from entropix.data._spool import allocate
 from entropix.data._vectors import FEWEST_ROWS, Standard, are_vectors, check_vectors
@@ -34,6 +34,7 @@ __all__ = [
     "Standard",
     "allocate",
     "are_vectors",
+    "check_reading",
     "check_vectors",
     "read",
 ]

@@ -124,9 +124,12 @@ class ImageSet:
         return f"ImageSet({self.source}: {n} images, {c} x {h} x {w}, {labels}, {len(set(self.groups))} groups)"
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
-        """Return the images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""
-        chosen = np.asarray(indices)
-        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        """Return the images at `indices`, in that order: integers (m,), or a boolean mask (n,).
+
+        Raises:
+            DataError: other indices.
+        """
+        chosen = self._rows(indices)
         pixels = allocate((len(chosen), *self.pixels.shape[1:]))  # mapped, if too many for the memory
         torch.index_select(self.pixels, 0, torch.from_numpy(chosen), out=pixels)
         return replace(
@@ -138,6 +141,23 @@ class ImageSet:
             sizes=self.sizes[chosen],
             origins=[self.origins[i] for i in chosen],
         )
+
+    def _rows(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return indices (m,) of images from whole numbers or a mask.
+
+        Raises:
+            DataError: neither, or an index that no image has.
+        """
+        chosen = np.asarray(indices)
+        if chosen.dtype == bool and chosen.shape == (len(self),):
+            return np.flatnonzero(chosen)
+        whole = chosen.ndim == 1 and (chosen.dtype.kind in "iu" or not len(chosen))
+        if not whole or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(self)):
+            raise DataError(
+                f"indices of shape {chosen.shape} and {chosen.dtype}; expected whole numbers from 0 to "
+                f"{len(self) - 1}, or a mask ({len(self)},)"
+            )
+        return chosen.astype(np.int64)
 
     def value_range(self) -> tuple[float, float] | None:
         """Return the (lowest, highest) raw value, or None on the natural scale; `scaled` of other images needs it."""

@@ -8,9 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from entropix._utils import track
+from entropix._utils import as_path, check_switches, is_whole, track
 from entropix.data._assemble import assemble, describe, one_modality
 from entropix.data._blocks import with_channels
 from entropix.data._cache import WORTH_SECONDS, Cache, default_folder
@@ -64,6 +62,8 @@ def read(
             a wrong shape, dtype or label, DICOM files of several modalities.
     """
     _check_arguments(image_size, split, channels)
+    check_reading(select, cache)
+    check_switches({"skip_unreadable": skip_unreadable, "keep_ids": keep_ids, "progress": progress})
     if isinstance(dataset, ImageSet):
         return _pass_through(dataset, image_size, split, channels)
     select = select or Select()
@@ -80,12 +80,23 @@ def read(
 
 
 def _check_arguments(image_size: Any, split: Any, channels: Any) -> None:
-    if isinstance(image_size, bool) or not isinstance(image_size, int | np.integer) or image_size < 2:
+    if not is_whole(image_size, 2):
         raise DataError(f"image_size={image_size!r}; expected a whole number of pixels, at least 2")
     if split not in ("train", "test"):
         raise DataError(f"split={split!r}; expected 'train' or 'test'")
-    if channels is not None and (not isinstance(channels, int) or channels < 1):
+    if channels is not None and not is_whole(channels, 1):
         raise DataError(f"channels={channels!r}; expected 1 (grey), 3 (colour), the array's own number, or None")
+
+
+def check_reading(select: Any, cache: Any) -> None:
+    """Raise TypeError or ValueError unless these are a choice of what to read, and where to keep it."""
+    if select is not None and not isinstance(select, Select):
+        raise TypeError(f"select={select!r}; expected entropix.data.Select, such as Select(axis='coronal'), or None")
+    if not isinstance(cache, bool):
+        try:
+            as_path(cache, "cache")
+        except TypeError:
+            raise TypeError(f"cache={cache!r}; expected True, False or a folder") from None
 
 
 def _check_read(images: ImageSet, skip_unreadable: bool) -> None:

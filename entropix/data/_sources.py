@@ -49,6 +49,8 @@ def open_source(dataset: Any, image_size: int, split: str, channels: int | None)
     """
     dataset = plain(dataset)
     if isinstance(dataset, str | os.PathLike):
+        if not os.fspath(dataset):
+            raise DataError("an empty text as data; expected a path, '.' for the current folder")
         return _open_path(Path(dataset), image_size, split, channels)
     if isinstance(dataset, np.ndarray | torch.Tensor):
         values = to_numpy(dataset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -15,6 +16,7 @@ from entropix.data._arrays import to_numpy
 
 FEWEST_ROWS = 20  # the neighbours of a code must be a small part of the rows
 ROUNDING = 2.0**-48  # of a feature whose largest value is about 1: sixteen errors of float64
+LONGEST_REASON = 600  # characters
 LARGEST = 1e9  # standard deviations; values beyond are cut to it, so that their squares remain finite
 
 
@@ -80,7 +82,15 @@ def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
     data = _unmasked(data)
     if isinstance(data, Tensor):
         data = to_numpy(data)
-    x = validate_data(estimator, data, reset=reset, dtype=np.float64, ensure_min_features=2, ensure_min_samples=1)
+    kinds = [getattr(one, "kind", "") for one in (getattr(data, "dtype", None), *getattr(data, "dtypes", ()))]
+    if "M" in kinds or "m" in kinds:  # which would become nanoseconds
+        raise TypeError("dates or durations as features; give numbers, such as days since the first one")
+    try:
+        x = validate_data(estimator, data, reset=reset, dtype=np.float64, ensure_min_features=2, ensure_min_samples=1)
+    except (TypeError, ValueError) as error:
+        told = re.sub(r"(?s)\s*(array=|\[\[).*?(?=Reshape|$)", " ", str(error))  # the values themselves
+        told = " ".join(told.split())[:LONGEST_REASON]
+        raise type(error)(f"{told}; expected vectors: a table (n, p) of finite numbers, p at least 2") from None
     if reset and len(x) < FEWEST_ROWS:
         raise ValueError(f"n_samples = {len(x)}: {len(x)} sample(s); at least {FEWEST_ROWS} are needed")
     return torch.from_numpy(np.array(x))  # a copy: the input may be read-only

@@ -16,7 +16,7 @@ from entropix.detector._fitted import Fitted
 from entropix.detector._inspect import inspect
 from entropix.detector._inspection import Inspection
 from entropix.detector._learn import DIMS, finish, fit_fixed, learn_network, untrained
-from entropix.detector._scorer import Scorer, resize_map
+from entropix.detector._scorer import Scorer, check_detector, resize_map
 
 __all__ = [
     "DIMS",
@@ -25,6 +25,7 @@ __all__ = [
     "Fitted",
     "Inspection",
     "Scorer",
+    "check_detector",
     "default_epochs",
     "deterministic",
     "finish",

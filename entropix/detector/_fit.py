@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from entropix._utils import resolve_device
+from entropix._utils import as_path, resolve_device
 from entropix.data import are_vectors, read
 from entropix.detector import _storage as storage
 from entropix.detector._detector import EntropixDetector
@@ -96,7 +96,7 @@ def load(folder: str | Path, device: str = "auto") -> EntropixDetector:
     Raises:
         ModelError: not a model folder, a damaged one, or one of another format; the message says which file.
     """
-    stored = storage.load(Path(folder), device)
+    stored = storage.load(as_path(folder, "folder"), device)
     try:
         FitOptions(**stored.parameters)
     except (TypeError, ValueError) as error:

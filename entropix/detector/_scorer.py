@@ -126,14 +126,16 @@ class Scorer:
 
     def encode(self, images: Any) -> np.ndarray:
         """Return the codes (n, latent_dim_) float32."""
-        return in_batches(self.model_.encode, self._inputs(images)).cpu().numpy()
+        x = self._inputs(images)
+        return in_batches(self.model_.encode, x).cpu().numpy()
 
     def reconstruct(self, images: Any) -> np.ndarray:
         """Return the reconstructions (n, c, s, s) float32 at the model's resolution, on the scale of [0, 1], unclipped.
 
         Those of vectors are (n, p), in the vectors' own units.
         """
-        x_hat = in_batches(self.model_, self._inputs(images)).cpu()
+        x = self._inputs(images)
+        x_hat = in_batches(self.model_, x).cpu()
         return (self.standard_.undo(x_hat) if self.standard_ is not None else (x_hat + 1) / 2).numpy()
 
     def _inputs(self, images: Any) -> Tensor | ImageView:
@@ -170,6 +172,15 @@ class Scorer:
     @torch.inference_mode()
     def _map(self, x: Tensor) -> Tensor:
         return self.residual_model_.surprise_map(x, self.model_(x))
+
+
+def check_detector(detector: Any) -> None:
+    """Raise TypeError unless this is a detector, and scikit-learn's NotFittedError unless it is fitted."""
+    if not isinstance(detector, Scorer):
+        raise TypeError(
+            f"{type(detector).__name__} as a detector; expected an EntropixDetector, such as entropix.load(folder)"
+        )
+    check_is_fitted(detector)
 
 
 def resize_map(one: np.ndarray, size: Sequence[int]) -> np.ndarray:

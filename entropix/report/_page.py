@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from entropix import plots
-from entropix._utils import check_new_file, new_file, quoted, read_table, versions
+from entropix._utils import as_path, check_new_file, new_file, quoted, read_table, versions
 from entropix.data import DataError, ImageSet, Select
-from entropix.detector import EntropixDetector
+from entropix.detector import EntropixDetector, check_detector
 from entropix.options import to_words
 from entropix.report._figures import grey_png, heat_png, svg
 from entropix.scoring import DEFAULT_SCORE, PEAK, SCORES, detection_metrics, find_regions
@@ -73,14 +73,17 @@ def write_report(
     """
     import jinja2
 
-    out = Path(out)
+    out = as_path(out, "out")
+    check_detector(detector)
     check_new_file(out, overwrite)
     if data is not None and scores is not None:
         raise ValueError("data and scores (--data and --scores): give one; with data, scores are computed")
     if detector.standard_ is not None:
         raise ValueError("this detector was fitted to flat feature vectors; a report is about images")
     images = None if data is None else detector.read(data, progress=True)
-    found = _score(detector, images) if images is not None else None if scores is None else read_scores(Path(scores))
+    found = None if scores is None else read_scores(as_path(scores, "scores"))
+    if images is not None:
+        found = _score(detector, images)
     template = files("entropix.report").joinpath("page.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     page = environment.from_string(template).render(

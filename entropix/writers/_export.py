@@ -13,6 +13,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from entropix._utils import check_new_file, install_hint, new_file
+from entropix._utils import as_path, check_new_file, install_hint, new_file
 from entropix.data import Scaling
+from entropix.detector import check_detector
 from entropix.scoring import DEFAULT_SCORE, SCORES, ResidualModel
 
 if TYPE_CHECKING:
@@ -52,9 +54,12 @@ class Scoring(nn.Module):
 
     def __init__(self, detector: EntropixDetector) -> None:
         super().__init__()
-        self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # files have this
         assert isinstance(detector.residual_model_, ResidualModel)
-        self.network = detector.residual_model_.network
+        layout = torch.contiguous_format  # files have this
+        self.model = copy.deepcopy(detector.model_).to(memory_format=layout)
+        self.network = copy.deepcopy(detector.residual_model_.network).to(memory_format=layout)
+        detector = copy.copy(detector)
+        detector.residual_model_ = replace(detector.residual_model_, network=self.network)
         self.detector = (detector,)  # not a submodule: its models of the score become constants
         self.register_buffer("known", detector.calibration_[DEFAULT_SCORE].to(detector.device_))
 
@@ -91,7 +96,8 @@ def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = Fa
         ModuleNotFoundError: ONNX without the extra `export`.
         FileExistsError: `path` exists.
     """
-    path = Path(path)
+    path = as_path(path, "path")
+    check_detector(detector)
     if path.suffix not in FORMATS:
         raise ValueError(f"{path}: expected a name that ends in {' or '.join(FORMATS)}")
     if detector.standard_ is not None:

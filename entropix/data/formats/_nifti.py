@@ -102,8 +102,8 @@ def _check_header(path: Path, image: Any, dtype: np.dtype) -> None:
 
 
 def _volume(image: Any, component: int | None) -> np.ndarray:
-    """Return the 3-D volume, or one of a 4-D file, float32."""
-    shape = image.shape
+    """Return the 3-D volume, or one of a 4-D file: float32, or float64 as it is stored, for the ends of its range."""
+    shape, kind = image.shape, np.float64 if image.get_data_dtype() == np.float64 else np.float32
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) == 4:
@@ -113,7 +113,7 @@ def _volume(image: Any, component: int | None) -> np.ndarray:
         if not -shape[3] <= component < shape[3]:
             raise DataError(f"component={component}, but the NIfTI image has {shape[3]} volumes")
         part = image.dataobj[(slice(None),) * 3 + (component,) + (0,) * (image.ndim - 4)]
-        return np.asarray(part, dtype=np.float32).reshape(shape[:3])
+        return np.asarray(part, dtype=kind).reshape(shape[:3])
     if len(shape) not in (2, 3):
         raise DataError(f"NIfTI image of shape {image.shape}; expected a 3-D or 4-D volume")
-    return np.asarray(image.dataobj, dtype=np.float32).reshape((*shape, 1)[:3])
+    return np.asarray(image.dataobj, dtype=kind).reshape((*shape, 1)[:3])

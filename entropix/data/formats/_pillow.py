@@ -53,7 +53,9 @@ def decode(path: Path) -> Decoded:
         OSError: damaged file, as Pillow reports it.
     """
     with _open(path) as image:
-        count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        count = getattr(image, "n_frames", 1) if image.format in ("TIFF", "PNG") else 1  # others hold previews
+        if image.format == "PNG" and count > 1:
+            raise DataError(f"an animation of {count} images; save each in a file of its own")
         numbers = _pages(image, count)
         pages = [_page(image, number) for number in numbers]
     frames, scales, bits = zip(*pages, strict=True)
