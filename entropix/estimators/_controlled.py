@@ -29,12 +29,13 @@ from entropix.estimators._normalising_maps import FittedMap, scored, whiten
 from entropix.estimators._structured import held_out_lead
 
 CONTROL_SAMPLES = 5, 32
-"""Least and most simulated samples. Each has about the variance of the estimate itself, so that they add at most a fifth
-of what neighbours add."""
+"""Least and most simulated samples. Each has about the variance of the estimate, so that they add a fifth at most."""
 CONTROL_ROWS = 1_250
 """Rows of each that are looked at, at least; in larger samples a sixteenth of them."""
 STRONGER = 1.2
 """Information of the model that shows how much of a change neighbours see."""
+CLEAR = 2.0
+"""Standard errors by which an error that is left has to differ from 0 for a warning."""
 SCALE = 4
 """The other scale has so many times the neighbours."""
 
@@ -45,14 +46,12 @@ class Controlled(NamedTuple):
     Attributes:
         points: Contributions (n,) in nats.
         variance: Variance of their mean, from their spread and that of estimates on the simulated samples.
-        left: Error that is left, extrapolated from another scale.
-        left_stderr: Standard error of that.
+        left: Error that is left.
     """
 
     points: Tensor
     variance: float
-    left: float
-    left_stderr: float
+    left: Left
 
 
 class Simulated(NamedTuple):
@@ -70,8 +69,8 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     n, d = len(blocks[0]), sum(block.shape[1] for block in blocks)
     by_rank = _scores_are_better(torch.cat(blocks, 1), k)
     x, y = (whiten_block(_scores(block) if by_rank else block) for block in blocks)
-    far = min(SCALE * k, n - 1)
-    if n <= d + 1 or far <= k or float(torch.linalg.svdvals(x.T @ y / n)[0]) > 1 - 1e-9:
+    far = SCALE * k
+    if n <= max(d + 1, far) or float(torch.linalg.svdvals(x.T @ y / n)[0]) > 1 - 1e-9:
         return None
     model = Copula.fit(x, y)
     if by_rank:
@@ -79,31 +78,31 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     some, few = min(n, max(CONTROL_ROWS, n // 16)), min(n, CONTROL_ROWS // 2)
 
     def simulate(model: Copula, seed: int) -> Simulated:
-        sides = model.sample(n, seed)
-        exact = model.information(*(side[:some] for side in sides))
-        sides = tuple((_scores(side) if by_rank else side).float() for side in sides)  # half the time of float64
-        # rows are drawn alike: the first are as good as any
+        first, second = model.sample(n, seed)
+        exact = model.information(first[:some], second[:some])
+        # half the time of float64; rows are drawn alike, and the first are as good as any
+        sides = [(_scores(side) if by_rank else side).float() for side in (first, second)]
         rows = torch.arange(some, device=x.device)
-        return Simulated(*(ksg1_at(list(sides), at, rows[:m])[0] for at, m in (((k,), some), ((far,), few))), exact)
+        return Simulated(ksg1_at(sides, k, rows), ksg1_at(sides, far, rows[:few]), exact)
 
     samples = min(CONTROL_SAMPLES[1], max(CONTROL_SAMPLES[0], CONTROL_SAMPLES[1] * CONTROL_ROWS // n))
     seeds = np.random.default_rng(_seed(blocks)).integers(2**62, size=samples)
     controls = [simulate(model, seed) for seed in seeds]
     errors = torch.stack([c.near.mean() - c.exact.mean() for c in controls])
     apart = torch.stack([c.far.mean() - c.near[:few].mean() for c in controls])
-    near = ksg1_at([x, y], (k,), torch.arange(n, device=x.device))[0]
+    near = ksg1_at([x, y], k, torch.arange(n, device=x.device))
 
     unseen, linear = 0.0, torch.zeros_like(near)
     if (information := model.normal_information) > 0:
         # the part of a change of the correlations that neighbours don't see, but what is subtracted follows: a term of
         # mean zero lets the spread show it
-        more = [simulate(model.stronger(STRONGER), seed) for seed in seeds[:1]]
-        change = sum(float((b.near - b.exact).mean() - (a.near - a.exact).mean()) for a, b in zip(controls, more))
+        more = simulate(model.stronger(STRONGER), seeds[0])
+        change = float((more.near - more.exact).mean() - errors[0])
         unseen = min(max(-change / ((STRONGER - 1) * information), 0.0), 1.0)
         linear = model._replace(freedom=inf).information(x, y)
     points = near - errors.mean() + unseen * (linear - linear.mean())
 
-    # the spread of contributions says little of that of their mean, as they share neighbours: on the model both are known
+    # neighbours are shared, so that the spread of contributions is not that of their mean: on the model both are known
     spread = sum(float((c.near + unseen * c.exact).var()) for c in controls) / samples
     exact = sum(float(c.exact.var()) for c in controls) / samples
     rest = errors + unseen * torch.stack([c.exact.mean() for c in controls])
@@ -111,10 +110,37 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     variance = factor * float(points.var()) / n + float(errors.var()) / samples
 
     rows = torch.arange(0, n, max(1, n // (4 * few)), device=x.device)
-    change = ksg1_at([x, y], (far,), rows)[0] - near[rows]
-    noise = factor * float(change.var()) / len(rows) + float(apart.var()) / samples
+    further = ksg1_at([x, y], far, rows) - near[rows]
+    noise = factor * float(further.var()) / len(rows) + float(apart.var()) / samples
+    left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)
+    return Controlled(points, variance, left)
+
+
+class Left(NamedTuple):
+    """Error that is left, extrapolated from another scale, and its standard error."""
+
+    value: float
+    stderr: float
+
+    @property
+    def beyond_noise(self) -> float:
+        """How large the error is that noise is added to, 0 if noise alone would do."""
+        return max(self.value**2 - self.stderr**2, 0.0) ** 0.5
+
+    def notes(self, stderr: float) -> tuple[str, ...]:
+        """Return a warning if it is clear, and larger than the standard error of the estimate."""
+        if abs(self.value) <= max(CLEAR * self.stderr, stderr):
+            return ()
+        return (
+            f"the estimate depends on the number of neighbours (with {SCALE} times as many it changes as if "
+            f"{abs(self.value):.2g} nats were missed): it is likely too {'low' if self.value < 0 else 'high'}",
+        )
+
+
+def extrapolated(change: float, stderr: float, d: int) -> Left:
+    """Return the error that is left in d dimensions, given by how much SCALE times the neighbours change the estimate."""
     growth = SCALE ** (1 / d) - 1
-    return Controlled(points, variance, float(change.mean() - apart.mean()) / growth, noise**0.5 / growth)
+    return Left(change / growth, stderr / growth)
 
 
 def _scores(x: Tensor) -> Tensor:

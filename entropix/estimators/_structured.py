@@ -110,7 +110,10 @@ def structured_local(x: Array, k: int) -> Structured:
             f"the map to independent columns ({fitted.name}) still improves with the number of rows: the entropy is "
             "likely too high"
         )
-    left = max(UNSEEN * _beyond(seen, seen_stderr), pairs if clearness > 2 else 0.0) ** 2 + (_beyond(falling, falling_stderr) * len(fall) / n) ** 2
+    left = (
+        max(UNSEEN * _beyond(seen, seen_stderr), pairs if clearness > 2 else 0.0) ** 2
+        + (_beyond(falling, falling_stderr) * len(fall) / n) ** 2
+    )
     if seen > abs(bias) + 2 * seen_stderr:
         z, cost = whiten(x).apply(x)
         direct = cost + kl_local(log_radii(torch.from_numpy(z), k).kth, k, d).numpy()
