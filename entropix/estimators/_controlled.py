@@ -102,7 +102,7 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
         linear = model._replace(freedom=inf).information(x, y)
     points = near - errors.mean() + unseen * (linear - linear.mean())
 
-    # neighbours are shared, so that the spread of contributions is not that of their mean: on the model both are known
+    # neighbours are shared, so that the spread of contributions isn't that of their mean: on the model both are known
     spread = sum(float((c.near + unseen * c.exact).var()) for c in controls) / samples
     exact = sum(float(c.exact.var()) for c in controls) / samples
     rest = errors + unseen * torch.stack([c.exact.mean() for c in controls])

@@ -36,6 +36,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from entropix.estimators._kozachenko_leonenko import kl_local, log_radii
 from entropix.estimators._marginals import Array, column_entropies, normal_scores, quantile_scores
@@ -110,10 +111,8 @@ def structured_local(x: Array, k: int) -> Structured:
             f"the map to independent columns ({fitted.name}) still improves with the number of rows: the entropy is "
             "likely too high"
         )
-    left = (
-        max(UNSEEN * _beyond(seen, seen_stderr), pairs if clearness > 2 else 0.0) ** 2
-        + (_beyond(falling, falling_stderr) * len(fall) / n) ** 2
-    )
+    dependence = max(UNSEEN * _beyond(seen, seen_stderr), pairs if clearness > 2 else 0.0)
+    left = dependence**2 + (_beyond(falling, falling_stderr) * len(fall) / n) ** 2
     if seen > abs(bias) + 2 * seen_stderr:
         z, cost = whiten(x).apply(x)
         direct = cost + kl_local(log_radii(torch.from_numpy(z), k).kth, k, d).numpy()
@@ -158,7 +157,7 @@ def _halves(x: Array) -> tuple[Array, Array]:
     return x[rows[::2]], x[rows[1::2]]
 
 
-def _rows(n: int) -> Array:
+def _rows(n: int) -> NDArray[np.int64]:
     return np.random.default_rng(0).permutation(n)[:SELECTION_ROWS]
 
 
@@ -172,7 +171,7 @@ class Chosen(NamedTuple):
     """
 
     fit: Fit
-    rows: Array
+    rows: NDArray[np.int64]
     bound: Array
 
 
