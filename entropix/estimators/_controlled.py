@@ -9,7 +9,7 @@ nothing is subtracted.
 
 What is left of the error where the model is wrong shows in another scale. To first order it is proportional to the
 radius, which grows with (k / n)^(1/d): from the estimates with k and 4 k neighbours it is extrapolated. It goes into
-the interval, and there is a warning when it is larger than the standard error.
+the interval; where it is clear it is also taken out, with a warning when it is larger than the standard error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CONTROL_ROWS = 1_250
 STRONGER = 1.2
 """Information of the model that shows how much of a change neighbours see."""
 CLEAR = 2.0
-"""Standard errors by which an error that is left has to differ from 0 for a warning."""
+"""Standard errors by which an error that is left has to differ from 0 before any of it is believed."""
 SCALE = 4
 """The other scale has so many times the neighbours."""
 
@@ -113,7 +113,7 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     further = ksg1_at([x, y], far, rows) - near[rows]
     noise = factor * float(further.var()) / len(rows) + float(apart.var()) / samples
     left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)
-    return Controlled(points, variance, left)
+    return Controlled(points + left.correction, variance, left)
 
 
 class Left(NamedTuple):
@@ -123,22 +123,33 @@ class Left(NamedTuple):
     stderr: float
 
     @property
+    def share(self) -> float:
+        """Share of the error to take out: 0 where noise may be all of it (the positive part of James and Stein 1961)."""
+        return max(1 - (CLEAR * self.stderr / self.value) ** 2, 0.0) if self.value else 0.0
+
+    @property
+    def correction(self) -> float:
+        """What is to be added to the estimate."""
+        return -self.share * self.value
+
+    @property
     def beyond_noise(self) -> float:
         """How large the error is that noise is added to, 0 if noise alone would do."""
         return max(self.value**2 - self.stderr**2, 0.0) ** 0.5
 
     def notes(self, stderr: float) -> tuple[str, ...]:
         """Return a warning if it is clear, and larger than the standard error of the estimate."""
-        if abs(self.value) <= max(CLEAR * self.stderr, stderr):
+        if self.share < 0.5 or abs(self.value) < stderr:
             return ()
         return (
-            f"the estimate depends on the number of neighbours (with {SCALE} times as many it changes as if "
-            f"{abs(self.value):.2g} nats were missed): it is likely too {'low' if self.value < 0 else 'high'}",
+            f"the estimate depends on the number of neighbours: with {SCALE} times as many it changes as if "
+            f"{abs(self.value):.2g} nats were {'missed' if self.value < 0 else 'too many'}, of which "
+            f"{100 * self.share:.0f} % were taken out",
         )
 
 
 def extrapolated(change: float, stderr: float, d: int) -> Left:
-    """Return the error that is left in d dimensions, given by how much SCALE times the neighbours change the estimate."""
+    """Return the error that is left in d dimensions, from the change of the estimate by SCALE times the neighbours."""
     growth = SCALE ** (1 / d) - 1
     return Left(change / growth, stderr / growth)
 

@@ -35,6 +35,8 @@ from entropix.ops import Neighbours
 
 FALSE_MERGES = 0.01
 """Expected number of wrongly merged pairs in a sample without duplicates: one sample in a hundred has one."""
+TIGHTER = 1.5
+"""Ratio of two medians that 20 neighbours don't reach by chance."""
 TABLE_ROWS = 8
 """Rows to a value, at least, in columns that are quantised without an even step."""
 SCALE_NEIGHBOURS = 20
@@ -272,7 +274,7 @@ def near_pairs(neighbours: Neighbours, gather: Callable[[Tensor], Tensor] = lamb
     # rows scatter in a tight core and a wide rest, the core's own median counts: the rest looks like more dimensions
     median = spread[usable].median()
     around = torch.where(usable, spread, median)[indices].median(1).values
-    m = float(digamma(k) - digamma(half)) / torch.maximum(around, median)
+    m = float(digamma(k) - digamma(half)) / torch.where(around > TIGHTER * median, around, median)
     # 1 - (1 - t^m)^(K-1) = p, solved for t
     p = FALSE_MERGES / n
     limit = outer * (math.log(-math.expm1(math.log1p(-p) / (k - 1))) / m).exp()
