@@ -12,7 +12,7 @@ from torch import Tensor
 from entropix.estimators._controlled import SCALE, STRONGER, extrapolated
 from entropix.estimators._dependent_rows import as_groups, clustered_variance
 from entropix.estimators._duplicates import find_duplicates, row_hashes
-from entropix.estimators._inputs import Samples, as_samples, check_base, check_neighbours, tell
+from entropix.estimators._inputs import Samples, as_samples, check_base, check_neighbours, tell, unit_of
 from entropix.estimators._kozachenko_leonenko import averaging_noise, log_radii
 from entropix.estimators._normal_pair import NormalPair
 from entropix.estimators._results import Information, InformationOrBatch, averaged
@@ -87,6 +87,8 @@ def _one(
     local: bool,
     clusters: tuple[Tensor | None, Tensor | None],
 ) -> Information:
+    unit = unit_of(torch.cat([x.detach(), y.detach()]))
+    x, y = x / unit, y / unit
     duplicates, others = find_duplicates(x), find_duplicates(y)
     x, y = (
         (rows if found.spread is None else rows + (found.spread - rows.detach()))[found.keep].double()

@@ -35,6 +35,8 @@ from entropix.ops import Neighbours
 
 FALSE_MERGES = 0.01
 """Expected number of wrongly merged pairs in a sample without duplicates: one sample in a hundred has one."""
+ATOM = 0.02
+"""Share of one row, if it is most of the copies too, at which a distribution is said to be part discrete."""
 TIGHTER = 1.5
 """Ratio of two medians that 20 neighbours don't reach by chance."""
 TABLE_ROWS = 8
@@ -118,6 +120,12 @@ def find_duplicates(x: Tensor) -> Duplicates:
         outer, inner = first_of(labels)
         keep, group = keep[outer], inner[group]
     n_merged = n - len(keep)
+    most = int(torch.bincount(group).max()) if spread is None and n_merged else 1
+    if most > ATOM * n and most > n_merged / 2:
+        notes.append(
+            f"one row occurs in {100 * most / n:.0f} % of the sample: its distribution is part discrete, and has no "
+            "differential entropy; the value is that of the other rows"
+        )
     n_exact = int((x == x[keep[group]]).all(-1).sum()) - len(keep)
     if n_merged:
         notes.append(

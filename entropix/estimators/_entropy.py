@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
@@ -20,6 +21,7 @@ from entropix.estimators._inputs import (
     check_method,
     check_neighbours,
     tell,
+    unit_of,
 )
 from entropix.estimators._kozachenko_leonenko import LogRadii, averaging_noise, kl_local, log_radii
 from entropix.estimators._marginals import quantile_scores
@@ -161,6 +163,8 @@ def _one(
 ) -> Entropy:
     n = len(x)
     check_neighbours(k, n, distinct=False)
+    unit = unit_of(x)
+    x = x / unit
     duplicates = find_duplicates(x)
     x = x.double()
     if duplicates.spread is not None:
@@ -175,7 +179,7 @@ def _one(
         found = _full_dimension(x, k, method, duplicates.neighbours)
     return Entropy(
         **averaged(
-            found.points,
+            found.points + found.dimension * log(unit),
             duplicates.group,
             samples,
             base,
