@@ -149,7 +149,7 @@ class Left(NamedTuple):
 
 
 def extrapolated(change: float, stderr: float, d: int) -> Left:
-    """Return the error that is left in d dimensions, from the change of the estimate by SCALE times the neighbours."""
+    """Return the error that is left in d dimensions, from the change by SCALE times the neighbours."""
     growth = SCALE ** (1 / d) - 1
     return Left(change / growth, stderr / growth)
 

@@ -1,7 +1,8 @@
 """Rows that are not independent: groups (patients, series, subjects), and dependence that shows without them.
 
 The variance of a mean is that of independent groups of rows, not of rows: the sums of the contributions' deviations
-over groups are independent (Liang and Zeger 1986). With few groups a t distribution stands for the normal.
+over groups are independent (Liang and Zeger 1986). With few groups a t distribution stands
+for the normal.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-CLEAR = 5.0
+CLEAR = 3.5
 """Standard errors by which the variance of blocks has to exceed that of independent rows for a warning."""
 LEAST_BLOCKS = 16
 """Blocks that a variance takes."""
@@ -49,7 +50,10 @@ def clustered_variance(points: Tensor, clusters: Tensor) -> tuple[float, float]:
     count = int((sizes > 0).sum())
     # groups decide the densities at their rows too, which takes one degree of freedom more than a mean does
     variance = float(sums.square().sum()) * count / max(count - 2, 1) / len(points) ** 2
-    return variance, float(t.ppf(0.975, max(count - 1, 1)))
+    # a variance of few skewed sums is itself uncertain, as its kurtosis says (Satterthwaite 1946)
+    kurtosis = count * float(sums.pow(4).sum()) / max(float(sums.square().sum()) ** 2, 1e-300)
+    freedom = min(max(2 * count / max(kurtosis - 1, 0.1), 2.0), count - 1.0)
+    return variance, float(t.ppf(0.975, max(freedom, 1.0)))
 
 
 def serial_dependence(points: Tensor) -> tuple[str, ...]:
