@@ -124,7 +124,7 @@ class Left(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Share of the error to take out: 0 where noise may be all of it (the positive part of James and Stein 1961)."""
+        """Share of the error to take out, 0 where noise may be all of it (positive part, James and Stein 1961)."""
         return max(1 - (CLEAR * self.stderr / self.value) ** 2, 0.0) if self.value else 0.0
 
     @property
@@ -134,12 +134,12 @@ class Left(NamedTuple):
 
     @property
     def beyond_noise(self) -> float:
-        """How large the error is that noise is added to, 0 if noise alone would do."""
-        return max(self.value**2 - self.stderr**2, 0.0) ** 0.5
+        """How large the error is without noise, 0 if noise alone would do; all of it once it is clear."""
+        return max(self.value**2 - (0.0 if self.share else self.stderr**2), 0.0) ** 0.5
 
     def notes(self, stderr: float) -> tuple[str, ...]:
         """Return a warning if it is clear, and larger than the standard error of the estimate."""
-        if self.share < 0.5 or abs(self.value) < stderr:
+        if self.share < 0.25 or abs(self.value) < stderr:
             return ()
         return (
             f"the estimate depends on the number of neighbours: with {SCALE} times as many it changes as if "

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-CLEAR = 3.5
+CLEAR = 3.0
 """Standard errors by which the variance of blocks has to exceed that of independent rows for a warning."""
 LEAST_BLOCKS = 16
 """Blocks that a variance takes."""

@@ -51,6 +51,9 @@ SELECTION_ROWS = 4000
 UNSEEN = 2.0
 """Dependence that is left, in units of what neighbours see of it (Clayton and Dirichlet in 4 dimensions: 2 to 3)."""
 
+UNFINISHED = 2.0
+"""What more rows would lower the bound by, in units of what the second half did: between rates 1 / n and n^(-1/2)."""
+
 Fit = Callable[[Array], FittedMap]
 
 
@@ -106,13 +109,13 @@ def structured_local(x: Array, k: int) -> Structured:
             f"columns depend on one another in a way that no map at hand explains ({fitted.name}), and neighbours see "
             "only part of it: the entropy is likely too high"
         )
-    if falling > 3 * falling_stderr and falling > float(local.std()) / n**0.5:
+    if falling > 2.5 * falling_stderr and falling > float(local.std()) / n**0.5:
         notes.append(
             f"the map to independent columns ({fitted.name}) still improves with the number of rows: the entropy is "
             "likely too high"
         )
     dependence = max(UNSEEN * _beyond(seen, seen_stderr), pairs if clearness > 2 else 0.0)
-    left = dependence**2 + (_beyond(falling, falling_stderr) * len(fall) / n) ** 2
+    left = dependence**2 + (UNFINISHED * _beyond(falling, falling_stderr) * len(fall) / n) ** 2
     if seen > abs(bias) + 2 * seen_stderr:
         z, cost = whiten(x).apply(x)
         direct = cost + kl_local(log_radii(torch.from_numpy(z), k).kth, k, d).numpy()
