@@ -111,7 +111,8 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
 
     rows = torch.arange(0, n, max(1, n // (4 * few)), device=x.device)
     further = ksg1_at([x, y], far, rows) - near[rows]
-    noise = factor * float(further.var()) / len(rows) + float(apart.var()) / samples
+    # of the two spreads, only that of the simulated samples knows what rows share
+    noise = max(factor * float(further.var()), few * float(apart.var())) / len(rows) + float(apart.var()) / samples
     left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)
     return Controlled(points + left.correction, variance, left)
 

@@ -143,7 +143,8 @@ def _one(
             points = points + unseen * (linear - linear.mean())
             of_y = of_y + unseen * model.influence_of_q(y.detach())
         further, apart = (near[1] - near[0]).detach(), errors[:, 1] - errors[:, 0]
-        noise = float(further.var()) / n + float(apart.var()) / len(errors)
+        # of the two spreads, only that of the simulated samples knows that rows share their neighbours in y
+        noise = max(float(further.var()) / n, float(apart.var())) + float(apart.var()) / len(errors)
         left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)
         model_stderr = (left.beyond_noise**2 + float(errors[:, 0].var()) / len(errors)) ** 0.5
         points = points + left.correction
