@@ -28,10 +28,12 @@ from entropix.estimators._marginals import quantile_scores
 from entropix.estimators._normalising_maps import FittedMap, scored, whiten
 from entropix.estimators._structured import held_out_lead
 
-CONTROL_SAMPLES = 5, 32
+CONTROL_SAMPLES = 5, 16
 """Least and most simulated samples. Each has about the variance of the estimate, so that they add a fifth at most."""
 CONTROL_ROWS = 1_250
 """Rows of each that are looked at, at least; in larger samples a sixteenth of them."""
+CONTROL_WORK = 12_500_000
+"""Distances taken in each of them, at least: more rows are looked at where others are few."""
 STRONGER = 1.2
 """Information of the model that shows how much of a change neighbours see."""
 CLEAR = 2.0
@@ -75,7 +77,7 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     model = Copula.fit(x, y)
     if by_rank:
         model = model.with_tails(x, y)
-    some, few = min(n, max(CONTROL_ROWS, n // 16)), min(n, CONTROL_ROWS // 2)
+    some, few = min(n, max(CONTROL_ROWS, n // 16, CONTROL_WORK // n)), min(n, CONTROL_ROWS // 2)
 
     def simulate(model: Copula, seed: int) -> Simulated:
         first, second = model.sample(n, seed)
