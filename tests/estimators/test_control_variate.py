@@ -25,7 +25,7 @@ def test_standard_error_knows_that_what_is_subtracted_follows_the_correlations()
 @pytest.mark.filterwarnings("ignore::entropix.exceptions.EstimatorWarning")
 @pytest.mark.parametrize("rho", [0.0, 0.95])
 def test_standard_error_knows_what_rows_share(rho: float) -> None:
-    """The spread of neighbours' contributions alone is a third too large at no dependence, a fifth too small at much."""
+    """Neighbours' contributions alone spread a third too much at no dependence, a fifth too little at much."""
     found = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
