@@ -141,6 +141,7 @@ class Contributions(NamedTuple):
         averages: Number of nearest-neighbour averages that each contribution adds up.
         model_stderr: Standard error in nats that an estimated intrinsic dimension adds.
         notes: Warnings to issue.
+        explained: Whether no dependence is seen that a map leaves.
     """
 
     points: Tensor
@@ -149,6 +150,7 @@ class Contributions(NamedTuple):
     averages: int = 1
     model_stderr: float = 0.0
     notes: tuple[str, ...] = ()
+    explained: bool = True
 
 
 def _one(
@@ -243,6 +245,7 @@ def _structured(x: Tensor, k: int) -> Contributions | None:
         found.averages,
         model_stderr=found.left,
         notes=notes + found.notes,
+        explained=found.explained,
     )
 
 
@@ -285,8 +288,10 @@ def _auto(x: Tensor, k: int, known: Neighbours | None) -> Contributions:
                 "columns repeat single values between others: part of their distribution is discrete, such a mixture "
                 "has no differential entropy, and the value depends on the ties; 'kl' was used",
             )
-        # a map that explains more than all the nearness of neighbours does leaves no need for a manifold
-        if found is not None and (radii is None or _lies_below(found.points, kl_local(radii.kth, k, rank))):
+        # a map that explains all dependence, and more than the nearness of neighbours, leaves no need for a manifold
+        if found is not None and (
+            radii is None or (found.explained and _lies_below(found.points, kl_local(radii.kth, k, rank)))
+        ):
             return found._replace(notes=notes + found.notes)
     if radii is None:
         radii = log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known)

@@ -66,6 +66,7 @@ class Structured(NamedTuple):
         averages: Number of nearest-neighbour averages that each contribution adds up.
         left: Error in nats that is left, by the signs at the top of the module; 0 if there is none.
         notes: Warnings to issue.
+        explained: Whether no dependence is seen that the map leaves.
     """
 
     local: Array
@@ -73,6 +74,7 @@ class Structured(NamedTuple):
     averages: int
     left: float = 0.0
     notes: tuple[str, ...] = ()
+    explained: bool = True
 
 
 def structured_local(x: Array, k: int) -> Structured:
@@ -104,7 +106,8 @@ def structured_local(x: Array, k: int) -> Structured:
     falling_stderr = float(fall.std()) / len(fall) ** 0.5
     pairs, clearness = pairwise_dependence(z)
     notes = []
-    if abs(seen) > 4 * seen_stderr or clearness > 4:
+    explained = abs(seen) <= 4 * seen_stderr and clearness <= 4
+    if not explained:
         notes.append(
             f"columns depend on one another in a way that no map at hand explains ({fitted.name}), and neighbours see "
             "only part of it: the entropy is likely too high"
@@ -120,8 +123,8 @@ def structured_local(x: Array, k: int) -> Structured:
         z, cost = whiten(x).apply(x)
         direct = cost + kl_local(log_radii(torch.from_numpy(z), k).kth, k, d).numpy()
         if direct.mean() < local.mean():
-            return Structured(direct, "neighbours only", 1, left**0.5, tuple(notes))
-    return Structured(local, fitted.name, d + 1, left**0.5, tuple(notes))
+            return Structured(direct, "neighbours only", 1, left**0.5, tuple(notes), explained)
+    return Structured(local, fitted.name, d + 1, left**0.5, tuple(notes), explained)
 
 
 def _beyond(value: float, stderr: float) -> float:
