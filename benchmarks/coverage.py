@@ -4,7 +4,7 @@
     python benchmarks/coverage.py                      # 200 draws
     python benchmarks/coverage.py --table              # print what the results hold
 
-Cells: mutual information on twenty tasks of "Beyond normal" (Czyz et al. 2023), divergence on five pairs, entropy on all
+Cells: information on twenty tasks of "Beyond normal" (Czyz et al. 2023), divergence on five pairs, entropy on all
 families in 1, 4 and 16 dimensions, and rows in groups. A cell is *silently wrong* if its nominal 95 % interval holds
 the truth in fewer than 88 % of the draws and fewer than 90 % of the draws have a warning. Draws are seeded by cell and
 number. Each cell is a JSON file of its own in --out, and is not computed again; --join writes one file.
@@ -118,9 +118,13 @@ def measure(key: str, draw: Draw, draws: int) -> dict[str, Any]:
 
 def show(results: dict[str, Any]) -> None:
     for key, cell in results.items():
-        print(f"{'!!' if cell['silently_wrong'] else '  '} {key:45s} " + "  ".join(
-            f"{name} {cell[name]}" for name in ("bias", "sd", "stderr", "coverage", "warned", "cpu_seconds", "method")
-        ))
+        print(
+            f"{'!!' if cell['silently_wrong'] else '  '} {key:45s} "
+            + "  ".join(
+                f"{name} {cell[name]}"
+                for name in ("bias", "sd", "stderr", "coverage", "warned", "cpu_seconds", "method")
+            )
+        )
     wrong = [key for key, cell in results.items() if cell["silently_wrong"]]
     print(f"{len(wrong)} of {len(results)} cells are silently wrong")
 

@@ -118,9 +118,7 @@ TASKS: dict[str, Callable[[int, np.random.Generator], Pair]] = {
     "student 5x5, 2 df": partial(student, p=5, freedom=2),
     "uniform two pairs 5x5": partial(bent, task=partial(two_pairs, p=5), of_x=norm.cdf),
     "half-cube two pairs 25x25": partial(bent, task=partial(two_pairs, p=25), of_x=half_cube),
-    "spiral two pairs 3x3": partial(
-        bent, task=partial(two_pairs, p=3), of_x=spiral, of_y=partial(spiral, first=1)
-    ),
+    "spiral two pairs 3x3": partial(bent, task=partial(two_pairs, p=3), of_x=spiral, of_y=partial(spiral, first=1)),
 }
 
 

@@ -34,9 +34,9 @@ from entropix.estimators._information import (
     total_correlation,
 )
 from entropix.estimators._kozachenko_leonenko import kl_local, log_radii
-from entropix.estimators._normal_reference import log_unit_ball
 from entropix.estimators._labels import discrete_entropy
 from entropix.estimators._matrix import InformationMatrix, information_scores, mutual_information_matrix
+from entropix.estimators._normal_reference import log_unit_ball
 from entropix.estimators._results import Entropy, Estimate, Information, IntrinsicDimension
 from entropix.estimators._signal_space import SignalSpace
 from entropix.exceptions import EstimatorWarning

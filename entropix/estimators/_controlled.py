@@ -9,7 +9,7 @@ nothing is subtracted.
 
 What is left of the error where the model is wrong shows in another scale. To first order it is proportional to the
 radius, which grows with (k / n)^(1/d): from the estimates with k and 4 k neighbours it is extrapolated. It goes into
-the interval, and there is a warning when it is larger than the standard error.
+the interval; where it is clear it is also taken out, with a warning when it is larger than the standard error.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ from entropix.estimators._marginals import quantile_scores
 from entropix.estimators._normalising_maps import FittedMap, scored, whiten
 from entropix.estimators._structured import held_out_lead
 
-CONTROL_SAMPLES = 5, 32
-"""Least and most simulated samples. Each has about the variance of the estimate itself, so that they add at most a fifth
-of what neighbours add."""
+CONTROL_SAMPLES = 5, 16
+"""Least and most simulated samples. Each has about the variance of the estimate, so that they add a fifth at most."""
 CONTROL_ROWS = 1_250
 """Rows of each that are looked at, at least; in larger samples a sixteenth of them."""
+CONTROL_WORK = 12_500_000
+"""Distances taken in each of them, at least: more rows are looked at where others are few."""
 STRONGER = 1.2
 """Information of the model that shows how much of a change neighbours see."""
+CLEAR = 2.0
+"""Standard errors by which an error that is left has to differ from 0 before any of it is believed."""
 SCALE = 4
 """The other scale has so many times the neighbours."""
 
@@ -45,14 +48,12 @@ class Controlled(NamedTuple):
     Attributes:
         points: Contributions (n,) in nats.
         variance: Variance of their mean, from their spread and that of estimates on the simulated samples.
-        left: Error that is left, extrapolated from another scale.
-        left_stderr: Standard error of that.
+        left: Error that is left.
     """
 
     points: Tensor
     variance: float
-    left: float
-    left_stderr: float
+    left: Left
 
 
 class Simulated(NamedTuple):
@@ -70,40 +71,40 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     n, d = len(blocks[0]), sum(block.shape[1] for block in blocks)
     by_rank = _scores_are_better(torch.cat(blocks, 1), k)
     x, y = (whiten_block(_scores(block) if by_rank else block) for block in blocks)
-    far = min(SCALE * k, n - 1)
-    if n <= d + 1 or far <= k or float(torch.linalg.svdvals(x.T @ y / n)[0]) > 1 - 1e-9:
+    far = SCALE * k
+    if n <= max(d + 1, far) or float(torch.linalg.svdvals(x.T @ y / n)[0]) > 1 - 1e-9:
         return None
     model = Copula.fit(x, y)
     if by_rank:
         model = model.with_tails(x, y)
-    some, few = min(n, max(CONTROL_ROWS, n // 16)), min(n, CONTROL_ROWS // 2)
+    some, few = min(n, max(CONTROL_ROWS, n // 16, CONTROL_WORK // n)), min(n, CONTROL_ROWS // 2)
 
     def simulate(model: Copula, seed: int) -> Simulated:
-        sides = model.sample(n, seed)
-        exact = model.information(*(side[:some] for side in sides))
-        sides = tuple((_scores(side) if by_rank else side).float() for side in sides)  # half the time of float64
-        # rows are drawn alike: the first are as good as any
+        first, second = model.sample(n, seed)
+        exact = model.information(first[:some], second[:some])
+        # half the time of float64; rows are drawn alike, and the first are as good as any
+        sides = [(_scores(side) if by_rank else side).float() for side in (first, second)]
         rows = torch.arange(some, device=x.device)
-        return Simulated(*(ksg1_at(list(sides), at, rows[:m])[0] for at, m in (((k,), some), ((far,), few))), exact)
+        return Simulated(ksg1_at(sides, k, rows), ksg1_at(sides, far, rows[:few]), exact)
 
     samples = min(CONTROL_SAMPLES[1], max(CONTROL_SAMPLES[0], CONTROL_SAMPLES[1] * CONTROL_ROWS // n))
     seeds = np.random.default_rng(_seed(blocks)).integers(2**62, size=samples)
     controls = [simulate(model, seed) for seed in seeds]
     errors = torch.stack([c.near.mean() - c.exact.mean() for c in controls])
     apart = torch.stack([c.far.mean() - c.near[:few].mean() for c in controls])
-    near = ksg1_at([x, y], (k,), torch.arange(n, device=x.device))[0]
+    near = ksg1_at([x, y], k, torch.arange(n, device=x.device))
 
     unseen, linear = 0.0, torch.zeros_like(near)
     if (information := model.normal_information) > 0:
         # the part of a change of the correlations that neighbours don't see, but what is subtracted follows: a term of
         # mean zero lets the spread show it
-        more = [simulate(model.stronger(STRONGER), seed) for seed in seeds[:1]]
-        change = sum(float((b.near - b.exact).mean() - (a.near - a.exact).mean()) for a, b in zip(controls, more))
+        more = simulate(model.stronger(STRONGER), seeds[0])
+        change = float((more.near - more.exact).mean() - errors[0])
         unseen = min(max(-change / ((STRONGER - 1) * information), 0.0), 1.0)
         linear = model._replace(freedom=inf).information(x, y)
     points = near - errors.mean() + unseen * (linear - linear.mean())
 
-    # the spread of contributions says little of that of their mean, as they share neighbours: on the model both are known
+    # neighbours are shared, so that the spread of contributions isn't that of their mean: on the model both are known
     spread = sum(float((c.near + unseen * c.exact).var()) for c in controls) / samples
     exact = sum(float(c.exact.var()) for c in controls) / samples
     rest = errors + unseen * torch.stack([c.exact.mean() for c in controls])
@@ -111,10 +112,49 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     variance = factor * float(points.var()) / n + float(errors.var()) / samples
 
     rows = torch.arange(0, n, max(1, n // (4 * few)), device=x.device)
-    change = ksg1_at([x, y], (far,), rows)[0] - near[rows]
-    noise = factor * float(change.var()) / len(rows) + float(apart.var()) / samples
+    further = ksg1_at([x, y], far, rows) - near[rows]
+    # of the two spreads, only that of the simulated samples knows what rows share
+    noise = max(factor * float(further.var()), few * float(apart.var())) / len(rows) + float(apart.var()) / samples
+    left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)
+    return Controlled(points + left.correction, variance, left)
+
+
+class Left(NamedTuple):
+    """Error that is left, extrapolated from another scale, and its standard error."""
+
+    value: float
+    stderr: float
+
+    @property
+    def share(self) -> float:
+        """Share of the error to take out, 0 where noise may be all of it (positive part, James and Stein 1961)."""
+        return max(1 - (CLEAR * self.stderr / self.value) ** 2, 0.0) if self.value else 0.0
+
+    @property
+    def correction(self) -> float:
+        """What is to be added to the estimate."""
+        return -self.share * self.value
+
+    @property
+    def beyond_noise(self) -> float:
+        """How large the error is without noise, 0 if noise alone would do; all of it once it is clear."""
+        return max(self.value**2 - (0.0 if self.share else self.stderr**2), 0.0) ** 0.5
+
+    def notes(self, stderr: float) -> tuple[str, ...]:
+        """Return a warning if it is clear, and larger than the standard error of the estimate."""
+        if self.share < 0.25 or abs(self.value) < stderr:
+            return ()
+        return (
+            f"the estimate depends on the number of neighbours: with {SCALE} times as many it changes as if "
+            f"{abs(self.value):.2g} nats were {'missed' if self.value < 0 else 'too many'}, of which "
+            f"{100 * self.share:.0f} % were taken out",
+        )
+
+
+def extrapolated(change: float, stderr: float, d: int) -> Left:
+    """Return the error that is left in d dimensions, from the change by SCALE times the neighbours."""
     growth = SCALE ** (1 / d) - 1
-    return Controlled(points, variance, float(change.mean() - apart.mean()) / growth, noise**0.5 / growth)
+    return Left(change / growth, stderr / growth)
 
 
 def _scores(x: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ class Copula(NamedTuple):
 
 
 def wishart_bias(n: int, p: int, q: int) -> float:
-    """Return by how much the information of the correlations of n normal rows, p + q columns, is too high on average."""
+    """Return by how much the information of the correlations of n normal rows (p + q columns) is too high."""
     half = torch.digamma((n - torch.arange(1, p + q + 1, dtype=torch.float64)) / 2)
     return 0.5 * float(half[:p].sum() + half[:q].sum() - half.sum())
 

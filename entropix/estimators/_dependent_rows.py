@@ -1,7 +1,8 @@
 """Rows that are not independent: groups (patients, series, subjects), and dependence that shows without them.
 
 The variance of a mean is that of independent groups of rows, not of rows: the sums of the contributions' deviations
-over groups are independent (Liang and Zeger 1986). With few groups a t distribution stands for the normal.
+over groups are independent (Liang and Zeger 1986). With few groups a t distribution stands
+for the normal.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-CLEAR = 4.0
-"""Standard errors by which a correlation of neighbouring rows has to exceed zero for a warning: one in 30,000."""
+CLEAR = 3.0
+"""Standard errors by which the variance of blocks has to exceed that of independent rows for a warning."""
+LEAST_BLOCKS = 16
+"""Blocks that a variance takes."""
 
 
 def as_groups(groups: ArrayLike | None, n: int, device: torch.device, name: str = "groups") -> Tensor | None:
@@ -45,21 +48,30 @@ def clustered_variance(points: Tensor, clusters: Tensor) -> tuple[float, float]:
     deviation = (points - points.mean()).double()
     sums = torch.zeros_like(sizes).index_add(0, clusters, deviation)
     count = int((sizes > 0).sum())
-    variance = float(sums.square().sum()) * count / max(count - 1, 1) / len(points) ** 2
-    return variance, float(t.ppf(0.975, max(count - 1, 1)))
+    # groups decide the densities at their rows too, which takes one degree of freedom more than a mean does
+    variance = float(sums.square().sum()) * count / max(count - 2, 1) / len(points) ** 2
+    # a variance of few skewed sums is itself uncertain, as its kurtosis says (Satterthwaite 1946)
+    kurtosis = count * float(sums.pow(4).sum()) / max(float(sums.square().sum()) ** 2, 1e-300)
+    freedom = min(max(2 * count / max(kurtosis - 1, 0.1), 2.0), count - 1.0)
+    return variance, float(t.ppf(0.975, max(freedom, 1.0)))
 
 
 def serial_dependence(points: Tensor) -> tuple[str, ...]:
-    """Return a warning if contributions (n,) of rows that follow one another are alike, as those of one group are."""
-    n = len(points)
-    if n < 20:
-        return ()
+    """Return a warning if contributions (n,) of rows that follow one another are alike, as those of one group are.
+
+    Means over blocks of rows then vary more than those of independent rows.
+    """
     ranks = points.detach().argsort().argsort().double()
-    ranks = ranks - ranks.mean()
-    correlation = float((ranks[1:] * ranks[:-1]).sum() / ranks.square().sum())
-    if correlation * n**0.5 < CLEAR:
+    n, size, inflation = len(ranks), 2, 1.0
+    while n // size >= LEAST_BLOCKS:
+        blocks = ranks[: n // size * size].view(-1, size).mean(1)
+        ratio = float(blocks.var() / ranks.var()) * size
+        if (ratio - 1) * ((len(blocks) - 1) / 2) ** 0.5 > CLEAR:
+            inflation = max(inflation, ratio)
+        size *= 2
+    if inflation == 1.0:
         return ()
     return (
-        f"rows that follow one another are alike (their contributions correlate by {correlation:.2f}): they are not "
-        "independent, and the standard error is too small; give groups= (patient, series, subject)",
+        "rows that follow one another are alike, which independent rows are not unless they were sorted: the standard "
+        f"error is too small, by a factor of {inflation**0.5:.1f} or more; give groups= (patient, series, subject)",
     )

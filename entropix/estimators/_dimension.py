@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from entropix.estimators._duplicates import find_duplicates
-from entropix.estimators._inputs import Samples, as_samples, check_method, check_neighbours, tell
+from entropix.estimators._inputs import Samples, as_samples, check_method, check_neighbours, tell, unit_of
 from entropix.estimators._kozachenko_leonenko import log_radii as nearest_log_radii
 from entropix.estimators._normal_reference import normal_dimension_curve
 from entropix.estimators._results import IntrinsicDimension, IntrinsicDimensionOrBatch
@@ -91,6 +91,7 @@ def _one(
     x: Tensor, samples: Samples, method: DimensionMethod, k: int, scales: tuple[int, ...], corrected: bool, local: bool
 ) -> IntrinsicDimension:
     n = len(x)
+    x = x / unit_of(x)
     duplicates = find_duplicates(x)
     notes = list(duplicates.warnings)
     x = (x if duplicates.spread is None else duplicates.spread)[duplicates.keep].detach()
@@ -158,7 +159,7 @@ def from_log_radii(
     if mean <= 0:
         raise ValueError("all neighbours are equally far away: the points form a lattice, without a dimension")
     raw = scale / mean
-    stderr = raw * float(slopes.std()) / mean * np.sqrt(SHARED_NEIGHBOURHOODS / n)
+    stderr = raw * float(slopes.std()) / mean * float(np.sqrt(SHARED_NEIGHBOURHOODS / n))
     if not corrected:
         return raw, stderr, raw
     true, seen = normal_dimension_curve(n, k, first, last)

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from entropix.estimators._controlled import SCALE, STRONGER
+from entropix.estimators._controlled import SCALE, STRONGER, extrapolated
 from entropix.estimators._dependent_rows import as_groups, clustered_variance
 from entropix.estimators._duplicates import find_duplicates, row_hashes
-from entropix.estimators._inputs import Samples, as_samples, check_base, check_neighbours, tell
+from entropix.estimators._inputs import Samples, as_samples, check_base, check_neighbours, tell, unit_of
 from entropix.estimators._kozachenko_leonenko import averaging_noise, log_radii
 from entropix.estimators._normal_pair import NormalPair
 from entropix.estimators._results import Information, InformationOrBatch, averaged
@@ -87,12 +87,14 @@ def _one(
     local: bool,
     clusters: tuple[Tensor | None, Tensor | None],
 ) -> Information:
+    unit = unit_of(torch.cat([x.detach(), y.detach()]))
+    x, y = x / unit, y / unit
     duplicates, others = find_duplicates(x), find_duplicates(y)
     x, y = (
         (rows if found.spread is None else rows + (found.spread - rows.detach()))[found.keep].double()
         for rows, found in ((x, duplicates), (y, others))
     )
-    clusters = tuple(
+    of_rows, of_others = (
         None if labels is None else labels[found.keep]
         for labels, found in zip(clusters, (duplicates, others), strict=True)
     )
@@ -129,7 +131,7 @@ def _one(
             "the density of Q is that of a fitted normal, and the interval is not to be relied on",
         )
     model_stderr, of_y = 0.0, -ratios
-    if model is not None and far > k:
+    if model is not None and far == SCALE * k:
         seed = _seed(x.detach(), y.detach())
         errors = _errors(model, n, m, (k, far), seed)
         points = points - errors[:, 0].mean()
@@ -140,17 +142,14 @@ def _one(
             linear = model.log_ratio(x.detach())
             points = points + unseen * (linear - linear.mean())
             of_y = of_y + unseen * model.influence_of_q(y.detach())
-        change, apart = (near[1] - near[0]).detach(), errors[:, 1] - errors[:, 0]
-        growth = (far / k) ** (1 / d) - 1
-        left = float(change.mean() - apart.mean()) / growth
-        left_stderr = (float(change.var()) / n + float(apart.var()) / len(errors)) ** 0.5 / growth
-        model_stderr = (max(0.0, left**2 - left_stderr**2) + float(errors[:, 0].var()) / len(errors)) ** 0.5
-        if abs(left) > max(2 * left_stderr, (float(points.detach().var()) / n + float(of_y.var()) / m) ** 0.5):
-            notes += (
-                f"the estimate depends on the number of neighbours (from {k} to {far} it changes as if {abs(left):.2g} "
-                f"nats were missed): it is likely too {'low' if left < 0 else 'high'}",
-            )
-    variance_of_y = float(of_y.var()) / m if clusters[1] is None else clustered_variance(of_y, clusters[1])[0]
+        further, apart = (near[1] - near[0]).detach(), errors[:, 1] - errors[:, 0]
+        # of the two spreads, only that of the simulated samples knows that rows share their neighbours in y
+        noise = max(float(further.var()) / n, float(apart.var())) + float(apart.var()) / len(errors)
+        left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)
+        model_stderr = (left.beyond_noise**2 + float(errors[:, 0].var()) / len(errors)) ** 0.5
+        points = points + left.correction
+        notes += left.notes((float(points.detach().var()) / n + float(of_y.var()) / m) ** 0.5)
+    variance_of_y = float(of_y.var()) / m if of_others is None else clustered_variance(of_y, of_others)[0]
     return Information(
         **averaged(
             points,
@@ -160,7 +159,7 @@ def _one(
             local,
             noise=averaging_noise(k),
             model_stderr=(model_stderr**2 + variance_of_y) ** 0.5,
-            clusters=clusters[0],
+            clusters=of_rows,
             notes=notes,
         ),
         k=k,

@@ -35,6 +35,10 @@ from entropix.ops import Neighbours
 
 FALSE_MERGES = 0.01
 """Expected number of wrongly merged pairs in a sample without duplicates: one sample in a hundred has one."""
+ATOM = 0.02
+"""Share of one row, if it is most of the copies too, at which a distribution is said to be part discrete."""
+TIGHTER = 1.5
+"""Ratio of two medians that 20 neighbours don't reach by chance."""
 TABLE_ROWS = 8
 """Rows to a value, at least, in columns that are quantised without an even step."""
 SCALE_NEIGHBOURS = 20
@@ -116,6 +120,12 @@ def find_duplicates(x: Tensor) -> Duplicates:
         outer, inner = first_of(labels)
         keep, group = keep[outer], inner[group]
     n_merged = n - len(keep)
+    most = int(torch.bincount(group).max()) if spread is None and n_merged else 1
+    if most > ATOM * n and most > n_merged / 2:
+        notes.append(
+            f"one row occurs in {100 * most / n:.0f} % of the sample: its distribution is part discrete, and has no "
+            "differential entropy; the value is that of the other rows"
+        )
     n_exact = int((x == x[keep[group]]).all(-1).sum()) - len(keep)
     if n_merged:
         notes.append(
@@ -272,7 +282,7 @@ def near_pairs(neighbours: Neighbours, gather: Callable[[Tensor], Tensor] = lamb
     # rows scatter in a tight core and a wide rest, the core's own median counts: the rest looks like more dimensions
     median = spread[usable].median()
     around = torch.where(usable, spread, median)[indices].median(1).values
-    m = float(digamma(k) - digamma(half)) / torch.maximum(around, median)
+    m = float(digamma(k) - digamma(half)) / torch.where(around > TIGHTER * median, around, median)
     # 1 - (1 - t^m)^(K-1) = p, solved for t
     p = FALSE_MERGES / n
     limit = outer * (math.log(-math.expm1(math.log1p(-p) / (k - 1))) / m).exp()

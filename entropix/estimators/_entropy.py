@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
@@ -20,6 +21,7 @@ from entropix.estimators._inputs import (
     check_method,
     check_neighbours,
     tell,
+    unit_of,
 )
 from entropix.estimators._kozachenko_leonenko import LogRadii, averaging_noise, kl_local, log_radii
 from entropix.estimators._marginals import quantile_scores
@@ -139,6 +141,7 @@ class Contributions(NamedTuple):
         averages: Number of nearest-neighbour averages that each contribution adds up.
         model_stderr: Standard error in nats that an estimated intrinsic dimension adds.
         notes: Warnings to issue.
+        explained: Whether no dependence is seen that a map leaves.
     """
 
     points: Tensor
@@ -147,6 +150,7 @@ class Contributions(NamedTuple):
     averages: int = 1
     model_stderr: float = 0.0
     notes: tuple[str, ...] = ()
+    explained: bool = True
 
 
 def _one(
@@ -161,6 +165,8 @@ def _one(
 ) -> Entropy:
     n = len(x)
     check_neighbours(k, n, distinct=False)
+    unit = unit_of(x)
+    x = x / unit
     duplicates = find_duplicates(x)
     x = x.double()
     if duplicates.spread is not None:
@@ -175,7 +181,7 @@ def _one(
         found = _full_dimension(x, k, method, duplicates.neighbours)
     return Entropy(
         **averaged(
-            found.points,
+            found.points + found.dimension * log(unit),
             duplicates.group,
             samples,
             base,
@@ -239,6 +245,7 @@ def _structured(x: Tensor, k: int) -> Contributions | None:
         found.averages,
         model_stderr=found.left,
         notes=notes + found.notes,
+        explained=found.explained,
     )
 
 
@@ -281,8 +288,10 @@ def _auto(x: Tensor, k: int, known: Neighbours | None) -> Contributions:
                 "columns repeat single values between others: part of their distribution is discrete, such a mixture "
                 "has no differential entropy, and the value depends on the ties; 'kl' was used",
             )
-        # a map that explains more than all the nearness of neighbours does leaves no need for a manifold
-        if found is not None and (radii is None or _lies_below(found.points, kl_local(radii.kth, k, rank))):
+        # a map that explains all dependence, and more than the nearness of neighbours, leaves no need for a manifold
+        if found is not None and (
+            radii is None or (found.explained and _lies_below(found.points, kl_local(radii.kth, k, rank)))
+        ):
             return found._replace(notes=notes + found.notes)
     if radii is None:
         radii = log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known)

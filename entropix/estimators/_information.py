@@ -21,7 +21,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from entropix.estimators._controlled import SCALE, controlled
+from entropix.estimators._controlled import controlled
 from entropix.estimators._dependent_rows import as_groups
 from entropix.estimators._duplicates import cells_of, find_duplicates, spread_over_cells, tied_columns
 from entropix.estimators._inputs import Samples, as_samples, check_base, check_method, check_neighbours, tell
@@ -198,7 +198,17 @@ def _run(
                 f"{tuple(first.x.shape[:2])}; samples are paired"
             )
     results = [
-        _one({name: sample.x[b] for name, sample in samples.items()}, first, k, method, estimator, base, local, clusters, test)
+        _one(
+            {name: sample.x[b] for name, sample in samples.items()},
+            first,
+            k,
+            method,
+            estimator,
+            base,
+            local,
+            clusters,
+            test,
+        )
         for b in range(len(first.x))
     ]
     tell([note for result in results for note in result.warnings], stacklevel=4)
@@ -245,12 +255,8 @@ def _one(
     elif (found := controlled(scaled, k)) is not None:
         points = found.points
         noise = len(joint) * found.variance - float(points.var())
-        model_stderr = max(0.0, found.left**2 - found.left_stderr**2) ** 0.5
-        if abs(found.left) > max(2 * found.left_stderr, found.variance**0.5):
-            notes += (
-                f"the estimate depends on the number of neighbours (from {k} to {SCALE * k} it changes as if "
-                f"{abs(found.left):.2g} nats were missed): it is likely too {'low' if found.left < 0 else 'high'}",
-            )
+        model_stderr = found.left.beyond_noise
+        notes += found.left.notes(found.variance**0.5)
     else:
         points = ksg1(scaled, k)
         notes += (

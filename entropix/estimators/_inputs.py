@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -74,6 +75,12 @@ def as_samples(x: ArrayLike | Tensor, name: str = "x") -> Samples:
         bad = int((~torch.isfinite(x)).any(-1).sum())
         raise ValueError(f"{name} holds NaN or infinite values in {bad} rows; remove or impute them first")
     return Samples(x if x.dim() == 3 else x[None], batched=x.dim() == 3, numpy=numpy)
+
+
+def unit_of(x: Tensor) -> float:
+    """Return a power of 2 to divide x by before its values are squared: 1, unless those squares are beyond float64."""
+    largest = float(x.detach().abs().max())
+    return 1.0 if largest == 0 or 1e-100 < largest < 1e100 else 2.0 ** round(math.log2(largest))
 
 
 def _as_array(x: ArrayLike, name: str) -> NDArray[Any]:

@@ -59,24 +59,17 @@ def ksg1(blocks: list[Tensor], k: int) -> Tensor:
     return _digamma(k) + (m - 1) * _digamma(n) - torch.stack([torch.digamma(c + 1) for c in counts]).sum(0)
 
 
-def ksg1_at(blocks: list[Tensor], ks: tuple[int, ...], rows: Tensor) -> Tensor:
-    """Apply estimator 1 for several numbers of neighbours at some of the rows.
-
-    Returns:
-        Contributions (len(ks), len(rows)).
-    """
+def ksg1_at(blocks: list[Tensor], k: int, rows: Tensor) -> Tensor:
+    """Apply estimator 1 at some of the rows: contributions (len(rows),)."""
     at = [block[rows].contiguous() for block in blocks]
-    distances = knn(torch.cat(blocks, -1), max(ks) + 1, query=torch.cat(at, -1), metric="chebyshev").distances
-    found = []
-    for k in ks:
-        radii = distances[:, k].contiguous()  # the nearest is the row itself, and it is counted below
-        counts = [
-            count_within(block, radii, query=some, metric="chebyshev").double().clamp(min=1)
-            for block, some in zip(blocks, at, strict=True)
-        ]
-        both = torch.stack([torch.digamma(count) for count in counts]).sum(0)
-        found.append(_digamma(k) + (len(blocks) - 1) * _digamma(len(blocks[0])) - both)
-    return torch.stack(found)
+    # the nearest is the row itself, and it is counted below
+    radii = knn(torch.cat(blocks, -1), k + 1, query=torch.cat(at, -1), metric="chebyshev").distances[:, -1].contiguous()
+    counts = [
+        count_within(block.contiguous(), radii, query=some, metric="chebyshev").double().clamp(min=1)
+        for block, some in zip(blocks, at, strict=True)
+    ]
+    both = torch.stack([torch.digamma(count) for count in counts]).sum(0)
+    return _digamma(k) + (len(blocks) - 1) * _digamma(len(blocks[0])) - both
 
 
 def ksg2(blocks: list[Tensor], k: int) -> Tensor:
@@ -121,7 +114,7 @@ def whiten_block(x: Tensor) -> Tensor:
 
 
 def class_information(x: Tensor, labels: Tensor, k: int) -> Tensor:
-    """Apply the estimator for a continuous x (n, p) and classes (n,), of which neighbours are of one class (Ross 2014)."""
+    """Apply the estimator for a continuous x (n, p) and classes (n,), with neighbours in the same class (Ross 2014)."""
     n = len(x)
     local = torch.full((n,), _digamma(n), dtype=torch.float64, device=x.device)
     for label in labels.unique():

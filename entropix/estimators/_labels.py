@@ -8,7 +8,7 @@ many classes were seen once or never; then a warning says so instead.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,16 +73,14 @@ def discrete_entropy(
     points, notes = surprises(torch.from_numpy(numbers))
     samples = Samples(torch.empty(0, dtype=torch.float64), batched=False, numpy=not isinstance(labels, Tensor))
     clusters = as_groups(groups, len(points), points.device)
-    fields = averaged(
-        points, torch.arange(len(points)), samples, base, local, clusters=clusters, notes=notes
-    )
+    fields = averaged(points, torch.arange(len(points)), samples, base, local, clusters=clusters, notes=notes)
     result = Entropy(**fields, k=0, method="miller-madow", dimension=0.0)
     tell(list(result.warnings))
     return result
 
 
 def surprises(numbers: Tensor) -> tuple[Tensor, tuple[str, ...]]:
-    """Return contributions (n,) to the entropy of classes (n,), and a warning if most classes may not have been seen."""
+    """Return contributions (n,) to the entropy of classes (n,), and a warning if many classes may be unseen."""
     n = len(numbers)
     counts = torch.bincount(numbers).double()
     counts, numbers = counts[counts > 0], torch.unique(numbers, return_inverse=True)[1]
@@ -90,7 +88,9 @@ def surprises(numbers: Tensor) -> tuple[Tensor, tuple[str, ...]]:
     once = float((counts == 1).sum()) / n
     if once <= SEEN_ONCE:
         return points, ()
-    return points, (f"{100 * once:.0f} % of the rows have a class of their own: many classes are unseen, and the entropy too low",)
+    return points, (
+        f"{100 * once:.0f} % of the rows have a class of their own: many classes are unseen, and the entropy too low",
+    )
 
 
 def label_information(x: Tensor, labels: Tensor, k: int) -> tuple[Tensor, tuple[str, ...]]:
@@ -99,4 +99,4 @@ def label_information(x: Tensor, labels: Tensor, k: int) -> tuple[Tensor, tuple[
         return class_information(x, labels, k), ()
     both = x * (int(labels.max()) + 1) + labels
     parts = [surprises(numbers) for numbers in (x, labels, both)]
-    return parts[0][0] + parts[1][0] - parts[2][0], cast("tuple[str, ...]", parts[2][1])
+    return parts[0][0] + parts[1][0] - parts[2][0], parts[2][1]

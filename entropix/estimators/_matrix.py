@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from entropix.estimators._inputs import tell
 from entropix.estimators._information import mutual_information
+from entropix.estimators._inputs import tell
 from entropix.exceptions import EstimatorWarning
 
 
@@ -60,9 +60,7 @@ def mutual_information_matrix(
     for i, j in pairs:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimatorWarning)
-            found = mutual_information(
-                columns[i], columns[j], k, base=base, groups=groups, permutations=permutations
-            )
+            found = mutual_information(columns[i], columns[j], k, base=base, groups=groups, permutations=permutations)
         value[i, j] = value[j, i] = float(found)
         stderr[i, j] = stderr[j, i] = found.stderr
         p_value[i, j] = p_value[j, i] = np.nan if found.p_value is None else found.p_value

@@ -79,19 +79,24 @@ class ImageEntropy:
 
     Args:
         images: distinct normal images (n, c, s, s), in random order; the first 2,000 are used.
+        groups: patient, volume or name of each of them, for an interval that knows how alike slices are; None: images
+            are taken as independent.
 
     Attributes:
         value: H(X_n) in the signal subspace of the images, nats, with its interval and intrinsic dimension.
     """
 
-    def __init__(self, images: Tensor | ImageView) -> None:
+    def __init__(self, images: Tensor | ImageView, groups: Sequence[str] | None = None) -> None:
         images = images[:MEASURED_IMAGES]
+        groups = None if groups is None else list(groups[:MEASURED_IMAGES])
+        if groups is not None and not 1 < len(set(groups)) < len(groups):
+            groups = None  # one group says nothing of how much groups differ, and images of their own are no groups
         self.space = SignalSpace.from_images(images)
         x = self.space.project(images)
         self.scale = x.norm(dim=1).median()  # typical distance from the mean
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimatorWarning)  # duplicates were merged and reported before
-            self.value: Entropy = entropy(x, k=NEIGHBOURS, method="manifold")
+            self.value: Entropy = entropy(x, k=NEIGHBOURS, method="manifold", groups=groups)
 
     def of_reconstructions(self, x_hat: Tensor) -> Tensor:
         """Return what every reconstruction contributes, (n,) nats, to their entropy at the m of the normal images.
@@ -116,16 +121,19 @@ class Curve:
         train: distinct training images (n, c, s, s) on [-1, 1], in random order; the first 2,000 are used.
         held_out: the same of held-out normal images, the first 500.
         seed: seed of the foreign content.
+        groups: patient, volume or name of each training image.
 
     Attributes:
         entropy: H(X_n) in the signal subspace, with its interval and intrinsic dimension.
     """
 
-    def __init__(self, train: Tensor | ImageView, held_out: Tensor, seed: int) -> None:
+    def __init__(
+        self, train: Tensor | ImageView, held_out: Tensor, seed: int, groups: Sequence[str] | None = None
+    ) -> None:
         self.train, self.held_out = train[:MEASURED_IMAGES], held_out[:MOST_HELD_OUT]
         draws = min(4, max(2, CHANGED // len(self.held_out)))
         self.foreign = list(perturbations(self.held_out, draws, seed))
-        self.images = ImageEntropy(self.train)
+        self.images = ImageEntropy(self.train, groups)
         self.entropy = self.images.value
 
     @torch.no_grad()

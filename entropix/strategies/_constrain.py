@@ -114,7 +114,7 @@ def constrain_length(
     Arguments as for `entropix.strategies.Strategy`.
     """
     model = build(CANDIDATES[-1])
-    curve = Curve(data.distinct, data.held_out, seed)
+    curve = Curve(data.distinct, data.held_out, seed, data.distinct_groups)
     length = Length(model, curve, epochs * (len(data.train) // TRAINING_BATCH))
     losses = train(
         model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -67,7 +67,7 @@ def prune_wide(
         name="wide",
         **options,
     )
-    cut = _cut(wide, data.distinct, data.held_out, seed)
+    cut = _cut(wide, data.distinct, data.held_out, seed, data.distinct_groups)
     axes = cut.model
     narrow = wide.with_axes(axes.into, axes.out, axes.centre)
     if after:
@@ -136,8 +136,10 @@ def prune(
     return replace(adapted, history=losses)
 
 
-def _cut(wide: Any, distinct: Tensor | ImageView, held_out: Tensor, seed: int) -> Adapted[PrincipalAxes]:
+def _cut(
+    wide: Any, distinct: Tensor | ImageView, held_out: Tensor, seed: int, groups: Sequence[str] | None = None
+) -> Adapted[PrincipalAxes]:
     axes = to_principal_axes(wide, distinct)
     wide_dim = axes.latent_dim
     dims = sorted({d for d in CANDIDATES if d < wide_dim} | {wide_dim})
-    return adapt(axes, dims, axes.cut, Curve(distinct, held_out, seed), [])
+    return adapt(axes, dims, axes.cut, Curve(distinct, held_out, seed, groups), [])

@@ -34,4 +34,6 @@ def select_prefix(
         on_epoch=on_epoch,
         checkpoint=checkpoint,
     )
-    return adapt(nested, CANDIDATES, nested.truncate, Curve(data.distinct, data.held_out, seed), losses)
+    return adapt(
+        nested, CANDIDATES, nested.truncate, Curve(data.distinct, data.held_out, seed, data.distinct_groups), losses
+    )

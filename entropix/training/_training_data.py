@@ -24,6 +24,7 @@ class TrainingData:
     Attributes:
         train: (n_train, c, s, s), duplicates included.
         distinct: (m, c, s, s), the distinct images of `train`, in random order.
+        distinct_groups: patient, volume or name of each of `distinct`.
         held_out: (n_held_out, c, s, s), distinct, in random order.
         held_out_groups: patient, volume or name of each held-out image.
         value_range: lowest and highest raw value (`ImageSet.value_range`).
@@ -34,6 +35,7 @@ class TrainingData:
 
     train: ImageView
     distinct: ImageView
+    distinct_groups: list[str]
     held_out: Tensor
     held_out_groups: list[str]
     value_range: tuple[float, float] | None
@@ -68,7 +70,8 @@ class TrainingData:
                 f"distinct, leave {n_training} for training and {len(held_out)} held out; at least {TRAINING_BATCH} "
                 f"and {FEWEST_HELD_OUT} are needed: add images of other patients or volumes"
             )
-        n_merged = len(images) - len(distinct)
+        n_distinct = len(distinct)
+        n_merged = len(images) - n_distinct
         if n_merged:
             warnings.warn(
                 f"{n_merged} of {len(images)} images are copies or near-copies of others; they are kept for training, "
@@ -77,14 +80,16 @@ class TrainingData:
                 stacklevel=3,
             )
         held_out = np.random.default_rng(seed).permutation(held_out)
+        distinct = np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))
         return cls(
             train=images.subset(training),
-            distinct=images.subset(np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))),
+            distinct=images.subset(distinct),
+            distinct_groups=[data.groups[i] for i in distinct],
             held_out=images.subset(held_out)[:],
             held_out_groups=[data.groups[i] for i in held_out],
             value_range=value_range,
             n=len(images),
-            n_distinct=len(distinct),
+            n_distinct=n_distinct,
             channels=images.shape[1],
         )
 

@@ -17,6 +17,7 @@ def test_contributions_to_an_entropy_have_its_unit(rng: np.random.Generator, met
     np.testing.assert_allclose(bits.local, nats.local / log(2))
 
 
+@pytest.mark.filterwarnings("ignore::entropix.exceptions.EstimatorWarning")
 @pytest.mark.parametrize("method", ["auto", "ksg1", "ksg2", "mixed"])
 def test_contributions_to_an_information_have_its_unit(rng: np.random.Generator, method: str) -> None:
     x = rng.normal(size=(200, 1))

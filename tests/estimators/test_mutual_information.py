@@ -21,9 +21,13 @@ def correlated(p: int, rho: float, n: int = 2_000, seed: int = 0) -> tuple[np.nd
     return x, rho * x + (1 - rho**2) ** 0.5 * rng.normal(size=(n, p)), -p / 2 * log(1 - rho**2)
 
 
+quietly = pytest.mark.filterwarnings("ignore::entropix.exceptions.EstimatorWarning")  # one sample in thirty has one
+
+
+@quietly
 @pytest.mark.parametrize(("p", "rho"), [(1, 0.0), (1, 0.5), (1, 0.9), (4, 0.0), (4, 0.5), (4, 0.9)])
 def test_normal(p: int, rho: float) -> None:
-    estimates = [mutual_information(*correlated(p, rho, seed=seed)[:2]).value for seed in range(5)]
+    estimates = [mutual_information(*correlated(p, rho, n=1_000, seed=seed)[:2]).value for seed in range(5)]
     assert np.mean(estimates) == pytest.approx(correlated(p, rho)[2], abs=0.05)
 
 
@@ -49,6 +53,7 @@ def test_formulas_against_scipy(method: str) -> None:
     assert mutual_information(x, y, k, method=method).value == pytest.approx(expected, rel=1e-10)
 
 
+@quietly
 def test_independent_interval_holds_zero() -> None:
     held = 0
     for seed in range(40):
@@ -58,6 +63,7 @@ def test_independent_interval_holds_zero() -> None:
     assert held >= 35
 
 
+@quietly
 def test_a_relation_without_correlation() -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, 1_000)
@@ -74,6 +80,7 @@ def test_mixed_discrete_and_continuous() -> None:
     assert mutual_information(side, other, method="mixed").value == pytest.approx(0, abs=0.03)
 
 
+@quietly
 def test_conditional_on_the_common_cause() -> None:
     rng = np.random.default_rng(0)
     x, y, z = rng.normal(size=(3, 2_000))
@@ -101,6 +108,7 @@ def test_total_correlation_of_two_columns_is_mutual_information() -> None:
     assert pair.value == pytest.approx(mutual_information(x, y, method="ksg1").value, rel=1e-12)
 
 
+@quietly
 def test_divergence_of_shifted_normals() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(3_000, 2)), rng.normal(loc=(1, 0), size=(4_000, 2))
@@ -109,6 +117,7 @@ def test_divergence_of_shifted_normals() -> None:
     assert kl_divergence(x, rng.normal(size=(4_000, 2))).value == pytest.approx(0, abs=0.1)
 
 
+@quietly
 def test_divergence_gradient_points_to_the_other_sample() -> None:
     x = torch.randn(200, 2, dtype=torch.float64, requires_grad=True)
     y = torch.randn(200, 2, dtype=torch.float64) + 4
@@ -116,6 +125,7 @@ def test_divergence_gradient_points_to_the_other_sample() -> None:
     assert float((-x.grad.mean(0)).min()) > 0
 
 
+@quietly
 def test_units_of_either_variable_do_not_matter() -> None:
     x, y, _ = correlated(2, 0.6, n=300)
     for method in ("auto", "ksg1", "mixed"):
@@ -124,6 +134,7 @@ def test_units_of_either_variable_do_not_matter() -> None:
         )
 
 
+@quietly
 def test_local_base_and_batch() -> None:
     x, y, _ = correlated(1, 0.6, n=300)
     result = mutual_information(x, y, local=True)

@@ -1,0 +1,171 @@
+"""Right, or said not to be: biases taken out, dependent rows, supports that hardly overlap, what a map leaves."""
+
+import warnings
+from math import log, pi
+
+import numpy as np
+import pytest
+from truths import FULL_DIMENSION, Array
+from truths_information import DIVERGENCES, TASKS
+
+from entropix.estimators import EstimatorWarning, entropy, intrinsic_dimension, kl_divergence, mutual_information
+
+quietly = pytest.mark.filterwarnings("ignore::entropix.exceptions.EstimatorWarning")
+
+
+@quietly
+@pytest.mark.parametrize("p", [8, 25])
+def test_overfitted_correlations_are_no_information(p: int) -> None:
+    found = [mutual_information(*np.random.default_rng(seed).normal(size=(2, 100, p))).value for seed in range(5)]
+    assert np.mean(found) == pytest.approx(0, abs=0.15)
+
+
+@quietly
+@pytest.mark.parametrize("odd", [(1e4, -1e4), (1e4, 0.0)])
+def test_one_odd_row_changes_nothing(odd: tuple[float, float]) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1_000)
+    y = 0.8 * x + 0.6 * rng.normal(size=1_000)
+    x[0], y[0] = odd
+    assert mutual_information(x, y).value == pytest.approx(0.511, abs=0.08)
+
+
+@quietly
+@pytest.mark.parametrize(
+    ("task", "tolerance"),
+    [("half-cube 1x1", 0.08), ("student 1x1, 1 df", 0.09), ("student 3x3, 2 df", 0.1), ("dense 25x25", 0.15)],
+)
+def test_information_beyond_normal(task: str, tolerance: float) -> None:
+    x, y, truth = TASKS[task](1_000, np.random.default_rng(1))
+    assert mutual_information(x, y).value == pytest.approx(truth, abs=tolerance)
+
+
+@quietly
+def test_information_that_neighbours_miss_is_said_to_be() -> None:
+    x, y, _ = TASKS["spiral two pairs 3x3"](1_000, np.random.default_rng(0))
+    with pytest.warns(EstimatorWarning, match="depends on the number of neighbours"):
+        mutual_information(x, y)
+
+
+@quietly
+def test_noise_of_the_control_is_not_that_of_another_sample() -> None:
+    errors = []
+    for seed in range(30):
+        x, y = np.random.default_rng(seed).normal(size=(2, 200))
+        errors.append(mutual_information(x, y).value)
+    assert abs(np.mean(errors)) < 0.016
+
+
+@quietly
+@pytest.mark.parametrize("pair", list(DIVERGENCES))
+def test_divergence_of_normals(pair: str) -> None:
+    x, y, truth = DIVERGENCES[pair](500, np.random.default_rng(0))
+    result = kl_divergence(x, y)
+    assert abs(result.value - truth) < 3 * result.stderr
+    assert result.stderr < 0.3 * truth
+
+
+@quietly
+def test_shared_rows_are_no_independent_draws() -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 300, 3))
+    with pytest.warns(EstimatorWarning, match="150 of 300 rows of x lie exactly on rows of y"):
+        kl_divergence(x, np.vstack([x[:150], y[:150]]))
+
+
+@quietly
+@pytest.mark.parametrize(("family", "share"), [("uniform_copula", 0.06), ("lognormal", 0.09)])
+def test_normal_copulas(family: str, share: float) -> None:
+    d = 16
+    x, truth = FULL_DIMENSION[family](d, 1_000, np.random.default_rng(0))
+    assert entropy(x).value == pytest.approx(truth, abs=share * d)
+
+
+@quietly
+@pytest.mark.parametrize("family", ["clayton", "noisy_circles", "dirichlet"])
+def test_what_no_map_explains_is_said(family: str) -> None:
+    x, _ = FULL_DIMENSION[family](16, 500, np.random.default_rng(0))
+    with pytest.warns(EstimatorWarning, match="too high"):
+        entropy(x)
+
+
+def patients(rng: np.random.Generator) -> tuple[Array, Array]:
+    patient = np.repeat(np.arange(20), 50)
+    return 0.5**0.5 * (rng.normal(size=20)[patient] + rng.normal(size=1_000)), patient
+
+
+@quietly
+def test_groups_widen_the_interval() -> None:
+    truth, held = 0.5 * log(2 * pi * np.e), 0
+    for seed in range(30):
+        x, patient = patients(np.random.default_rng(seed))
+        low, high = entropy(x, groups=patient).ci
+        held += low <= truth <= high
+    assert held >= 25
+
+
+def test_dependent_rows_are_noticed() -> None:
+    rng = np.random.default_rng(0)
+    series = [rng.normal()]
+    for _ in range(999):
+        series.append(0.9 * series[-1] + 0.19**0.5 * rng.normal())
+    with pytest.warns(EstimatorWarning, match="rows that follow one another"):
+        entropy(np.array(series))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        entropy(rng.permutation(series))
+
+
+@pytest.mark.parametrize("groups", [np.zeros(300), np.arange(299)])
+def test_groups_that_are_none(groups: Array) -> None:
+    with pytest.raises(ValueError, match="groups"):
+        entropy(np.random.default_rng(0).normal(size=300), groups=groups)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e5, 4.2e6])
+@quietly
+def test_single_precision_on_its_own_lattice(offset: float) -> None:
+    x = (offset + np.random.default_rng(0).normal(size=1_000)).astype(np.float32)
+    for method in ("auto", "kl"):
+        assert entropy(x, method=method).value == pytest.approx(1.419, abs=0.08)
+        assert entropy(x.astype(np.float64), method=method).value == pytest.approx(1.419, abs=0.08)
+
+
+@quietly
+def test_values_on_no_even_lattice_are_no_copies() -> None:
+    grey = np.sqrt(np.clip(np.round(40 + 12 * np.random.default_rng(0).normal(size=3_000)), 0, 255))
+    result = entropy(grey)
+    assert result.n_merged < 10
+    smooth = np.sqrt(np.clip(40 + 12 * np.random.default_rng(0).normal(size=3_000), 0, 255))
+    assert result.value == pytest.approx(entropy(smooth).value, abs=0.08)
+
+
+@quietly
+def test_zeros_in_a_continuous_column_are_named() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.warns(EstimatorWarning, match="part discrete"):
+        entropy(np.where(rng.random(400) < 0.3, 0, rng.normal(size=400)))
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+@quietly
+def test_values_of_any_size(unit: float) -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 200, 2))
+    assert entropy(unit * x).value == pytest.approx(entropy(x).value + 2 * log(unit))
+    assert mutual_information(unit * x, unit * y).value == pytest.approx(mutual_information(x, y).value, abs=1e-6)
+    assert kl_divergence(unit * x, unit * y).value == pytest.approx(kl_divergence(x, y).value, abs=0.1)
+    assert intrinsic_dimension(unit * x).value == pytest.approx(intrinsic_dimension(x).value)
+
+
+def test_what_lies_under_a_mask_is_not_used() -> None:
+    masked = np.ma.masked_greater(np.random.default_rng(0).normal(size=(100, 2)), 1.5)
+    for call in (entropy, intrinsic_dimension, lambda x: mutual_information(x[:, 0], x[:, 1])):
+        with pytest.raises(TypeError, match="masked"):
+            call(masked)
+
+
+def test_nullable_numbers() -> None:
+    pd = pytest.importorskip("pandas")
+    values = np.random.default_rng(0).normal(size=100)
+    assert entropy(pd.Series(values, dtype="Float64")).value == entropy(values).value
+    with pytest.raises((TypeError, ValueError), match=r"NaN|no numbers"):
+        entropy(pd.Series([*values, None], dtype="Float64"))
