@@ -5,9 +5,11 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <barrier>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -19,37 +21,72 @@
 
 struct HostWarp {
     std::barrier<> barrier{32};
-    double values[32];
+    uint64_t values[32];
 };
 
 inline thread_local uint3 threadIdx, blockIdx;
-inline thread_local dim3 gridDim;
+inline thread_local dim3 blockDim, gridDim;
 inline thread_local std::barrier<>* host_block = nullptr;
 inline thread_local HostWarp* host_warp = nullptr;
 
 inline void __syncthreads() { host_block->arrive_and_wait(); }
+inline void __syncwarp() { host_warp->barrier.arrive_and_wait(); }
 
-inline double __shfl_down_sync(unsigned, double value, int delta) {
-    const unsigned lane = threadIdx.x % 32;
-    host_warp->values[lane] = value;
-    host_warp->barrier.arrive_and_wait();
-    const double result = host_warp->values[lane + delta < 32 ? lane + delta : lane];
-    host_warp->barrier.arrive_and_wait();
+// Every lane gives a value; all see all of them in `use`.
+template <class T, class Use>
+auto host_exchange(T value, const Use& use) {
+    static_assert(sizeof(T) <= 8);
+    __builtin_memcpy(&host_warp->values[threadIdx.x % 32], &value, sizeof value);
+    __syncwarp();
+    const auto result = use([](unsigned lane) {
+        T other;
+        __builtin_memcpy(&other, &host_warp->values[lane], sizeof other);
+        return other;
+    });
+    __syncwarp();
     return result;
 }
 
-inline int __any_sync(unsigned, int predicate) {
-    double any = predicate ? 1.0 : 0.0;
-    host_warp->values[threadIdx.x % 32] = any;
-    host_warp->barrier.arrive_and_wait();
-    for (const double value : host_warp->values) any = value > any ? value : any;
-    host_warp->barrier.arrive_and_wait();
-    return any > 0;
+template <class T>
+T __shfl_sync(unsigned, T value, int lane) {
+    return host_exchange(value, [=](const auto& of) { return of(unsigned(lane) % 32); });
+}
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+    return host_exchange(value, [=](const auto& of) { return of(threadIdx.x % 32 ^ unsigned(mask)); });
+}
+template <class T>
+T __shfl_down_sync(unsigned, T value, int delta) {
+    const unsigned lane = threadIdx.x % 32;
+    return host_exchange(value, [=](const auto& of) { return of(lane + delta < 32 ? lane + delta : lane); });
+}
+inline unsigned __ballot_sync(unsigned, int predicate) {
+    return host_exchange(predicate, [](const auto& of) {
+        unsigned bits = 0;
+        for (unsigned lane = 0; lane < 32; ++lane) bits |= unsigned(of(lane) != 0) << lane;
+        return bits;
+    });
+}
+inline int __any_sync(unsigned all, int predicate) { return __ballot_sync(all, predicate) != 0; }
+inline unsigned __reduce_or_sync(unsigned, unsigned value) {
+    return host_exchange(value, [](const auto& of) {
+        unsigned bits = 0;
+        for (unsigned lane = 0; lane < 32; ++lane) bits |= of(lane);
+        return bits;
+    });
+}
+inline int __reduce_add_sync(unsigned, int value) {
+    return host_exchange(value, [](const auto& of) {
+        int sum = 0;
+        for (unsigned lane = 0; lane < 32; ++lane) sum += of(lane);
+        return sum;
+    });
+}
+inline void atomicAdd(unsigned long long* at, unsigned long long value) {
+    std::atomic_ref<unsigned long long>(*at) += value;
 }
 
 inline int __ffs(int value) { return __builtin_ffs(value); }
-inline int __popc(unsigned value) { return __builtin_popcount(value); }
-inline int __popcll(unsigned long long value) { return __builtin_popcountll(value); }
 inline float __int_as_float(int bits) {
     float value;
     static_assert(sizeof value == sizeof bits);
@@ -68,6 +105,22 @@ alignas(16) inline unsigned char host_shared[256 * 1024];
 inline unsigned char* dynamic_shared() { return host_shared; }
 
 inline int multiprocessors() { return 2; }
+constexpr int kMostWarps = 2;  // fewer than on a GPU, as each lane is a thread
+
+template <class Kernel>
+int64_t resident_blocks(const char*, Kernel, int, size_t) {
+    return 2 * multiprocessors();
+}
+inline void set_zero(void* at, size_t bytes, cudaStream_t) { std::memset(at, 0, bytes); }
+template <int bytes>
+void copy_async(void* to, const void* from) {
+    std::memcpy(to, from, bytes);
+}
+inline void wait_for_copies() {}
+template <class T>
+T max_or_nan(T a, T b) {
+    return b > a || b != b ? b : a;
+}
 
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), int64_t blocks, int threads, size_t shared,
@@ -82,6 +135,7 @@ void launch(const char* name, void (*kernel)(Parameters...), int64_t blocks, int
             all.emplace_back([&, i] {
                 threadIdx = {unsigned(i), 0, 0};
                 blockIdx = {unsigned(block), 0, 0};
+                blockDim = dim3(unsigned(threads));
                 gridDim = dim3(unsigned(blocks));
                 host_block = &barrier;
                 host_warp = warps[i / 32].get();
