@@ -9,7 +9,8 @@
 
 namespace entropix {
 
-constexpr int kMostWarps = 8;  // of a block of the neighbour kernels
+// Of a block of the neighbour kernels.
+constexpr int kMostWarps = 8;
 
 inline void cuda_check(cudaError_t error, const char* call) {
     if (error == cudaSuccess) return;

@@ -10,13 +10,13 @@ namespace entropix {
 namespace {
 
 template <class T, Metric metric>
-__global__ void __launch_bounds__(kMostThreads, 2) count(CountProblem<T> p, int64_t splits) {
+__global__ void __launch_bounds__(kMostThreads, kBlocks) count(CountProblem<T> p, int64_t splits) {
     constexpr int rows = Tile<T>::rows, points = Tile<T>::points;
     const int64_t block_rows = rows * (int(blockDim.x) / kLanes), tiles = (p.m + block_rows - 1) / block_rows;
     const int64_t tile = blockIdx.x % tiles, split = blockIdx.x / tiles;
     const T* queries = p.query ? p.query : p.x;
     const int64_t first_row = tile * block_rows + warp_index() * rows;
-    const int64_t begin = split * p.n / splits, end = (split + 1) * p.n / splits;
+    const int begin = int(split * p.n / splits), end = int((split + 1) * p.n / splits);
     // Shared memory: the feed's tiles, then of every warp the lower and upper bounds of its rows.
     T* narrow = reinterpret_cast<T*>(dynamic_shared() + tile_bytes<T, rows>(int(blockDim.x) / kLanes)) +
                 2 * rows * warp_index();
@@ -30,10 +30,10 @@ __global__ void __launch_bounds__(kMostThreads, 2) count(CountProblem<T> p, int6
     __syncwarp();
     int counts[rows] = {};
     Feed<T, rows> feed(p.x, begin, end, queries, tile * block_rows, p.m, p.d, p.d);
-    for (int64_t first = begin; first < end; first += kTilePoints<T>) {
+    for (int first = begin; first < end; first += kTilePoints<T>) {
         T sums[rows][points];
-        start<T, rows>(sums, p.query ? INT64_MIN / 2 : first_row - first, end - first);
-        tile_sums<T, metric, rows>(sums, feed);
+        start<T, rows>(sums, p.query ? -rows : int(first_row) - first, end - first);
+        tile_sums<T, metric, rows>(sums, feed, false);
         uint32_t unclear = 0;  // rows
 #pragma unroll
         for (int r = 0; r < rows; ++r) {
@@ -46,18 +46,15 @@ __global__ void __launch_bounds__(kMostThreads, 2) count(CountProblem<T> p, int6
             counts[r] += inside;
             if (near != inside) unclear |= 1u << r;
         }
-        const uint64_t pairs = unclear ? pairs_within<T, rows>(sums, unclear, wide, narrow) : 0;
-        for (; unclear; unclear &= unclear - 1) {
-            const int row = __ffs(int(unclear)) - 1;
-            int more = 0;
-            for (uint32_t found = bits_of_row<T>(pairs, row); found; found &= found - 1) {
-                const int64_t point = first + (__ffs(int(found)) - 1) * kLanes + lane_index();
-                const double distance =
-                    exact_distance(queries + (first_row + row) * p.d, p.x + point * p.d, p.d, metric);
-                more += strictly_nearer(distance, p.radii[first_row + row], metric);
-            }
+        uint32_t pairs = unclear ? pairs_within<T, rows>(sums, unclear, wide, narrow) : 0;
+        for (; pairs; pairs &= pairs - 1) {
+            const int row = row_of<T>(pairs);
+            const int64_t point = first + point_of<T>(pairs);
+            const double distance =
+                exact_distance(queries + (first_row + row) * p.d, p.x + point * p.d, p.d, metric);
+            const int nearer = strictly_nearer(distance, p.radii[first_row + row], metric);
 #pragma unroll
-            for (int r = 0; r < rows; ++r) counts[r] += r == row ? more : 0;
+            for (int r = 0; r < rows; ++r) counts[r] += r == row ? nearer : 0;
         }
     }
 #pragma unroll

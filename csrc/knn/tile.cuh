@@ -17,6 +17,13 @@ constexpr int kLanes = 32;
 constexpr uint32_t kAllLanes = 0xffffffffu;
 constexpr int kMostThreads = kMostWarps * kLanes;
 
+// Least blocks per multiprocessor that leave enough registers: before sm_90 the compiler loads further ahead.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+constexpr int kBlocks = 1;
+#else
+constexpr int kBlocks = 2;
+#endif
+
 template <class T>
 struct Tile;
 
@@ -24,7 +31,7 @@ struct Tile;
 template <>
 struct Tile<float> {
     using Group = float4;
-    static constexpr int rows = 8, points = 4, chunk = 16, group = 4;
+    static constexpr int rows = 8, points = 4, chunk = 32, group = 4;
 };
 
 template <>
@@ -87,10 +94,11 @@ struct Feed {
         bring();
     }
 
-    // The next chunk, [points and rows, stride].
-    __device__ __forceinline__ const T* next() {
+    // The next chunk, [points and rows, stride]. Sets `all` where `one` holds for any thread of the block: what
+    // takes a warp long, all do at the same time, or they would wait for each other again and again.
+    __device__ __forceinline__ const T* next(bool one, bool& all) {
         wait_for_copies();
-        __syncthreads();
+        all = __syncthreads_or(one);
         const T* ready = at(buffer);
         buffer ^= 1;
         bring();
@@ -148,7 +156,7 @@ struct Feed {
 // Sums before the first coordinate: 0, and NaN, which stays, for points beyond the `left` ones and for a row's
 // pair with itself: point r + own is row r of the warp.
 template <class T, int rows>
-__device__ __forceinline__ void start(T (&sums)[rows][Tile<T>::points], int64_t own, int64_t left) {
+__device__ __forceinline__ void start(T (&sums)[rows][Tile<T>::points], int own, int left) {
 #pragma unroll
     for (int r = 0; r < rows; ++r)
 #pragma unroll
@@ -168,34 +176,33 @@ template <class T, Metric metric, int count, int rows>
 __device__ __forceinline__ void add_group(T (&sums)[rows][Tile<T>::points], const T* points, const T* row) {
     using Group = typename Tile<T>::Group;
     constexpr int stride = kStride<T, false>;
-    constexpr int half = Tile<T>::points / 2;  // at a time, for the sake of registers
+    Group v[Tile<T>::points];
 #pragma unroll
-    for (int first = 0; first < Tile<T>::points; first += half) {
-        Group v[half];
+    for (int p = 0; p < Tile<T>::points; ++p)
+        v[p] = *reinterpret_cast<const Group*>(points + p * kLanes * stride);
 #pragma unroll
-        for (int p = 0; p < half; ++p)
-            v[p] = *reinterpret_cast<const Group*>(points + (first + p) * kLanes * stride);
+    for (int r = 0; r < rows; ++r) {
+        const Group q = *reinterpret_cast<const Group*>(row + r * stride);
 #pragma unroll
-        for (int r = 0; r < rows; ++r) {
-            const Group q = *reinterpret_cast<const Group*>(row + r * stride);
+        for (int p = 0; p < Tile<T>::points; ++p)
 #pragma unroll
-            for (int p = 0; p < half; ++p)
-#pragma unroll
-                for (int i = 0; i < count; ++i) {
-                    const T t = value_at(v[p], i) - value_at(q, i);
-                    T& sum = sums[r][first + p];
-                    sum = metric == Metric::euclidean ? fused(t, t, sum) : max_or_nan(sum, T(fabs(t)));
-                }
-        }
+            for (int i = 0; i < count; ++i) {
+                const T t = value_at(v[p], i) - value_at(q, i);
+                sums[r][p] = metric == Metric::euclidean ? fused(t, t, sums[r][p])
+                                                         : max_or_nan(sums[r][p], T(fabs(t)));
+            }
     }
 }
 
-// Sums of the warp's rows with the feed's next tile of points.
+// Sums of the warp's rows with the feed's next tile of points. Returns whether `one` holds for any thread.
 template <class T, Metric metric, int rows>
-__device__ __forceinline__ void tile_sums(T (&sums)[rows][Tile<T>::points], Feed<T, rows>& feed) {
+__device__ __forceinline__ bool tile_sums(T (&sums)[rows][Tile<T>::points], Feed<T, rows>& feed, bool one) {
+    bool any = false;
     constexpr int chunk = Tile<T>::chunk, group = Tile<T>::group;
     for (int c = 0; c < feed.d; c += chunk) {
-        const T* ready = feed.next();
+        bool all;
+        const T* ready = feed.next(one, all);
+        any |= all;
         const T* points = feed.lane_points(ready);
         const T* row = feed.warp_rows(ready);
         int left = feed.d - c < chunk ? feed.d - c : chunk;
@@ -206,6 +213,7 @@ __device__ __forceinline__ void tile_sums(T (&sums)[rows][Tile<T>::points], Feed
         if (group > 2 && left == 2) add_group<T, metric, 2>(sums, points, row);
         if (group > 2 && left == 3) add_group<T, metric, 3>(sums, points, row);
     }
+    return any;
 }
 
 // One bit per row of which the warp has a sum that does not exceed the row's threshold, in shared memory; NaN
@@ -227,25 +235,29 @@ __device__ __forceinline__ uint32_t rows_within(const T (&sums)[rows][Tile<T>::p
 // One bit per pair of the lane with start < sum <= end, of the rows in `near`: point p of row r is bit
 // r * points + p. The hits are taken from these bits, and not from the sums, whose registers are then free.
 template <class T, int rows>
-__device__ __forceinline__ uint64_t pairs_within(const T (&sums)[rows][Tile<T>::points], uint32_t near,
+__device__ __forceinline__ uint32_t pairs_within(const T (&sums)[rows][Tile<T>::points], uint32_t near,
                                                  const T* end, const T* start) {
     constexpr int points = Tile<T>::points;
-    uint64_t found = 0;
+    static_assert(rows * points <= 32);
+    uint32_t found = 0;
 #pragma unroll
     for (int r = 0; r < rows; ++r) {
         if (!(near >> r & 1)) continue;
-        uint32_t bits = 0;
 #pragma unroll
         for (int p = 0; p < points; ++p)
-            bits |= uint32_t(sums[r][p] <= end[r] && !(start && sums[r][p] <= start[r])) << p;
-        found |= uint64_t(bits) << (r * points);
+            found |= uint32_t(sums[r][p] <= end[r] && !(start && sums[r][p] <= start[r])) << (r * points + p);
     }
     return found;
 }
 
+// Row and point of the pair of the lowest bit.
 template <class T>
-__device__ __forceinline__ uint32_t bits_of_row(uint64_t found, int row) {
-    return uint32_t(found >> (row * Tile<T>::points)) & ((1u << Tile<T>::points) - 1);
+__device__ __forceinline__ int row_of(uint32_t pairs) {
+    return (__ffs(int(pairs)) - 1) / Tile<T>::points;
+}
+template <class T>
+__device__ __forceinline__ int point_of(uint32_t pairs) {
+    return (__ffs(int(pairs)) - 1) % Tile<T>::points * kLanes + lane_index();
 }
 
 // How many parts of at least kSplitPoints points to search one beside the other, so that the last round of

@@ -1,7 +1,8 @@
 // All prefixes in one pass on CUDA: tiles as in knn/tile.cuh, whose sums are compared with the thresholds at
 // every coordinate that ends a prefix. That is half as much work again as the sums; a comparison at some
-// prefixes only would let through pairs by the thousand that are no neighbours. Lists and thresholds live in
-// the workspace, one region per warp of a grid that just fills the device.
+// prefixes only would let through pairs by the thousand that are no neighbours. Hits wait in a queue, from
+// which the lanes insert 32 at a time, each into another list. Lists live in the workspace, one region per warp
+// of a grid that just fills the device; thresholds in shared memory, where they fit.
 //
 // Squares are summed one after the other up to kSequentialLimit coordinates. Where there are more, the sum of
 // each chunk is added to a total, so that the relative error of a distance stays below 1e-5 for all d up to
@@ -17,6 +18,7 @@ namespace entropix {
 namespace {
 
 constexpr int64_t kSequentialLimit = 256;
+constexpr size_t kSharedLimit = 99 * 1024;  // of a block, on the smallest of the GPUs
 constexpr int64_t kRegionBytes = int64_t(1) << 30;  // of all regions, where one block does not need more
 
 // The prefixes as bits, passed by value: bit c is set if the first c + 1 coordinates are a prefix.
@@ -32,68 +34,95 @@ struct Region {
     T* thresholds;  // [count, rows]: squares of the k-th distances so far
     T* lists;       // [count, rows, k]: squares of the k smallest
 
-    __device__ __forceinline__ Region(T* start, int64_t count)
-        : thresholds(start), lists(start + count * rows) {}
     static int64_t entries(int64_t count, int64_t k) { return count * rows * (k + 1); }
 };
 
-// Takes the values of row `row` into its list of prefix j, smallest first: none that is inserted must leave.
-template <class T, int rows>
-__device__ __forceinline__ void take(const Region<T, rows>& region, int64_t j, int row, int64_t k,
-                                     T (&values)[Tile<T>::points]) {
-    constexpr int points = Tile<T>::points;
-    WarpList<T> list(region.lists + (j * rows + row) * k, k);
-    T least = values[0];
+template <class T>
+struct Hit {
+    T square;
+    int32_t place;  // of its list in the region: prefix * rows + row
+};
+constexpr int kQueue = 8 * kLanes;
+
+__device__ __forceinline__ float next_above(float v) { return __int_as_float(__float_as_int(v) + 1); }
+__device__ __forceinline__ double next_above(double v) {
+    return __longlong_as_double(__double_as_longlong(v) + 1);
+}
+
+// Eight entries at a time are read before any is written, so that an insertion waits for memory once.
+template <class T>
+__device__ __forceinline__ void insert(T* list, int64_t k, T value) {
+    T previous = T(-1);  // the entry before, as it was
+    for (int64_t start = 0; start < k; start += 8) {
+        T old[8];
 #pragma unroll
-    for (int p = 1; p < points; ++p) least = least_of(least, values[p]);
-    for (;;) {
-        const T smallest = least_of_warp(least);
-        if (!(smallest < list.last)) break;
-        list.insert(smallest);
-        if (__ffs(int(__ballot_sync(kAllLanes, least == smallest))) - 1 == lane_index()) {
-            bool found = false;  // the value that was inserted is not offered again, but an equal one is
-            least = not_a_number(T());
+        for (int i = 0; i < 8; ++i) old[i] = start + i < k ? list[start + i] : T(0);
 #pragma unroll
-            for (int p = 0; p < points; ++p) {
-                if (!found && values[p] == smallest) {
-                    values[p] = not_a_number(T());
-                    found = true;
-                }
-                least = least_of(least, values[p]);
-            }
+        for (int i = 0; i < 8; ++i) {
+            const T smaller = old[i] < value ? old[i] : value;
+            if (start + i < k) list[start + i] = previous > smaller ? previous : smaller;
+            previous = old[i];
         }
     }
-    list.keep();
-    if (lane_index() == 0) region.thresholds[j * rows + row] = list.last;
+}
+
+// Each lane inserts one hit; those of one list go one after the other.
+template <class T, int rows>
+__device__ __forceinline__ void empty(WarpQueue<Hit<T>>& queue, const Region<T, rows>& region, int64_t k) {
+    for (int base = 0; base < queue.count; base += kLanes) {
+        const bool present = base + lane_index() < queue.count;
+        const Hit<T> hit = present ? queue.hits[base + lane_index()] : Hit<T>{T(0), -1 - lane_index()};
+        const uint32_t same = __match_any_sync(kAllLanes, hit.place);
+        uint32_t waiting = __ballot_sync(kAllLanes, present);
+        while (waiting) {
+            const bool turn = present && waiting >> lane_index() & 1 &&
+                              __ffs(int(same & waiting)) - 1 == lane_index();
+            if (turn && hit.square < region.thresholds[hit.place]) {
+                T* list = region.lists + hit.place * k;
+                insert(list, k, hit.square);
+                if (list[k - 1] < region.thresholds[hit.place]) region.thresholds[hit.place] = list[k - 1];
+            }
+            waiting &= ~__ballot_sync(kAllLanes, turn);
+            __syncwarp();
+        }
+    }
+    queue.count = 0;
     __syncwarp();
 }
 
 template <class T, bool in_chunks>
-__global__ void __launch_bounds__(kMostThreads, 2)
-    prefix_search(PrefixProblem<T> p, int last_prefix, const __grid_constant__ PrefixSet set, T* workspace,
-                  double* log_sums) {
+__global__ void __launch_bounds__(kMostThreads, kBlocks)
+    prefix_search(PrefixProblem<T> p, int last_prefix, bool thresholds_in_shared,
+                  const __grid_constant__ PrefixSet set, T* workspace, double* log_sums) {
     constexpr int points = Tile<T>::points, chunk = Tile<T>::chunk;
     constexpr int rows = in_chunks ? Tile<T>::rows / 2 : Tile<T>::rows;
     using Source = Feed<T, rows, true>;
     const int warps = int(blockDim.x) / kLanes;
-    const Region<T, rows> region(
-        workspace + (int64_t(blockIdx.x) * warps + warp_index()) * p.count * rows * (p.k + 1), p.count);
+    const int64_t warp = int64_t(blockIdx.x) * warps + warp_index(), entries = p.count * rows;
+    auto queues = reinterpret_cast<Hit<T>*>(dynamic_shared() + tile_bytes<T, rows, true>(warps));
+    Region<T, rows> region{workspace + warp * entries * (p.k + 1) + entries * p.k,
+                           workspace + warp * entries * (p.k + 1)};
+    if (thresholds_in_shared)
+        region.thresholds = reinterpret_cast<T*>(queues + warps * kQueue) + warp_index() * entries;
     const int64_t block_rows = rows * warps, tiles = (p.n + block_rows - 1) / block_rows;
     for (int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
         const int64_t first_row = tile * block_rows + warp_index() * rows;
         const int own = int(p.n - first_row < rows ? p.n - first_row : rows);  // rows that there are
-        for (int64_t i = lane_index(); i < p.count * rows; i += kLanes)
+        for (int64_t i = lane_index(); i < entries; i += kLanes)
             region.thresholds[i] = i % rows < own ? T(INFINITY) : T(-1);
-        for (int64_t i = lane_index(); i < p.count * rows * p.k; i += kLanes) region.lists[i] = T(INFINITY);
+        for (int64_t i = lane_index(); i < entries * p.k; i += kLanes) region.lists[i] = T(INFINITY);
         __syncwarp();
+        WarpQueue<Hit<T>> queue(queues + warp_index() * kQueue);
         Source feed(p.x, 0, p.n, p.x, tile * block_rows, p.n, p.d, last_prefix);
-        for (int64_t first = 0; first < p.n; first += kTilePoints<T>) {
+        for (int first = 0; first < p.n; first += kTilePoints<T>) {
             T sums[rows][points], totals[rows][points];
-            start<T, rows>(sums, first_row - first, p.n - first);
+            start<T, rows>(sums, int(first_row) - first, int(p.n) - first);
             if (in_chunks) start<T, rows>(totals, kTilePoints<T>, kTilePoints<T>);
             const T* thresholds = region.thresholds;
             for (int begin = 0; begin < last_prefix; begin += chunk) {
-                const T* ready = feed.next();
+                bool full;
+                const T* ready = feed.next(queue.count > kQueue / 4, full);
+                if (full) empty<T, rows>(queue, region, p.k);
                 const T *point = Source::lane_points(ready), *row = Source::warp_rows(ready);
                 const int end = last_prefix < begin + chunk ? last_prefix : begin + chunk;
 #pragma unroll 1
@@ -114,26 +143,44 @@ __global__ void __launch_bounds__(kMostThreads, 2)
                     const auto value = [&](int r, int i) {
                         return in_chunks ? totals[r][i] + sums[r][i] : sums[r][i];
                     };
+                    const int64_t place = thresholds - region.thresholds;
                     uint32_t near = 0;
+                    T least[rows];
 #pragma unroll
                     for (int r = 0; r < rows; ++r) {
-                        T least = value(r, 0);
+                        least[r] = value(r, 0);
 #pragma unroll
-                        for (int i = 1; i < points; ++i) least = least_of(least, value(r, i));
-                        if (least < thresholds[r]) near |= 1u << r;
+                        for (int i = 1; i < points; ++i) least[r] = least_of(least[r], value(r, i));
                     }
+                    if (first == 0 && p.k <= kLanes) {
+                        // The k-th smallest of the lanes' least squares bounds the k-th of all.
+#pragma unroll
+                        for (int r = 0; r < rows; ++r) {
+                            const T bound = kth_of_warp(least[r], p.k);
+                            if (lane_index() == 0 && bound < thresholds[r])
+                                region.thresholds[place + r] = next_above(bound);
+                        }
+                        __syncwarp();
+                    }
+#pragma unroll
+                    for (int r = 0; r < rows; ++r)
+                        if (least[r] < thresholds[r]) near |= 1u << r;
                     if (__any_sync(kAllLanes, int(near))) {
-                        const int64_t j = (thresholds - region.thresholds) / rows;
+#pragma unroll 1
                         for (near = __reduce_or_sync(kAllLanes, near); near; near &= near - 1) {
                             const int one = __ffs(int(near)) - 1;
-                            T values[points];
+                            T squares[points];
 #pragma unroll
                             for (int r = 0; r < rows; ++r)
                                 if (r == one) {
 #pragma unroll
-                                    for (int i = 0; i < points; ++i) values[i] = value(r, i);
+                                    for (int i = 0; i < points; ++i) squares[i] = value(r, i);
                                 }
-                            take<T, rows>(region, j, one, p.k, values);
+                            const T threshold = thresholds[one];
+#pragma unroll
+                            for (int i = 0; i < points; ++i)
+                                queue.push({squares[i], int32_t(place) + one}, squares[i] < threshold);
+                            if (queue.count > kQueue - points * kLanes) empty<T, rows>(queue, region, p.k);
                         }
                     }
                     thresholds += rows;
@@ -149,7 +196,8 @@ __global__ void __launch_bounds__(kMostThreads, 2)
                 }
             }
         }
-        for (int64_t i = lane_index(); p.distances && i < p.count * rows; i += kLanes)
+        empty<T, rows>(queue, region, p.k);
+        for (int64_t i = lane_index(); p.distances && i < entries; i += kLanes)
             if (i % rows < own)
                 p.distances[i / rows * p.n + first_row + i % rows] = sqrt(region.thresholds[i]);
         for (int64_t j = lane_index(); log_sums && j < p.count; j += kLanes) {
@@ -173,8 +221,9 @@ __global__ void __launch_bounds__(kLanes)
 // Blocks of as many warps as still give each multiprocessor two of them: few where there are few points.
 template <class T>
 struct Layout {
-    void (*kernel)(PrefixProblem<T>, int, PrefixSet, T*, double*);
+    void (*kernel)(PrefixProblem<T>, int, bool, PrefixSet, T*, double*);
     int warps;
+    bool thresholds_in_shared;
     size_t shared;
     int64_t blocks, list_entries, all_warps;
 
@@ -189,7 +238,10 @@ struct Layout {
         kernel = prefix_search<T, in_chunks>;
         const int64_t groups = (p.n + rows - 1) / rows;
         for (warps = kMostWarps; warps > 1 && groups / warps < 2 * multiprocessors();) warps /= 2;
-        shared = tile_bytes<T, rows, true>(warps);
+        shared = tile_bytes<T, rows, true>(warps) + warps * kQueue * sizeof(Hit<T>);
+        const size_t thresholds = size_t(warps) * p.count * rows * sizeof(T);
+        thresholds_in_shared = shared + thresholds <= kSharedLimit;
+        if (thresholds_in_shared) shared += thresholds;
         const int64_t tiles = (groups + warps - 1) / warps;
         const int64_t region = warps * Region<T, rows>::entries(p.count, p.k);
         const int64_t affordable = std::max<int64_t>(1, kRegionBytes / (region * int64_t(sizeof(T))));
@@ -222,7 +274,7 @@ void prefix_knn_cuda(const PrefixProblem<T>& p, void* workspace, void* stream_ha
     auto lists = static_cast<T*>(workspace);
     auto log_sums = p.mean_log ? reinterpret_cast<double*>(lists + layout.list_entries) : nullptr;
     launch("prefix_knn", layout.kernel, layout.blocks, layout.warps * kLanes, layout.shared, stream, p,
-           int(p.prefixes[p.count - 1]), set, lists, log_sums);
+           int(p.prefixes[p.count - 1]), layout.thresholds_in_shared, set, lists, log_sums);
     if (p.mean_log)
         launch("prefix_knn mean", mean_log, p.count, kLanes, 0, stream, static_cast<const double*>(log_sums),
                layout.all_warps, p.count, p.n, p.mean_log);

@@ -116,10 +116,12 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor 
     """Differentiate |q - x_j| with the neighbours held fixed, which they are almost everywhere."""
     x, query, indices = ctx.saved_tensors
     q = x if query is None else query
-    rows = indices.flatten(-2).unsqueeze(-1).expand(*indices.shape[:-2], -1, x.shape[-1])  # (..., m k, d)
-    # clamp: a CUDA row with NaN may have the index -1
-    neighbours = x.gather(-2, rows.clamp(min=0)).unflatten(-2, indices.shape[-2:])  # (..., m, k, d)
-    difference = q.unsqueeze(-2) - neighbours
+    n, d = x.shape[-2:]
+    rows = indices.clamp(min=0)  # a CUDA row with NaN may have the index -1
+    if x.ndim == 3:  # rows of the flattened batch
+        rows = rows + n * torch.arange(x.shape[0], device=x.device)[:, None, None]
+    # Indexing, not gather: sums in its backward have a fixed order on CUDA.
+    difference = q.unsqueeze(-2) - x.reshape(-1, d)[rows]  # (..., m, k, d)
     if ctx.metric == "euclidean":
         square = difference.square().sum(-1, keepdim=True)
         positive = square > 0
@@ -129,7 +131,7 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor 
         direction = torch.zeros_like(difference).scatter(-1, largest, difference.gather(-1, largest).sign())
     pull = grad.unsqueeze(-1) * direction  # (..., m, k, d)
     to_query = pull.sum(-2)
-    to_x = torch.zeros_like(x).scatter_add(-2, rows.clamp(min=0), -pull.flatten(-3, -2))
+    to_x = x.new_zeros(x.numel() // d, d).index_put((rows,), -pull, accumulate=True).view_as(x)
     if query is None:
         return to_x + to_query, None, None, None
     return to_x, to_query, None, None
