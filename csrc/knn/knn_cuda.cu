@@ -76,8 +76,9 @@ __global__ void __launch_bounds__(kMostThreads, kBlocks)
     const int own = int(p.m - first_row < rows ? p.m - first_row : rows);  // rows that there are
     for (int64_t i = lane_index(); i < own * p.k; i += kLanes) lists[i] = {INFINITY, int32_t(p.n)};
     WarpQueue<Hit> queue(reinterpret_cast<Hit*>(shared + tile_bytes<T, rows>(warps)) + warp_index() * kQueue);
-    T* thresholds = reinterpret_cast<T*>(shared + tile_bytes<T, rows>(warps) + warps * kQueue * sizeof(Hit)) +
-                    warp_index() * Tile<T>::rows;
+    T* thresholds = reinterpret_cast<T*>(reinterpret_cast<Hit*>(shared + tile_bytes<T, rows>(warps)) +
+                                         warps * kQueue) +
+                    warp_index() * rows;
     if (lane_index() < rows) thresholds[lane_index()] = lane_index() < own ? T(INFINITY) : T(-1);
     __syncwarp();
     const T* own_queries = queries + first_row * p.d;

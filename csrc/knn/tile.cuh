@@ -17,8 +17,9 @@ constexpr int kLanes = 32;
 constexpr uint32_t kAllLanes = 0xffffffffu;
 constexpr int kMostThreads = kMostWarps * kLanes;
 
-// Least blocks per multiprocessor that leave enough registers: before sm_90 the compiler loads further ahead.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+// Least blocks per multiprocessor that leave enough registers: elsewhere than on sm_90 the compiler loads further
+// ahead.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ != 900
 constexpr int kBlocks = 1;
 #else
 constexpr int kBlocks = 2;

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from entropix import _native
 from entropix.ops._checks import METRICS, Metric, check_finite, check_k, check_metric, check_points, check_query
+from entropix.ops._register import register
 
 __all__ = ["Neighbours", "knn"]
 
@@ -57,9 +58,6 @@ def knn(x: Tensor, k: int, query: Tensor | None = None, metric: Metric = "euclid
     return Neighbours(*torch.ops.entropix.knn(x, query, k, metric))
 
 
-torch.library.define("entropix::knn", "(Tensor x, Tensor? query, int k, str metric) -> (Tensor, Tensor)")
-
-
 def _fake(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
     shape = (*(x if query is None else query).shape[:-1], k)
     return x.new_empty(shape), x.new_empty(shape, dtype=torch.int64)
@@ -82,7 +80,7 @@ def _cuda(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor,
     with _native.cuda_call(x) as (native, stream):
         arguments = _arguments(native, x, query, metric, distances, indices)
         splits, workspace_bytes = native.knn_cuda_plan(arguments)
-        workspace = torch.empty(workspace_bytes, dtype=torch.uint8, device=x.device)
+        workspace = _native.workspace("knn", workspace_bytes, torch.uint8, x.device)
         native.knn_cuda(arguments, splits, workspace.data_ptr(), stream)
     return distances, indices
 
@@ -137,7 +135,12 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor 
     return to_x, to_query, None, None
 
 
-torch.library.register_fake("entropix::knn", _fake)
-torch.library.register_kernel("entropix::knn", "cpu", _cpu)
-torch.library.register_kernel("entropix::knn", "cuda", _cuda)
-torch.library.register_autograd("entropix::knn", _backward, setup_context=_setup_context)
+register(
+    "knn",
+    "(Tensor x, Tensor? query, int k, str metric) -> (Tensor, Tensor)",
+    _fake,
+    _cpu,
+    _cuda,
+    _backward,
+    _setup_context,
+)
