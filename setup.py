@@ -17,7 +17,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-CUDA_ARCHITECTURES = ("80", "86", "89", "90", "100", "120")  # machine code, of those that nvcc knows
+CUDA_ARCHITECTURES = ("80", "90", "100", "120")  # machine code, of those that nvcc knows; 8.6 and 8.9 run 8.0's
 PTX_ARCHITECTURE = "90"  # for every other and later GPU
 # No -march=native and no fast-math: the instruction set is chosen at run time, and logarithms need NaN and
 # inf. No contraction: exact distances have the same bits in every variant; fused products are written out.
