@@ -65,6 +65,8 @@ class NinjaBuild(build_ext):
     """Writes build.ninja for the extension's sources and runs ninja: parallel, and only what changed."""
 
     def build_extension(self, ext: Extension) -> None:
+        if sys.platform == "win32":
+            raise SystemExit("the kernels need GCC or Clang, not MSVC: on Windows install entropix in WSL")
         folder = Path(self.build_temp).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         target = Path(self.get_ext_fullpath(ext.name)).resolve()

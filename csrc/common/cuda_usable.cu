@@ -1,6 +1,6 @@
-#include "common/cuda_usable.h"
-
 #include <cuda_runtime.h>
+
+#include "common/cuda_usable.h"
 
 namespace entropix {
 namespace {

@@ -1,5 +1,5 @@
-// Threads for the CPU kernels: dynamic shares of a range, exceptions carried back to the caller, fewer threads
-// where the system gives no more.
+// Threads for the CPU kernels: dynamic shares of a range, exceptions carried back to the caller, fewer
+// threads where the system gives no more.
 #pragma once
 #include <algorithm>
 #include <atomic>

@@ -1,6 +1,6 @@
 // Exact k nearest neighbours on CUDA: the scheme of knn_cpu.cpp without the tree. Tiles are screened in T at
-// the speed of the multiply-adds. The few pairs that pass a row's threshold wait in a queue until a warp of the
-// block has 32 of them; then each lane evaluates one in double, and the warp inserts them.
+// the speed of the multiply-adds. The few pairs that pass a row's threshold wait in a queue until a warp of
+// the block has 32 of them; then each lane evaluates one in double, and the warp inserts them.
 #include <algorithm>
 
 #include "common/cuda_check.h"
@@ -12,8 +12,8 @@
 namespace entropix {
 namespace {
 
-constexpr int64_t kSharedListLimit = kLanes;                // longer lists stay in global memory
-constexpr int64_t kWorkspaceLimit = int64_t(1) << 30;       // bytes, where more splits would need more
+constexpr int64_t kSharedListLimit = kLanes;           // longer lists stay in global memory
+constexpr int64_t kWorkspaceLimit = int64_t(1) << 30;  // bytes, where more splits would need more
 
 // Of a warp: one fewer than a tile could have, as the queue needs registers too.
 template <class T>
@@ -70,15 +70,14 @@ __global__ void __launch_bounds__(kMostThreads, kBlocks)
     unsigned char* shared = dynamic_shared();  // the feed's tiles, queues, thresholds, lists
     Neighbour* lists = workspace + ((split * p.batch + b) * p.m + first_row) * p.k;
     if (p.k <= kSharedListLimit)
-        lists = reinterpret_cast<Neighbour*>(shared + tile_bytes<T, rows>(warps) +
-                                             warps * kOwnBytes<T>) +
+        lists = reinterpret_cast<Neighbour*>(shared + tile_bytes<T, rows>(warps) + warps * kOwnBytes<T>) +
                 warp_index() * rows * p.k;
     const int own = int(p.m - first_row < rows ? p.m - first_row : rows);  // rows that there are
     for (int64_t i = lane_index(); i < own * p.k; i += kLanes) lists[i] = {INFINITY, int32_t(p.n)};
     WarpQueue<Hit> queue(reinterpret_cast<Hit*>(shared + tile_bytes<T, rows>(warps)) + warp_index() * kQueue);
-    T* thresholds = reinterpret_cast<T*>(reinterpret_cast<Hit*>(shared + tile_bytes<T, rows>(warps)) +
-                                         warps * kQueue) +
-                    warp_index() * rows;
+    T* thresholds =
+        reinterpret_cast<T*>(reinterpret_cast<Hit*>(shared + tile_bytes<T, rows>(warps)) + warps * kQueue) +
+        warp_index() * rows;
     if (lane_index() < rows) thresholds[lane_index()] = lane_index() < own ? T(INFINITY) : T(-1);
     __syncwarp();
     const T* own_queries = queries + first_row * p.d;
@@ -192,8 +191,8 @@ void knn_cuda(const KnnProblem<T>& p, int64_t splits, void* workspace, void* str
     const auto stream = static_cast<cudaStream_t>(stream_handle);
     const auto lists = static_cast<Neighbour*>(workspace);
     const Launch<T> plan(p);
-    launch("knn search", plan.kernel, plan.blocks * splits, plan.warps * kLanes, plan.shared, stream, p, splits,
-           lists);
+    launch("knn search", plan.kernel, plan.blocks * splits, plan.warps * kLanes, plan.shared, stream, p,
+           splits, lists);
     if (splits > 1)
         launch("knn merge", merge<T>, (p.batch * p.m + kMostWarps - 1) / kMostWarps, kMostThreads, 0, stream,
                p, splits, lists);

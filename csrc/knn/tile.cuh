@@ -17,8 +17,8 @@ constexpr int kLanes = 32;
 constexpr uint32_t kAllLanes = 0xffffffffu;
 constexpr int kMostThreads = kMostWarps * kLanes;
 
-// Least blocks per multiprocessor that leave enough registers: elsewhere than on sm_90 the compiler loads further
-// ahead.
+// Least blocks per multiprocessor that leave enough registers: elsewhere than on sm_90 the compiler loads
+// further ahead.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ != 900
 constexpr int kBlocks = 1;
 #else
@@ -95,8 +95,8 @@ struct Feed {
         bring();
     }
 
-    // The next chunk, [points and rows, stride]. Sets `all` where `one` holds for any thread of the block: what
-    // takes a warp long, all do at the same time, or they would wait for each other again and again.
+    // The next chunk, [points and rows, stride]. Sets `all` where `one` holds for any thread of the block:
+    // what takes a warp long, all do at the same time, or they would wait for each other again and again.
     __device__ __forceinline__ const T* next(bool one, bool& all) {
         wait_for_copies();
         all = __syncthreads_or(one);
@@ -154,8 +154,8 @@ struct Feed {
     }
 };
 
-// Sums before the first coordinate: 0, and NaN, which stays, for points beyond the `left` ones and for a row's
-// pair with itself: point r + own is row r of the warp.
+// Sums before the first coordinate: 0, and NaN, which stays, for points beyond the `left` ones and for a
+// row's pair with itself: point r + own is row r of the warp.
 template <class T, int rows>
 __device__ __forceinline__ void start(T (&sums)[rows][Tile<T>::points], int own, int left) {
 #pragma unroll

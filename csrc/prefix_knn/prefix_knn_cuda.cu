@@ -1,8 +1,8 @@
 // All prefixes in one pass on CUDA: tiles as in knn/tile.cuh, whose sums are compared with the thresholds at
 // every coordinate that ends a prefix. That is half as much work again as the sums; a comparison at some
 // prefixes only would let through pairs by the thousand that are no neighbours. Hits wait in a queue, from
-// which the lanes insert 32 at a time, each into another list. Lists live in the workspace, one region per warp
-// of a grid that just fills the device; thresholds in shared memory, where they fit.
+// which the lanes insert 32 at a time, each into another list. Lists live in the workspace, one region per
+// warp of a grid that just fills the device; thresholds in shared memory, where they fit.
 //
 // Squares are summed one after the other up to kSequentialLimit coordinates. Where there are more, the sum of
 // each chunk is added to a total, so that the relative error of a distance stays below 1e-5 for all d up to
@@ -18,7 +18,7 @@ namespace entropix {
 namespace {
 
 constexpr int64_t kSequentialLimit = 256;
-constexpr size_t kSharedLimit = 99 * 1024;  // of a block, on the smallest of the GPUs
+constexpr size_t kSharedLimit = 99 * 1024;          // of a block, on the smallest of the GPUs
 constexpr int64_t kRegionBytes = int64_t(1) << 30;  // of all regions, where one block does not need more
 
 // The prefixes as bits, passed by value: bit c is set if the first c + 1 coordinates are a prefix.
@@ -75,8 +75,8 @@ __device__ __forceinline__ void empty(WarpQueue<Hit<T>>& queue, const Region<T, 
         const uint32_t same = __match_any_sync(kAllLanes, hit.place);
         uint32_t waiting = __ballot_sync(kAllLanes, present);
         while (waiting) {
-            const bool turn = present && waiting >> lane_index() & 1 &&
-                              __ffs(int(same & waiting)) - 1 == lane_index();
+            const bool turn =
+                present && waiting >> lane_index() & 1 && __ffs(int(same & waiting)) - 1 == lane_index();
             if (turn && hit.square < region.thresholds[hit.place]) {
                 T* list = region.lists + hit.place * k;
                 insert(list, k, hit.square);

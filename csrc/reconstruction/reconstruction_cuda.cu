@@ -13,7 +13,7 @@ namespace entropix {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kInFlight = 4;  // loads of each input before the first is used
+constexpr int kInFlight = 4;              // loads of each input before the first is used
 constexpr int64_t kSmall = 2 * kThreads;  // loads of an image up to which a warp takes all of it
 
 template <class Out, class In>
@@ -133,9 +133,9 @@ template <class In, class Out, int width>
 void launch_energy(const ReconstructionProblem& r, int64_t pieces, double* partial, cudaStream_t stream) {
     const bool plain = !r.weight && !r.mask && !r.map;
     const bool small = r.p / width <= kSmall;
-    const auto function =
-        small ? plain ? energy<In, Out, width, true, 32> : energy<In, Out, width, false, 32>
-        : plain ? energy<In, Out, width, true, kThreads> : energy<In, Out, width, false, kThreads>;
+    const auto function = small ? plain ? energy<In, Out, width, true, 32> : energy<In, Out, width, false, 32>
+                          : plain ? energy<In, Out, width, true, kThreads>
+                                  : energy<In, Out, width, false, kThreads>;
     launch("reconstruction_error", function, r.n * pieces, small ? 32 : kThreads, 0, stream, r, pieces,
            partial);
     if (pieces > 1)
