@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds with CUDA, runs the GPU tests, compute-sanitizer and the GPU benchmark. Needs nvcc, a CUDA PyTorch, pytest and
-# hypothesis for the tests, and no network. Results go to ${OUT:-benchmarks/results}.
+# hypothesis for the tests, and no network. Results go to ${OUT:-benchmarks/results}, with the commit that they are of:
+# ENTROPIX_COMMIT says it where the folder is no repository.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -8,6 +9,8 @@ out=${OUT:-benchmarks/results}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 export PYTHONPATH="$PWD"
+ENTROPIX_COMMIT=${ENTROPIX_COMMIT:-$(git describe --always --dirty --abbrev=40 2>/dev/null || true)}
+export ENTROPIX_COMMIT
 
 # From another folder, so that setuptools does not read pyproject.toml, which old versions reject.
 mkdir -p build/gpu
@@ -27,13 +30,18 @@ else
 fi
 sanitizer=$(command -v compute-sanitizer || echo "${CUDA_HOME:-/usr/local/cuda}/bin/compute-sanitizer")
 if [ -x "$sanitizer" ]; then
-    for tool in memcheck racecheck; do
+    for tool in memcheck synccheck initcheck racecheck; do
         PYTORCH_NO_CUDA_MEMORY_CACHING=1 "$sanitizer" --tool "$tool" --error-exitcode 1 \
             $python benchmarks/sanitize_cuda.py >"$out/$tool.log" 2>&1 || { tail -40 "$out/$tool.log"; exit 1; }
         tail -1 "$out/$tool.log"
     done
 else
-    echo "compute-sanitizer is missing: memcheck and racecheck did not run"
+    echo "compute-sanitizer is missing: it did not run"
 fi
 $python benchmarks/kernels_cuda.py --out "$out/kernels_cuda.json"
+if ! $python -c 'import entropix.training' 2>"$out/missing.log"; then
+    tail -1 "$out/missing.log"
+    echo "a package is missing: the training was not measured"
+    exit 0
+fi
 $python benchmarks/training.py --device cuda --epochs 250 --seeds 0 --sweep --out "$out/training_cuda.json"

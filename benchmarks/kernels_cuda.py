@@ -7,6 +7,7 @@ measured in the same run. Times are medians of CUDA events after warm-up.
 
 import argparse
 import json
+import os
 import platform
 import statistics
 from collections.abc import Callable
@@ -109,15 +110,16 @@ def main() -> None:
     options = parser.parse_args()
     result = {
         "command": "benchmarks/gpu.sh",
+        "commit": os.environ.get("ENTROPIX_COMMIT", ""),
         "device": torch.cuda.get_device_name(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "cuda": torch.version.cuda},
         "k": K,
         "fp32_lane_operations_per_s": lane_operations_per_second(),
     }
-    points = [(20_000, 2), (20_000, 32), (100_000, 8), (100_000, 32), (100_000, 128)]
+    points = [(1_000, 8), (20_000, 2), (20_000, 32), (100_000, 8), (100_000, 32), (100_000, 128)]
     result["knn"] = [neighbours(n, d) for n, d in points]
-    result["prefix_knn"] = [prefixes(n, d) for n, d in ((20_000, 128), (100_000, 128))]
-    result["count_within"] = [counts(100_000, 1), counts(100_000, 16)]
+    result["prefix_knn"] = [prefixes(n, d) for n, d in ((1_000, 128), (20_000, 128), (100_000, 128))]
+    result["count_within"] = [counts(1_000, 1), counts(100_000, 1), counts(100_000, 16)]
     result["reconstruction_error"] = [
         reconstruction(dtype, m) for dtype in (torch.float32, torch.bfloat16, torch.float16) for m in (False, True)
     ]

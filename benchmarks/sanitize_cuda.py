@@ -1,12 +1,14 @@
 """Small calls of every CUDA kernel and variant, for compute-sanitizer; results are compared with the CPU's."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 
 from entropix.ops import count_within, knn, prefix_knn, reconstruction_error
 
 torch.manual_seed(0)
 for dtype in (torch.float32, torch.float64):
-    for n, d, k in ((5, 1, 4), (300, 3, 5), (600, 33, 20), (4200, 8, 3)):
+    for n, d, k in ((5, 1, 4), (33, 5, 32), (300, 3, 5), (600, 33, 20), (4200, 8, 3), (70, 300, 40)):
         x = torch.randn(n, d, dtype=dtype)
         for metric in ("euclidean", "chebyshev"):
             for query in (None, x[:7] + 0.1):
@@ -26,5 +28,13 @@ for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         for arguments in ((x, x_hat), (x, x_hat, weight, mask)):
             found = reconstruction_error(*(t.cuda() for t in arguments), map=True)
             torch.testing.assert_close(tuple(t.cpu() for t in found), reconstruction_error(*arguments, map=True))
+# Two threads with other k, whose kernels need other amounts of shared memory; and a second device where there is one.
+x = torch.randn(700, 5)
+for device in range(torch.cuda.device_count()):
+    on_device = x.to(f"cuda:{device}")
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(knn, on_device, k) for k in (3, 32, 3, 32, 40, 12)]
+    for call, k in zip(calls, (3, 32, 3, 32, 40, 12), strict=True):
+        assert torch.equal(call.result().indices.cpu(), knn(x, k).indices), k
 torch.cuda.synchronize()
 print("ok")

@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "common/cuda_usable.h"
 #include "common/finite.h"
 #include "common/simd_level.h"
 #include "count_within/count_within.h"
@@ -149,6 +150,7 @@ PYBIND11_MODULE(_C, module) {
     module.def("reconstruction_error_cpu", &reconstruction_error_cpu, release());
 
 #if defined(ENTROPIX_CUDA)
+    module.def("cuda_unusable_reason", &cuda_unusable_reason, release());
     // Plans give the size of the workspace that Python allocates; launches return at once.
     const auto knn_plan = [](const KnnArguments& a) {
         const KnnPlan plan = typed(a, [](const auto& problem) { return knn_cuda_plan(problem); });

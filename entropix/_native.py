@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["cuda_call", "load", "native_info"]
+__all__ = ["cuda_call", "load", "native_info", "workspace"]
 
 
 @functools.cache
@@ -78,7 +78,7 @@ def native_info() -> dict[str, Any]:
         info["path"] = module.__file__
         build = module.build_info()
         simd, levels = module.simd_level(), module.simd_levels()
-    cuda_reason = _cuda_reason(build["cuda"]) if module is not None else "the native module is not usable"
+    cuda_reason = _cuda_reason(module) if module is not None else "the native module is not usable"
     return {
         **info,
         "compiler": build["compiler"],
@@ -92,8 +92,8 @@ def native_info() -> dict[str, Any]:
     }
 
 
-def _cuda_reason(cuda_built: bool) -> str:
-    if not cuda_built:
+def _cuda_reason(module: ModuleType) -> str:
+    if not module.build_info()["cuda"]:
         return "entropix was built without nvcc"
     if torch.version.cuda is None:
         return f"this PyTorch ({torch.__version__}) is a CPU build"
@@ -102,4 +102,21 @@ def _cuda_reason(cuda_built: bool) -> str:
     major, minor = torch.cuda.get_device_capability()
     if major < 8:
         return f"the GPU has compute capability {major}.{minor}, and the kernels need 8.0 or newer"
-    return ""
+    with torch.cuda.device(torch.cuda.current_device()):
+        return str(module.cuda_unusable_reason())
+
+
+def workspace(operator: str, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Make room on a CUDA device for what an operator writes besides its results.
+
+    Raises:
+        torch.OutOfMemoryError: There is not so much memory; the message names the operator and the size.
+    """
+    try:
+        return torch.empty(count, dtype=dtype, device=device)
+    except torch.OutOfMemoryError as error:
+        size = count * dtype.itemsize / 2**20
+        raise torch.OutOfMemoryError(
+            f"{operator} needs {size:.0f} MiB on {device} besides its results, and there is not so much: search for "
+            f"fewer points or neighbours at a time, or free memory ({error})"
+        ) from error

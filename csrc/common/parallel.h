@@ -1,14 +1,28 @@
-// Threads for the CPU kernels: dynamic shares of a range, exceptions carried back to the caller.
+// Threads for the CPU kernels: dynamic shares of a range, exceptions carried back to the caller, fewer
+// threads where the system gives no more.
 #pragma once
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace entropix {
+
+// A new thread, or none where the system gives no more of them.
+template <class Work>
+std::thread try_thread(const Work& work) {
+    try {
+        return std::thread(work);
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    }
+    return {};
+}
 
 // Calls body(begin, end) over [0, count) in pieces of `grain`, on at most `threads` threads, this one among
 // them.
@@ -29,12 +43,34 @@ void parallel_for(int64_t count, int64_t grain, int threads, const Body& body) {
             next = pieces;
         }
     };
-    std::vector<std::thread> others;
-    others.reserve(workers > 0 ? workers - 1 : 0);
-    for (int64_t i = 1; i < workers; ++i) others.emplace_back(work);
+    std::vector<std::thread> others(workers > 0 ? workers - 1 : 0);
+    for (auto& thread : others)
+        if (!(thread = try_thread(work)).joinable()) break;
     work();
-    for (auto& thread : others) thread.join();
+    for (auto& thread : others)
+        if (thread.joinable()) thread.join();
     if (error) std::rethrow_exception(error);
+}
+
+// Calls both, the first on a thread of its own.
+template <class First, class Second>
+void parallel_pair(const First& first, const Second& second) {
+    std::exception_ptr errors[2];
+    const auto guarded = [](const auto& function, std::exception_ptr& error) {
+        try {
+            function();
+        } catch (...) {
+            error = std::current_exception();
+        }
+    };
+    std::thread other = try_thread([&] { guarded(first, errors[0]); });
+    guarded(second, errors[1]);
+    if (other.joinable())
+        other.join();
+    else if (!errors[1])
+        guarded(first, errors[0]);
+    for (const auto& error : errors)
+        if (error) std::rethrow_exception(error);
 }
 
 }  // namespace entropix

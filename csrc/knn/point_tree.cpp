@@ -4,7 +4,6 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
-#include <thread>
 
 #include "common/parallel.h"
 
@@ -73,9 +72,8 @@ struct Splitter {
                          [](const Key<T>& a, const Key<T>& b) { return a.value < b.value; });
         for (int64_t i = first; i < last; ++i) order[i] = keys[i - first].row;
         if (threads > 1) {
-            std::thread half([&] { split(begin, middle, threads / 2); });
-            split(middle, end, threads - threads / 2);
-            half.join();
+            parallel_pair([&] { split(begin, middle, threads / 2); },
+                          [&] { split(middle, end, threads - threads / 2); });
         } else {
             split(begin, middle, 1);
             split(middle, end, 1);

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from entropix import _native
 from entropix.ops._checks import METRICS, Metric, check_finite, check_metric, check_points, check_query
+from entropix.ops._register import register
 
 __all__ = ["count_within"]
 
@@ -48,9 +49,6 @@ def count_within(x: Tensor, radii: Tensor, query: Tensor | None = None, metric: 
     return counts
 
 
-torch.library.define("entropix::count_within", "(Tensor x, Tensor radii, Tensor? query, str metric) -> Tensor")
-
-
 def _fake(x: Tensor, radii: Tensor, query: Tensor | None, metric: str) -> Tensor:
     return radii.new_empty(radii.shape, dtype=torch.int64)
 
@@ -88,6 +86,4 @@ def _arguments(native: ModuleType, x: Tensor, radii: Tensor, query: Tensor | Non
     )
 
 
-torch.library.register_fake("entropix::count_within", _fake)
-torch.library.register_kernel("entropix::count_within", "cpu", _cpu)
-torch.library.register_kernel("entropix::count_within", "cuda", _cuda)
+register("count_within", "(Tensor x, Tensor radii, Tensor? query, str metric) -> Tensor", _fake, _cpu, _cuda)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from entropix import _native
 from entropix.ops._checks import METRICS, Metric, check_finite, check_k, check_metric, check_points, check_query
+from entropix.ops._register import register
 
 __all__ = ["Neighbours", "knn"]
 
@@ -31,6 +32,8 @@ class Neighbours(NamedTuple):
 
 def knn(x: Tensor, k: int, query: Tensor | None = None, metric: Metric = "euclidean") -> Neighbours:
     """Find the k nearest neighbours in `x` of every point of `query`, exactly.
+
+    On the CPU this takes up to 3.2 times the memory of `x` besides it, for d of 8 or more.
 
     Args:
         x: Points (n, d) or (b, n, d), float32 or float64, on the CPU or a CUDA device.
@@ -57,9 +60,6 @@ def knn(x: Tensor, k: int, query: Tensor | None = None, metric: Metric = "euclid
     return Neighbours(*torch.ops.entropix.knn(x, query, k, metric))
 
 
-torch.library.define("entropix::knn", "(Tensor x, Tensor? query, int k, str metric) -> (Tensor, Tensor)")
-
-
 def _fake(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
     shape = (*(x if query is None else query).shape[:-1], k)
     return x.new_empty(shape), x.new_empty(shape, dtype=torch.int64)
@@ -82,7 +82,7 @@ def _cuda(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor,
     with _native.cuda_call(x) as (native, stream):
         arguments = _arguments(native, x, query, metric, distances, indices)
         splits, workspace_bytes = native.knn_cuda_plan(arguments)
-        workspace = torch.empty(workspace_bytes, dtype=torch.uint8, device=x.device)
+        workspace = _native.workspace("knn", workspace_bytes, torch.uint8, x.device)
         native.knn_cuda(arguments, splits, workspace.data_ptr(), stream)
     return distances, indices
 
@@ -116,10 +116,12 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor 
     """Differentiate |q - x_j| with the neighbours held fixed, which they are almost everywhere."""
     x, query, indices = ctx.saved_tensors
     q = x if query is None else query
-    rows = indices.flatten(-2).unsqueeze(-1).expand(*indices.shape[:-2], -1, x.shape[-1])  # (..., m k, d)
-    # clamp: a CUDA row with NaN may have the index -1
-    neighbours = x.gather(-2, rows.clamp(min=0)).unflatten(-2, indices.shape[-2:])  # (..., m, k, d)
-    difference = q.unsqueeze(-2) - neighbours
+    n, d = x.shape[-2:]
+    rows = indices.clamp(min=0)  # a CUDA row with NaN may have the index -1
+    if x.ndim == 3:  # rows of the flattened batch
+        rows = rows + n * torch.arange(x.shape[0], device=x.device)[:, None, None]
+    # Indexing, not gather: sums in its backward have a fixed order on CUDA.
+    difference = q.unsqueeze(-2) - x.reshape(-1, d)[rows]  # (..., m, k, d)
     if ctx.metric == "euclidean":
         square = difference.square().sum(-1, keepdim=True)
         positive = square > 0
@@ -129,13 +131,18 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor 
         direction = torch.zeros_like(difference).scatter(-1, largest, difference.gather(-1, largest).sign())
     pull = grad.unsqueeze(-1) * direction  # (..., m, k, d)
     to_query = pull.sum(-2)
-    to_x = torch.zeros_like(x).scatter_add(-2, rows.clamp(min=0), -pull.flatten(-3, -2))
+    to_x = x.new_zeros(x.numel() // d, d).index_put((rows,), -pull, accumulate=True).view_as(x)
     if query is None:
         return to_x + to_query, None, None, None
     return to_x, to_query, None, None
 
 
-torch.library.register_fake("entropix::knn", _fake)
-torch.library.register_kernel("entropix::knn", "cpu", _cpu)
-torch.library.register_kernel("entropix::knn", "cuda", _cuda)
-torch.library.register_autograd("entropix::knn", _backward, setup_context=_setup_context)
+register(
+    "knn",
+    "(Tensor x, Tensor? query, int k, str metric) -> (Tensor, Tensor)",
+    _fake,
+    _cpu,
+    _cuda,
+    _backward,
+    _setup_context,
+)

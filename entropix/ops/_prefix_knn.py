@@ -1,5 +1,6 @@
 """Neighbour distances of every prefix of a nested code in one pass: the squared distance only accumulates."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from types import ModuleType
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from entropix import _native
 from entropix.ops._checks import check_finite, check_k, check_points
+from entropix.ops._register import register
 
 __all__ = ["prefix_knn"]
 
@@ -43,11 +45,8 @@ def prefix_knn(x: Tensor, k: int, prefixes: Sequence[int] | None = None, mean_lo
     ascending = all(a < b for a, b in pairwise(chosen))
     if not chosen or not ascending or chosen[0] < 1 or chosen[-1] > x.shape[1]:
         raise ValueError(f"prefixes must ascend strictly within 1..{x.shape[1]}, got {chosen}")
-    found: Tensor = torch.ops.entropix.prefix_knn(x, k, chosen, mean_log)
+    found: Tensor = torch.ops.entropix.prefix_knn(x.detach(), k, chosen, mean_log)
     return found
-
-
-torch.library.define("entropix::prefix_knn", "(Tensor x, int k, int[] prefixes, bool mean_log) -> Tensor")
 
 
 def _fake(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
@@ -56,24 +55,42 @@ def _fake(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
     return x.new_empty(len(prefixes), x.shape[0])
 
 
+def _scaled(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Multiply x by a power of two so that squares of differences are numbers; give its reciprocal too.
+
+    Exact, and nothing for points of usual size, whose largest coordinate lies between 2^-16 and 2^32.
+    """
+    exponent = torch.frexp(x.abs().amax()).exponent
+    exponent = torch.where((exponent >= -16) & (exponent <= 32), 0, exponent - 16).to(x.dtype)
+    half = (exponent / 2).floor()  # 2^exponent itself may not be a number
+    return x * torch.exp2(-half) * torch.exp2(half - exponent), exponent
+
+
+def _unscaled(out: Tensor, exponent: Tensor, mean_log: bool) -> Tensor:
+    if mean_log:
+        return out + exponent.double() * math.log(2)
+    half = (exponent / 2).floor()
+    return out * torch.exp2(half) * torch.exp2(exponent - half)
+
+
 def _cpu(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
-    x = x.contiguous()
     native = _native.load()
-    check_finite(native, "x", x)
+    check_finite(native, "x", x.contiguous())
+    x, exponent = _scaled(x.contiguous())
     out = _fake(x, k, prefixes, mean_log)
     native.prefix_knn_cpu(_arguments(native, x, k, prefixes, mean_log, out), torch.get_num_threads())
-    return out
+    return _unscaled(out, exponent, mean_log)
 
 
 def _cuda(x: Tensor, k: int, prefixes: list[int], mean_log: bool) -> Tensor:
-    x = x.contiguous()
+    x, exponent = _scaled(x.contiguous())
     out = _fake(x, k, prefixes, mean_log)
     with _native.cuda_call(x) as (native, stream):
         arguments = _arguments(native, x, k, prefixes, mean_log, out)
         workspace_bytes = native.prefix_knn_cuda_workspace(arguments)
-        workspace = torch.empty(workspace_bytes, dtype=torch.uint8, device=x.device)
+        workspace = _native.workspace("prefix_knn", workspace_bytes, torch.uint8, x.device)
         native.prefix_knn_cuda(arguments, workspace.data_ptr(), stream)
-    return out
+    return _unscaled(out, exponent, mean_log)
 
 
 def _arguments(native: ModuleType, x: Tensor, k: int, prefixes: list[int], mean_log: bool, out: Tensor) -> Any:
@@ -81,6 +98,4 @@ def _arguments(native: ModuleType, x: Tensor, k: int, prefixes: list[int], mean_
     return native.PrefixArguments(x.data_ptr(), *x.shape, k, prefixes, x.dtype == torch.float64, rows, logs)
 
 
-torch.library.register_fake("entropix::prefix_knn", _fake)
-torch.library.register_kernel("entropix::prefix_knn", "cpu", _cpu)
-torch.library.register_kernel("entropix::prefix_knn", "cuda", _cuda)
+register("prefix_knn", "(Tensor x, int k, int[] prefixes, bool mean_log) -> Tensor", _fake, _cpu, _cuda)

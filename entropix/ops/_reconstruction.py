@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from entropix import _native
+from entropix.ops._register import register
 
 __all__ = ["reconstruction_error"]
 
@@ -100,12 +101,6 @@ def _check(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None)
         raise TypeError(f"mask must be bool, got {mask.dtype}; compare it first, as in mask > 0")
 
 
-torch.library.define(
-    "entropix::reconstruction_error",
-    "(Tensor x, Tensor x_hat, Tensor? weight, Tensor? mask, bool map) -> (Tensor, Tensor)",
-)
-
-
 def _fake(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, map: bool) -> tuple[Tensor, Tensor]:
     dtype = _sum_dtype(x)
     return x.new_empty(x.shape[:1], dtype=dtype), x.new_empty(x.shape if map else (0,), dtype=dtype)
@@ -126,7 +121,8 @@ def _cuda(x: Tensor, x_hat: Tensor, weight: Tensor | None, mask: Tensor | None, 
     with _native.cuda_call(x) as (native, stream):
         arguments = _arguments(native, x, x_hat, weight, mask, error, energy)
         pieces = native.reconstruction_error_cuda_pieces(x.shape[0], x.shape[1:].numel())
-        workspace = torch.empty(2 * x.shape[0] * pieces if pieces > 1 else 0, dtype=torch.float64, device=x.device)
+        count = 2 * x.shape[0] * pieces if pieces > 1 else 0
+        workspace = _native.workspace("reconstruction_error", count, torch.float64, x.device)
         native.reconstruction_error_cuda(arguments, pieces, workspace.data_ptr(), stream)
     return error, energy
 
@@ -185,7 +181,12 @@ def _backward(ctx: Any, grad: Tensor, grad_map: Tensor) -> tuple[Tensor | None, 
     return to_x, -to_x, to_weight, None, None
 
 
-torch.library.register_fake("entropix::reconstruction_error", _fake)
-torch.library.register_kernel("entropix::reconstruction_error", "cpu", _cpu)
-torch.library.register_kernel("entropix::reconstruction_error", "cuda", _cuda)
-torch.library.register_autograd("entropix::reconstruction_error", _backward, setup_context=_setup_context)
+register(
+    "reconstruction_error",
+    "(Tensor x, Tensor x_hat, Tensor? weight, Tensor? mask, bool map) -> (Tensor, Tensor)",
+    _fake,
+    _cpu,
+    _cuda,
+    _backward,
+    _setup_context,
+)

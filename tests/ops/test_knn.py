@@ -243,6 +243,25 @@ def test_splits_on_cuda(n: int) -> None:
 
 
 @pytest.mark.gpu
+def test_rows_with_nan_are_nobodys_neighbours_on_cuda() -> None:
+    x = torch.randn(500, 5, device="cuda")
+    x[7, 0], x[300, 4] = torch.nan, torch.nan  # not in the last coordinate, where a maximum could forget it
+    clean = [i for i in range(500) if i not in (7, 300)]
+    for metric in METRICS:
+        found = knn(x, 5, metric=metric)
+        assert not torch.isin(found.indices[clean], torch.tensor([7, 300], device="cuda")).any()
+        assert (found.indices[7] == -1).all()
+        assert found.distances[7].isinf().all()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_distances_that_overflow_keep_their_index_on_cuda(dtype: torch.dtype) -> None:
+    x = torch.randn(300, 4, dtype=dtype) * torch.finfo(dtype).max / 8
+    assert torch.equal(knn(x.cuda(), 5).indices.cpu(), knn(x, 5).indices)
+
+
+@pytest.mark.gpu
 def test_cuda_graph_and_side_stream() -> None:
     x = torch.randn(3000, 16, device="cuda")
     expected = knn(x, 5)

@@ -99,3 +99,18 @@ def test_opcheck_and_compile(device: str) -> None:
 def test_errors(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(torch.ones(5, 3))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("scale", [1e-36, 1e-23, 1e-5, 1e20, 1e37])
+def test_keeps_the_range_of_knn(scale: float, device: str) -> None:
+    """Squares of these points' differences are no float32 numbers."""
+    x = (torch.randn(200, 7, dtype=torch.float64) * scale).float()
+    expected = torch.stack([knn(x[:, :d], 4).distances[:, -1] for d in range(1, 8)])
+    torch.testing.assert_close(prefix_knn(x.to(device), 4).cpu(), expected, rtol=1e-5, atol=0)
+    means = prefix_knn(x.to(device), 4, mean_log=True).cpu()
+    torch.testing.assert_close(means, expected.double().log().mean(1), rtol=0, atol=1e-5)
+
+
+def test_has_no_gradient() -> None:
+    assert not prefix_knn(torch.randn(20, 3, requires_grad=True), 2).requires_grad
