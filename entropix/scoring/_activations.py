@@ -72,6 +72,18 @@ class ActivationModel:
         """Return the nats (n,) of energies (n,)."""
         return self.freedom / 2 * measured / self.energy
 
+    def left_out(self, measured: Tensor, others: Tensor) -> Tensor:
+        """Return the nats (n,) of held-out normal images that are left out of their unit.
+
+        They are left out of nothing: without an odd image among those of the unit the spread is smaller, its nats are
+        more, and the yardstick gets too long. The Gaussian never saw them.
+
+        Args:
+            measured: their energies (n,).
+            others: energies of the other held-out images; they are not looked at.
+        """
+        return self.nats(measured)
+
 
 def statistics(activations: Sequence[Tensor]) -> Tensor:
     """Return mean and standard deviation over places of every channel of activations (n, channels, h, w): (n, q)."""

@@ -39,9 +39,7 @@ class Residuals(Protocol):
 class Latent(Protocol):
     """A model of the latent term of inputs, which held-out normal inputs give its unit."""
 
-    def scaled(self, measured: Tensor) -> Latent: ...
-
-    def nats(self, measured: Tensor) -> Tensor: ...
+    def left_out(self, measured: Tensor, others: Tensor) -> Tensor: ...
 
 
 FitResiduals = Callable[[Tensor, Tensor], Any]
@@ -169,7 +167,7 @@ def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent:
         inside, rest = torch.from_numpy(folds == fold), torch.from_numpy(folds != fold)
         part = fit(fitted_on.x, fitted_on.x_hat)
         unit = (conditional[rest] / _surprise(part, fitted_on)).median()
-        nats = latent.scaled(fitted_on.latent).nats(scored.latent)
+        nats = latent.left_out(scored.latent, fitted_on.latent)
         terms = Terms(scored.x, scored.x_hat, scored.z, unit * _surprise(part, scored), nats)
         for score in calibrated:
             found[score.name][inside] = score.function(terms)

@@ -74,6 +74,10 @@ class LatentModel:
         """Return the nats, (n,), by which surprises (n,) exceed the usual; 0 for usual ones."""
         return (measured - self.usual).clamp(min=0)
 
+    def left_out(self, measured: Tensor, others: Tensor) -> Tensor:
+        """Return the nats (n,) of held-out normal codes, of surprises `measured`, with only the `others` as usual."""
+        return self.scaled(others).nats(measured)
+
     def surprise(self, z: Tensor) -> Tensor:
         """Return -ln p(z) in nats, (n,), of codes z (n, d); the density is that of whitened codes."""
         from scipy.special import digamma
