@@ -37,6 +37,10 @@ class FitWarning(EntropixWarning):
     """The data has a weakness in spite of which the fit went on."""
 
 
+class ScaleWarning(EntropixWarning):
+    """Images lie in a small part of the training images' values: perhaps they are in another unit."""
+
+
 class MemoryWarning(EntropixWarning):
     """The device's memory did not hold a batch; the work went on with smaller ones."""
 

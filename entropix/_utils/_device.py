@@ -14,6 +14,8 @@ def resolve_device(device: str) -> torch.device:
     Raises:
         ValueError: not a device, or one that is not usable here; the message says why.
     """
+    if not isinstance(device, str):
+        raise TypeError(f"device={device!r}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'")
     if device == "auto":
         return torch.device("cuda" if native_info()["cuda_usable"] else "cpu")
     try:

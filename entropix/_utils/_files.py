@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 def check_new_folder(folder: Path, replaceable: Collection[str] = ()) -> None:
@@ -75,6 +76,11 @@ def new_file(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def open_table(path: Path) -> TextIO:
+    """Open a CSV file to write to. Bytes of a file's name that are no text appear as \\udce9 and the like."""
+    return path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
 
 
 def _check_writable(path: Path) -> None:

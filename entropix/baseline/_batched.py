@@ -10,6 +10,7 @@ from torch import Tensor
 from entropix._utils import Progress
 from entropix.detector import Fitted, deterministic, finish, untrained
 from entropix.models import Autoencoder, BatchedAutoencoders
+from entropix.scoring import ForeignNetwork
 from entropix.training import Checkpoint, TrainingData, train
 
 
@@ -49,6 +50,7 @@ def fit_batched(
     epochs: int,
     seed: int,
     bar: Progress,
+    network: ForeignNetwork,
     checkpoint: Checkpoint | None,
     name: str,
 ) -> Iterator[Fitted]:
@@ -62,6 +64,7 @@ def fit_batched(
         epochs: passes over the training images.
         seed: seed of the weights and of the order of the images.
         bar: shows the epochs.
+        network: the foreign-content network.
         checkpoint: keeps the state of this training.
         name: name of this training in the checkpoint.
     """
@@ -84,4 +87,4 @@ def fit_batched(
             name=name,
         )
     for model, losses in zip(models.models(), objective.history.T.tolist(), strict=True):
-        yield finish(model, data, losses, seed)
+        yield finish(model, data, losses, network)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from entropix._utils import in_batches
+from entropix._utils import in_batches, plain
 from entropix.baseline._result import SweepRow
 from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, read
 from entropix.detector import (
@@ -72,7 +72,7 @@ def test_images(
     tests = read(test, split="test", **options)
     if labels is None:
         return tests
-    known = np.asarray(labels)
+    known = np.asarray(plain(labels))
     if known.shape != (len(tests),) or not np.isin(known, (0, 1)).all():
         raise DataError(
             f"labels of shape {known.shape} with values {np.unique(known)[:5]}; expected {len(tests)} of 0 (normal) "

@@ -11,22 +11,25 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from entropix._utils import Progress, check_new_folder, resolve_device
+from entropix._utils import Progress, as_path, check_new_folder, is_whole, resolve_device, whole_numbers
 from entropix.baseline._batched import fit_batched
 from entropix.baseline._result import FILES, Sweep, SweepRow
 from entropix.baseline._scoring import scored, test_images
 from entropix.data import read
 from entropix.detector import (
     DIMS,
+    PAPER_PRESENTATIONS,
     EntropixDetector,
     Fitted,
     default_epochs,
     fit_fixed,
+    learn_network,
     settings,
     to_resume,
 )
 from entropix.models import Autoencoder, ImageAutoencoder, VariationalAutoencoder
 from entropix.options import FitOptions
+from entropix.scoring import ForeignNetwork
 from entropix.training import Checkpoint, TrainingData, without_constant
 
 MODELS: dict[str, type[ImageAutoencoder]] = {"ae": Autoencoder, "vae": VariationalAutoencoder}
@@ -88,20 +91,21 @@ def sweep(
         FileExistsError: as for `fit`.
         CheckpointError: as for `fit`.
     """
-    dims, seeds = [int(d) for d in dims], [int(seed) for seed in seeds]
-    if not dims or not seeds:
-        raise ValueError(f"dims={dims}, seeds={seeds}; expected at least one of each")
-    if model not in MODELS:
+    from joblib import Parallel, cpu_count, delayed
+
+    dims, seeds = whole_numbers(dims, "dims", 1), whole_numbers(seeds, "seeds", 0)
+    if not is_whole(jobs, -cpu_count()) or jobs == 0:
+        raise ValueError(f"jobs={jobs!r}; expected a whole number of at least 1, or -1: one per core")
+    if not isinstance(model, str) or model not in MODELS:
         raise ValueError(f"model={model!r}; expected one of {', '.join(MODELS)}")
     for d in dims:
         FitOptions(latent_dim=d, image_size=image_size, epochs=epochs)
-    from joblib import Parallel, delayed
-
     target = resolve_device(device)
     checkpoint = None
     if resume and out is None:
         raise ValueError("resume=True without out; give the folder that the interrupted sweep was to write")
     if out is not None:
+        out = as_path(out, "out")
         checkpoint = Checkpoint(Path(out), resume=resume)
         # it may have been interrupted after the tables were there
         check_new_folder(Path(out), replaceable=FILES if checkpoint.resumes else ())
@@ -115,24 +119,28 @@ def sweep(
     parameters = {"image_size": image_size, "epochs": epochs, "device": device}
     score = partial(scored, tests=tests, parameters=parameters)
 
-    def prepared() -> Iterator[tuple[TrainingData, int, dict[str, Any]]]:
+    shown = progress and jobs == 1
+
+    def prepared() -> Iterator[tuple[TrainingData, int, ForeignNetwork, dict[str, Any]]]:
         for seed in seeds:
             data = TrainingData.from_images(images, seed, target)
             if checkpoint is not None:
                 checkpoint.begin(to_resume(images, epochs) | {"model": model})
-            n_epochs = default_epochs(len(data.train)) if epochs is None else int(epochs)
-            yield data, seed, settings(images, n_epochs, seed, target) | {"model": model}
+            n_epochs = default_epochs(len(data.train), PAPER_PRESENTATIONS) if epochs is None else int(epochs)
+            network = learn_network(data, n_epochs, seed, shown, checkpoint, f"foreign-content-seed{seed}")
+            yield data, seed, network, settings(images, n_epochs, seed, target) | {"model": model}
 
-    shown = progress and jobs == 1
     if _is_batched(target, model, dims, jobs):
         results = (
             score(fitted, data, d, seed, about)
-            for data, seed, about in prepared()
-            for d, fitted in _fit_batched(data, dims, seed, about["epochs"], checkpoint, shown)
+            for data, seed, network, about in prepared()
+            for d, fitted in _fit_batched(data, dims, seed, network, about["epochs"], checkpoint, shown)
         )
     else:
         train_one = partial(_train, score=score, model=model, checkpoint=checkpoint, progress=shown)
-        tasks = (delayed(train_one)(data, d, seed, about) for data, seed, about in prepared() for d in dims)
+        tasks = (
+            delayed(train_one)(data, d, seed, network, about) for data, seed, network, about in prepared() for d in dims
+        )
         results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
 
     rows, detectors = [], {}
@@ -155,18 +163,25 @@ def _is_batched(device: torch.device, model: str, dims: Sequence[int], jobs: int
 
 
 def _fit_batched(
-    data: TrainingData, dims: Sequence[int], seed: int, epochs: int, checkpoint: Checkpoint | None, progress: bool
+    data: TrainingData,
+    dims: Sequence[int],
+    seed: int,
+    network: ForeignNetwork,
+    epochs: int,
+    checkpoint: Checkpoint | None,
+    progress: bool,
 ) -> Iterator[tuple[int, Fitted]]:
     """All d of one seed, trained as one network."""
     name = f"d{'-'.join(map(str, dims))}-seed{seed}"
     bar = Progress(f"sweep, {len(dims)} d, seed {seed}", epochs, enabled=progress)
-    return zip(dims, fit_batched(data, dims, epochs, seed, bar, checkpoint, name), strict=True)
+    return zip(dims, fit_batched(data, dims, epochs, seed, bar, network, checkpoint, name), strict=True)
 
 
 def _train(
     data: TrainingData,
     d: int,
     seed: int,
+    network: ForeignNetwork,
     about: dict[str, Any],
     *,
     score: Callable[..., tuple[EntropixDetector, SweepRow]],
@@ -183,6 +198,7 @@ def _train(
         epochs,
         seed,
         bar,
+        network,
         paper=True,
         kind=MODELS[model],
         checkpoint=checkpoint,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -62,6 +63,8 @@ Resume = Annotated[bool, typer.Option("--resume", help=help_of("resume"))]
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed with one line on standard error, 2 wrong usage, 130 Ctrl-C."""
     warnings.showwarning = _show_warning
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold what no terminal can show
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, FloatingPointError, ModuleNotFoundError) as error:
@@ -99,13 +102,13 @@ def print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=1, allow_nan=False))
 
 
-def print_table(rows: list[dict[str, float]], title: str) -> None:
+def print_table(rows: Sequence[Mapping[str, float | str]], title: str) -> None:
     table = Table(title=title, title_justify="left")
     names = list(rows[0])
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
         table.add_row(
-            *(str(v) if isinstance(v, int) else f"{v:.4g}" for v in (row.get(n, float("nan")) for n in names))
+            *(str(v) if isinstance(v, int | str) else f"{v:.4g}" for v in (row.get(n, float("nan")) for n in names))
         )
     Console(width=None if sys.stdout.isatty() else 160).print(table)

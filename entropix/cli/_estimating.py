@@ -43,6 +43,7 @@ def entropy(
 def _load_samples(file: Path) -> Any:
     import numpy as np
 
+    from entropix._utils import read_text
     from entropix.data import DataError
 
     if not file.is_file():
@@ -50,6 +51,15 @@ def _load_samples(file: Path) -> Any:
     try:
         if file.suffix == ".npy":
             return np.load(file, allow_pickle=False)
-        return np.loadtxt(file, delimiter="," if file.suffix == ".csv" else None, ndmin=1)
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{file} cannot be read as an array of numbers: {error}") from error
+        lines = read_text(file).splitlines()
+        separator = next((one for one in ",;" if one in lines[0]), ",") if file.suffix == ".csv" and lines else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of a file without numbers
+            return np.loadtxt(lines, delimiter=separator, ndmin=1)
+    except DataError:
+        raise
+    except (ValueError, EOFError, UserWarning) as error:
+        told = str(error).splitlines()[0][:200]
+        raise DataError(
+            f"{file} cannot be read as an array of numbers: {told}; expected rows of numbers alone"
+        ) from None

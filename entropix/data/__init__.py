@@ -14,8 +14,8 @@ is listed in `ImageSet.unreadable`. A header is believed only as far as the file
 than 2^30 values (`_scale`).
 """
 
-from entropix.data._imageset import ImageSet, Origin
-from entropix.data._reader import read
+from entropix.data._imageset import ImageSet, Origin, Scaling
+from entropix.data._reader import check_reading, read
 from entropix.data._select import Select
 from entropix.data._spool import allocate
 from entropix.data._vectors import FEWEST_ROWS, Standard, are_vectors, check_vectors
@@ -29,10 +29,12 @@ __all__ = [
     "ImageView",
     "MissingSplitError",
     "Origin",
+    "Scaling",
     "Select",
     "Standard",
     "allocate",
     "are_vectors",
+    "check_reading",
     "check_vectors",
     "read",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from entropix._utils import plain
 from entropix.data._blocks import Block, to_block
 from entropix.data._imageset import Origin
 from entropix.data._scale import real_values
@@ -19,24 +20,30 @@ CHUNK = 256
 
 
 def to_numpy(values: Any) -> np.ndarray:
-    """Return an array, tensor or PIL image as a numpy array.
+    """Return an array, tensor, PIL image, or what NumPy makes an array of (xarray, JAX, Dask, ...) as a numpy array.
 
     Raises:
-        DataError: anything else.
+        DataError: anything else; masked or sparse values.
     """
-    if isinstance(values, torch.Tensor):
-        if values.is_complex() or values.is_quantized:
-            raise DataError(f"tensor of dtype {values.dtype}; expected real numbers (bool, integer or float)")
-        values = values.detach().cpu()
-        half = values.is_floating_point() and values.dtype not in (torch.float32, torch.float64)
-        return (values.float() if half else values).numpy()
-    if isinstance(values, np.ndarray):
-        return values
     if type(values).__module__.partition(".")[0] == "PIL":
         from entropix.data.formats._pillow import pixels
 
         return pixels(values)
-    raise DataError(f"{type(values).__name__}; expected an array, a tensor or a PIL image")
+    values = plain(values)
+    if isinstance(values, torch.Tensor):
+        if values.is_complex() or values.is_quantized:
+            raise DataError(f"tensor of dtype {values.dtype}; expected real numbers (bool, integer or float)")
+        values = values.detach().cpu().resolve_neg()
+        half = values.is_floating_point() and values.dtype not in (torch.float32, torch.float64)
+        return (values.float() if half else values).numpy()
+    if isinstance(values, np.ndarray):
+        return values
+    if hasattr(values, "__array__"):
+        return np.asarray(values)
+    size = f" of {len(values)}" if isinstance(values, tuple | list) else ""
+    raise DataError(
+        f"{type(values).__name__}{size}; expected an array, a tensor or a PIL image, alone or as (image, label)"
+    )
 
 
 def channels_first(images: np.ndarray, what: str) -> np.ndarray:
@@ -83,8 +90,11 @@ def from_items(items: Iterable[Any], split: str, image_size: int, channels: int 
         name, label = str(i), -1
         try:
             if isinstance(item, tuple | list) and len(item) == 2:
-                item, label = item[0], int(binary_labels(np.asarray(item[1]).reshape(-1), 1)[0])
-            pixels, scale = real_values(channels_first(to_numpy(item)[None], "image")[0])
+                item, label = item[0], int(binary_labels(np.asarray(plain(item[1])).reshape(-1), 1)[0])
+            elif isinstance(item, tuple) and len(item) == 1:  # of a TensorDataset
+                (item,) = item
+            # a copy: a data set may give every image in the same buffer
+            pixels, scale = real_values(channels_first(to_numpy(item)[None], "image")[0].copy())
         except DataError as error:
             raise DataError(f"item {i}: {error}") from None
         if split == "test" or label != 1:

@@ -15,6 +15,8 @@ from entropix.data._select import Select
 from entropix.data._spool import Spool, allocate
 from entropix.exceptions import DataError
 
+# Floats on [0, 1] may leave it by as much, which is cut off: what half precision rounds 1 to is 5e-4 away.
+ROUNDING = 1e-3
 # Radiographs are CR or DX, depending on the detector that took them, but one kind of image.
 SAME_KIND = {"DICOM CR": "DICOM DX"}
 
@@ -41,7 +43,7 @@ def assemble(arriving: Iterable[Block], *, channels: int | None, source: str) ->
         coloured = 2 * sum(block.coloured for block in blocks) > count
         channels = (3 if coloured else 1) if found <= {1, 3} else max(found)
     raw = [block for block in blocks if block.scale != "source"]
-    unit = all(block.scale == "float" and block.low >= 0 and block.high <= 1 for block in raw)
+    unit = all(block.scale == "float" and block.low >= -ROUNDING and block.high <= 1 + ROUNDING for block in raw)
     if raw and not unit and len(raw) < len(blocks):
         example = next(block for block in blocks if block.scale == "source")
         raise DataError(

@@ -103,13 +103,14 @@ def to_block(
     keep, unreadable = list(range(len(pixels))), []
     if not math.isfinite(low + high):
         bad = (~np.isfinite(pixels)).reshape(len(pixels), -1).sum(1).tolist()
-        reason = "{} of its {} values are NaN or infinite (as float32); replace them by finite numbers"
+        reason = "{} of its {} values are NaN or infinite (float32 ends at 3.4e38); replace them by finite numbers"
         unreadable = [(names[i], reason.format(bad[i], pixels[i].size)) for i in keep if bad[i]]
         keep = [i for i in keep if not bad[i]]
         if not keep:
             return Block(torch.empty(0), unreadable=unreadable)
         pixels = pixels[keep]
         low, high = float(pixels.min()), float(pixels.max())
+    pixels = pixels if pixels.flags.writeable else pixels.copy()  # torch warns of those that are not
     images = resize(torch.from_numpy(pixels), image_size)
     coloured = count_coloured(images, scale) if images.shape[1] == 3 else 0
     if images.shape[1] == 3 and channels != 3 and (channels == 1 or not coloured):

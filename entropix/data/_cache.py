@@ -1,8 +1,8 @@
 """Decoded, resized images on disk, so that the second start on the same files takes no decoding.
 
 One entry per set: `images.npy` (float32, mapped into memory when read) and `facts.json`. Its key is the content of
-the files, their names and labels, and the settings of the reading. So that a start need not read every file to know
-its content, `known/` says which key a list of paths, sizes and times of change led to.
+the files, their names and labels, the settings of the reading and the salt of pseudonyms. So that a start need not
+read every file to know its content, `known/` says which key a list of paths, sizes and times of change led to.
 
 An entry appears by a rename, whole or not at all. When the folder exceeds its limit, what was unused for longest
 goes. The images are as private as the files they come from: the folder is the user's alone.
@@ -29,6 +29,7 @@ from entropix._utils import new_folder
 from entropix._version import __version__
 from entropix.data._files import FileItem
 from entropix.data._imageset import ImageSet, Origin
+from entropix.data.formats import format_names
 
 MOST_BYTES = 10 * 2**30
 # Images that are read in less time are not worth keeping, unless a folder for them is named.
@@ -38,21 +39,32 @@ FORMAT = 1
 FACTS = ("names", "groups", "natural_scale", "inferred_scale", "unreadable")
 
 
-def default_folder() -> Path:
-    """Return the folder `entropix/images` in the user's cache folder."""
+def default_folder() -> Path | None:
+    """Return the folder `entropix/images` in the user's cache folder; None for a user without a home."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("entropix", appauthor=False) / "images"
+    try:
+        return user_cache_path("entropix", appauthor=False) / "images"
+    except RuntimeError:
+        return None
 
 
 class Cache:
-    """The entry for one set of files read with certain settings."""
+    """The entry for one set of files read with certain settings.
 
-    def __init__(self, folder: Path, items: Sequence[FileItem], settings: dict[str, Any]) -> None:
-        self.folder, self.items = folder, items
+    Args:
+        folder: for all entries.
+        items: the files.
+        settings: of the reading.
+        salt: mark of the salt of pseudonyms (`mark_of_salt`), with which the names of entries begin. Those of another
+            salt are never read, and removed with the next writing: no pseudonym outlives its salt.
+    """
+
+    def __init__(self, folder: Path, items: Sequence[FileItem], settings: dict[str, Any], salt: str) -> None:
+        self.folder, self.items, self._salt = folder, items, salt
         # a decoder that is installed later may read what was unreadable
         decoders = [name for name in ("pylibjpeg", "gdcm", "jpeg_ls") if find_spec(name)]
-        self._settings = [FORMAT, __version__, decoders, settings]
+        self._settings = [FORMAT, __version__, decoders, format_names(), settings]
         self._key = ""
 
     def load(self) -> ImageSet | None:
@@ -118,20 +130,25 @@ class Cache:
     def _digest(self, states: Sequence[Any]) -> str:
         listing = [(item.name, item.label, item.group, state) for item, state in zip(self.items, states, strict=True)]
         text = json.dumps([self._settings, listing])
-        return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+        return self._salt + hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
     def _make_room(self, size: int) -> None:
         """Remove the entries unused for longest until `size` bytes fit, and what interrupted writers left."""
         entries = sorted((path for path in self.folder.iterdir() if path.name != "known"), key=_last_used)
         room = MOST_BYTES - size - sum(_bytes(entry) for entry in entries)
         for entry in entries:
-            abandoned = entry.name.startswith(".") and time.time() - _last_used(entry) > ABANDONED_SECONDS
-            if abandoned or (room < 0 and not entry.name.startswith(".")):
+            partial = entry.name.startswith(".")
+            old = time.time() - _last_used(entry) > ABANDONED_SECONDS if partial else not self._is_ours(entry)
+            if old or (room < 0 and not partial):
                 room += _bytes(entry)
                 shutil.rmtree(entry, ignore_errors=True)
         for known in (self.folder / "known").iterdir():
-            if not (self.folder / known.read_text(encoding="ascii")).is_dir() and known.name != self._stat_key:
+            led_to = known.read_bytes().decode("ascii", errors="replace")
+            if not (self.folder / led_to).is_dir() and known.name != self._stat_key:
                 known.unlink(missing_ok=True)
+
+    def _is_ours(self, entry: Path) -> bool:
+        return entry.name.startswith(self._salt)
 
 
 def _state(path: Path) -> tuple[int, int]:

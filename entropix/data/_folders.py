@@ -12,85 +12,91 @@ Layouts, in the order in which they are looked for:
 
 from __future__ import annotations
 
-import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from entropix.data._assemble import describe
 from entropix.data._files import FileItem
 from entropix.data._listing import LISTING, listed_files
-from entropix.data.formats import format_names, in_words, is_image_file, is_mask
+from entropix.data._walk import Walk, is_mask_folder
+from entropix.data.formats import format_names, in_words
 from entropix.exceptions import DataError, MissingSplitError
 
 NORMAL_NAMES = frozenset({"good", "normal", "healthy"})
 SPLIT_NAMES = {"train": ("train", "training"), "test": ("test", "testing")}
-# Beside the images in some data sets: pictures of where the defect is, not images to read.
-MASK_NAMES = frozenset({"ground_truth", "annotation", "annotations", "mask", "masks"})
 
 
-def list_folder(root: Path, split: str) -> tuple[list[FileItem], str]:
-    """Return the files of a split in a fixed order, and the layout in words.
+@dataclass(frozen=True)
+class Listing:
+    """Files of a folder to read, in a fixed order, and what else lies there.
+
+    Attributes:
+        items: the files.
+        layout: of the folder, in words.
+        unreadable: (name, reason) of what should be an image and can't be read.
+        passed_over: (name, reason) of what is no image, or no part of the layout.
+    """
+
+    items: list[FileItem]
+    layout: str
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
+
+
+def list_folder(root: Path, split: str) -> Listing:
+    """Return the files of a split.
 
     Raises:
         DataError: the folder holds nothing to read, or its layout lacks the split.
     """
-    items, layout = _find(root, split)
+    walk = Walk()
+    items, layout = _find(root, split, walk)
+    unreadable, passed_over = (
+        [(_name(path, root), reason) for path, reason in entries] for entries in (walk.unreadable, walk.passed_over)
+    )
     if not items:
         wanted = f"{in_words(format_names())} files"
-        raise DataError(f"{root}: no images for split {split!r} in this {layout}; expected {wanted}")
-    return items, layout
+        there = describe([*unreadable, *passed_over])
+        found = f"; what lies there is none: {there}" if there else ""
+        raise DataError(f"{root}: no images for split {split!r} in this {layout}; expected {wanted}{found}")
+    return Listing(items, layout, unreadable, passed_over)
 
 
-def _find(root: Path, split: str) -> tuple[list[FileItem], str]:
-    """Return what `list_folder` does, of which there may be none."""
+def _find(root: Path, split: str, walk: Walk) -> tuple[list[FileItem], str]:
+    """Return the files of a split, of which there may be none, and the layout in words."""
     if (root / LISTING).is_file():
         return listed_files(root, split), "MedIAnomaly folder"
-    folders = {child.name.lower(): child for child in sorted(root.iterdir()) if child.is_dir()}
+    children = sorted(root.iterdir())
+    folders = {child.name.lower(): child for child in children if child.is_dir()}
     splits = {
         name: next((folders[alias] for alias in aliases if alias in folders), None)
         for name, aliases in SPLIT_NAMES.items()
     }
     if any(splits.values()):
-        return _split_folders(root, splits, split), "folder with train and test"
+        beside = set(children) - set(splits.values())
+        walk.passed_over += [(child, "beside train and test") for child in sorted(beside)]
+        return _split_folders(root, splits, split, walk), "folder with train and test"
     if NORMAL_NAMES & set(folders):
-        items = _class_folders(root, root)
+        items = _class_folders(root, root, walk)
         return [item for item in items if split == "test" or item.label == 0], "folder of classes"
-    return [FileItem(path, _name(path, root)) for path in image_files(root)], "folder"
-
-
-def image_files(folder: Path) -> list[Path]:
-    """Return image files below a folder, sorted: none that are hidden, in hidden folders or masks of images there."""
-    found: list[Path] = []
-    visited = set()
-    for parent, children, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
-        hidden = [child for child in children if child.startswith((".", "__MACOSX")) or child.lower() in MASK_NAMES]
-        # a link to a folder above would go round for ever
-        children[:] = [] if real in visited else sorted(set(children) - set(hidden))
-        if real not in visited:
-            found += _without_masks([Path(parent, name) for name in names if is_image_file(Path(parent, name))])
-        visited.add(real)
-    return sorted(found, key=lambda path: path.as_posix())
-
-
-def _without_masks(paths: list[Path]) -> list[Path]:
-    """Return files of one folder without masks such as scan_seg.nii.gz; a folder of nothing but masks is kept."""
-    return [path for path in paths if not is_mask(path)] or paths
+    return [FileItem(path, _name(path, root)) for path in walk.files(root)], "folder"
 
 
 def _name(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _class_folders(folder: Path, root: Path) -> list[FileItem]:
+def _class_folders(folder: Path, root: Path, walk: Walk) -> list[FileItem]:
     """Return files of `folder`, labelled by the class folder they are in; files directly in it are unknown."""
     items = []
-    for path in image_files(folder):
+    for path in walk.files(folder):
         parts = path.relative_to(folder).parts
         label = -1 if len(parts) == 1 else int(parts[0].lower() not in NORMAL_NAMES)
         items.append(FileItem(path, _name(path, root), label))
     return items
 
 
-def _split_folders(root: Path, splits: dict[str, Path | None], split: str) -> list[FileItem]:
+def _split_folders(root: Path, splits: dict[str, Path | None], split: str, walk: Walk) -> list[FileItem]:
     """Return files of `train/...` (normal ones only) or `test/...`."""
     folder = splits[split]
     if folder is None:
@@ -98,12 +104,9 @@ def _split_folders(root: Path, splits: dict[str, Path | None], split: str) -> li
         raise MissingSplitError(
             f"{root}: has a {other} folder but no {split} folder; to read all of one, pass that folder itself"
         )
-    classes = {
-        name: {child.name.lower() for child in path.iterdir() if child.is_dir()} - MASK_NAMES if path else set()
-        for name, path in splits.items()
-    }
+    classes = {name: _classes(path) if path else set() for name, path in splits.items()}
     if NORMAL_NAMES & classes[split] or (split == "test" and classes["test"]):
-        items = _class_folders(folder, root)
+        items = _class_folders(folder, root, walk)
         return items if split == "test" else [item for item in items if item.label == 0]
     shared = sorted(classes["train"] & classes["test"])
     if shared:
@@ -112,4 +115,9 @@ def _split_folders(root: Path, splits: dict[str, Path | None], split: str) -> li
             "and none is named good, normal or healthy. Rename the normal one, or pass its folder itself"
         )
     label = 0 if split == "train" else -1
-    return [FileItem(path, _name(path, root), label) for path in image_files(folder)]
+    return [FileItem(path, _name(path, root), label) for path in walk.files(folder)]
+
+
+def _classes(folder: Path) -> set[str]:
+    """Return the names of the folders in `folder` that hold images of a class."""
+    return {child.name.lower() for child in folder.iterdir() if child.is_dir() and not is_mask_folder(child.name)}

@@ -12,7 +12,11 @@ import torch
 
 from entropix.data._select import Select
 from entropix.data._spool import allocate
-from entropix.exceptions import DataError
+from entropix.exceptions import DataError, ScaleWarning
+
+DARK = (
+    1 / 64
+)  # images whose values all lie below this share of the training images' range are of another unit, or empty
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class ImageSet:
             False if they are raw values, to be scaled by the training set's `value_range()`.
         inferred_scale: True if `natural_scale` rests only on float values that happen to lie on [0, 1].
         unreadable: (name, reason) of each item that was left out.
+        passed_over: (name, reason) of what else lies in the folder and is no image: masks, hidden files, tables, ...
         source: description for people.
         origins: file, volume and kind of each image.
         select: the part of the source that was read.
@@ -87,6 +92,7 @@ class ImageSet:
     natural_scale: bool
     inferred_scale: bool = False
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
     source: str = ""
     origins: list[Origin] = field(default_factory=list)
     select: Select = field(default_factory=Select)
@@ -97,7 +103,7 @@ class ImageSet:
             object.__setattr__(self, "origins", [Origin()] * n)
         lengths = {name: len(getattr(self, name)) for name in ("names", "labels", "groups", "sizes", "origins")}
         if self.pixels.ndim != 4 or any(length != n for length in lengths.values()):
-            raise ValueError(
+            raise DataError(
                 f"pixels must be (n, c, s, s) with n names, labels, groups, sizes and origins; "
                 f"got {tuple(self.pixels.shape)} and {lengths}"
             )
@@ -118,9 +124,12 @@ class ImageSet:
         return f"ImageSet({self.source}: {n} images, {c} x {h} x {w}, {labels}, {len(set(self.groups))} groups)"
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
-        """Return the images at `indices`, in that order: integers (m,), or a boolean mask (n,)."""
-        chosen = np.asarray(indices)
-        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        """Return the images at `indices`, in that order: integers (m,), or a boolean mask (n,).
+
+        Raises:
+            DataError: other indices.
+        """
+        chosen = self._rows(indices)
         pixels = allocate((len(chosen), *self.pixels.shape[1:]))  # mapped, if too many for the memory
         torch.index_select(self.pixels, 0, torch.from_numpy(chosen), out=pixels)
         return replace(
@@ -133,6 +142,23 @@ class ImageSet:
             origins=[self.origins[i] for i in chosen],
         )
 
+    def _rows(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return indices (m,) of images from whole numbers or a mask.
+
+        Raises:
+            DataError: neither, or an index that no image has.
+        """
+        chosen = np.asarray(indices)
+        if chosen.dtype == bool and chosen.shape == (len(self),):
+            return np.flatnonzero(chosen)
+        whole = chosen.ndim == 1 and (chosen.dtype.kind in "iu" or not len(chosen))
+        if not whole or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(self)):
+            raise DataError(
+                f"indices of shape {chosen.shape} and {chosen.dtype}; expected whole numbers from 0 to "
+                f"{len(self) - 1}, or a mask ({len(self)},)"
+            )
+        return chosen.astype(np.int64)
+
     def value_range(self) -> tuple[float, float] | None:
         """Return the (lowest, highest) raw value, or None on the natural scale; `scaled` of other images needs it."""
         if self.natural_scale or not len(self):
@@ -141,15 +167,30 @@ class ImageSet:
 
     def scaling(self, value_range: tuple[float, float] | None = None) -> Scaling:
         """Return the map of these images to [0, 1]; arguments and errors as for `scaled`."""
-        if value_range is None:
-            if not self.natural_scale:
-                low, high = self.pixels.min().item(), self.pixels.max().item()
-                raise DataError(
-                    f"{self.source}: raw values from {low:g} to {high:g}, but training images on [0, 1]; "
-                    "give both in the same unit, for example divided by their largest possible value"
-                )
+        if value_range is None and self.natural_scale:
             return Scaling(None)
-        return Scaling(None if self.natural_scale and not self.inferred_scale else value_range)
+        if value_range is not None and self.natural_scale and not self.inferred_scale:
+            raise DataError(
+                f"{self.source}: 8-bit, binary or windowed images, which are on [0, 1], but training images of raw "
+                f"values from {value_range[0]:g} to {value_range[1]:g}; give both in the same dtype and unit"
+            )
+        low, high = self.pixels.min().item(), self.pixels.max().item()
+        if value_range is None:
+            raise DataError(
+                f"{self.source}: raw values from {low:.9g} to {high:.9g}, but training images on [0, 1]; "
+                "give both in the same unit, for example divided by their largest possible value"
+            )
+        self._check_unit(low, high, value_range)
+        return Scaling(value_range)
+
+    def _check_unit(self, low: float, high: float, value_range: tuple[float, float]) -> None:
+        """Refuse raw values from `low` to `high` that all become black or white, and warn of nearly black ones."""
+        darkest, brightest = value_range
+        told = f"{self.source}: values from {low:.9g} to {high:.9g}, training images from {darkest:g} to {brightest:g}"
+        if darkest < brightest and (high <= darkest or low >= brightest):
+            raise DataError(f"{told}: every pixel would be black or white; give both in the same unit")
+        if high - darkest < DARK * (brightest - darkest):
+            warnings.warn(f"{told}: nearly black; are both in the same unit?", ScaleWarning, stacklevel=5)
 
     def scaled(self, value_range: tuple[float, float] | None = None) -> torch.Tensor:
         """Return the images on [0, 1], float32 (n, c, s, s).
@@ -161,7 +202,8 @@ class ImageSet:
             value_range: `value_range()` of the training images. None: they were on the natural scale.
 
         Raises:
-            DataError: raw values, but the training images were on the natural scale.
+            DataError: raw values, but the training images were on the natural scale, or the reverse; raw values that
+                all lie below or above those of the training images.
         """
         return self.scaling(value_range)(self.pixels)
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from entropix._utils import read_text
 from entropix.data._files import FileItem
 from entropix.exceptions import DataError, MissingSplitError
 
@@ -34,12 +35,12 @@ def listed_files(root: Path, split: str) -> list[FileItem]:
 def _read(listing: Path, split: str) -> tuple[list[tuple[Any, int]], dict[str, str]]:
     """Return what should be the name, and is the label, of each file of a split; and the patients of all files."""
     try:
-        content = json.loads(listing.read_text(encoding="utf-8"))
+        content = json.loads(read_text(listing))
         if isinstance(content, dict) and split not in content:
             raise MissingSplitError(f"{listing}: no {split!r} in it; {EXPECTED}")
         entries = [(name, int(label)) for label in LABELS[split] for name in content[split][label]]
         return entries, {str(name): str(group) for name, group in content.get("groups", {}).items()}
-    except MissingSplitError:
+    except DataError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{listing}: {type(error).__name__}: {error}; {EXPECTED}") from None

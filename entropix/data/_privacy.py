@@ -18,22 +18,32 @@ SALT_BYTES = 16
 
 def pseudonym(kind: str, identifier: str) -> str:
     """Return `kind-` and 16 hexadecimal digits, for an identifier such as a patient's number."""
-    keyed = hashlib.blake2b(f"{kind}:{identifier}".encode(), key=_salt(), digest_size=8)
-    return f"{kind}-{keyed.hexdigest()}"
+    text = f"{kind}:{identifier}".encode(errors="backslashreplace")
+    return f"{kind}-{hashlib.blake2b(text, key=_salt()[0], digest_size=8).hexdigest()}"
+
+
+def mark_of_salt() -> str | None:
+    """Return 8 hexadecimal digits that tell the user's salt from others; None if it is not kept beyond the process."""
+    salt, kept = _salt()
+    return hashlib.blake2b(b"mark", key=salt, digest_size=4).hexdigest() if kept else None
 
 
 def salt_file() -> Path:
-    """Return the file in which the salt is kept."""
+    """Return the file in which the salt is kept.
+
+    Raises:
+        RuntimeError: the user has no home.
+    """
     from platformdirs import user_data_path
 
     return user_data_path("entropix", appauthor=False) / "salt"
 
 
 @cache
-def _salt() -> bytes:
-    """The user's salt, drawn if there is none; where nothing can be written, one for this process."""
-    path = salt_file()
+def _salt() -> tuple[bytes, bool]:
+    """The user's salt, drawn if there is none, and True; where it can't be kept, one for this process, and False."""
     try:
+        path = salt_file()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             # a link makes the new file appear whole: a process that starts at the same time reads all of it
@@ -46,6 +56,6 @@ def _salt() -> bytes:
         finally:
             partial.unlink(missing_ok=True)
         salt = path.read_bytes()
-    except OSError:
+    except (OSError, RuntimeError):
         salt = b""
-    return salt if len(salt) == SALT_BYTES else secrets.token_bytes(SALT_BYTES)
+    return (salt, True) if len(salt) == SALT_BYTES else (secrets.token_bytes(SALT_BYTES), False)

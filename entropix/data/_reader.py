@@ -8,14 +8,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from entropix._utils import track
+from entropix._utils import as_path, check_switches, is_whole, track
 from entropix.data._assemble import assemble, describe, one_modality
 from entropix.data._blocks import with_channels
 from entropix.data._cache import WORTH_SECONDS, Cache, default_folder
 from entropix.data._files import load
 from entropix.data._imageset import ImageSet
+from entropix.data._privacy import mark_of_salt
 from entropix.data._quiet import quiet_readers
 from entropix.data._select import Select
 from entropix.data._sources import Files, Stream, open_source
@@ -63,6 +62,8 @@ def read(
             a wrong shape, dtype or label, DICOM files of several modalities.
     """
     _check_arguments(image_size, split, channels)
+    check_reading(select, cache)
+    check_switches({"skip_unreadable": skip_unreadable, "keep_ids": keep_ids, "progress": progress})
     if isinstance(dataset, ImageSet):
         return _pass_through(dataset, image_size, split, channels)
     select = select or Select()
@@ -72,17 +73,30 @@ def read(
         images = assemble(blocks, channels=channels, source=found.source)
     else:
         images = _read_files(found, int(image_size), channels, select, keep_ids, cache, progress)
+        unreadable = found.unreadable + images.unreadable
+        images = replace(images, unreadable=unreadable, passed_over=found.passed_over)
     _check_read(images, skip_unreadable)
     return one_modality(replace(images, select=select), select)
 
 
 def _check_arguments(image_size: Any, split: Any, channels: Any) -> None:
-    if isinstance(image_size, bool) or not isinstance(image_size, int | np.integer) or image_size < 2:
+    if not is_whole(image_size, 2):
         raise DataError(f"image_size={image_size!r}; expected a whole number of pixels, at least 2")
     if split not in ("train", "test"):
         raise DataError(f"split={split!r}; expected 'train' or 'test'")
-    if channels is not None and (not isinstance(channels, int) or channels < 1):
+    if channels is not None and not is_whole(channels, 1):
         raise DataError(f"channels={channels!r}; expected 1 (grey), 3 (colour), the array's own number, or None")
+
+
+def check_reading(select: Any, cache: Any) -> None:
+    """Raise TypeError or ValueError unless these are a choice of what to read, and where to keep it."""
+    if select is not None and not isinstance(select, Select):
+        raise TypeError(f"select={select!r}; expected entropix.data.Select, such as Select(axis='coronal'), or None")
+    if not isinstance(cache, bool):
+        try:
+            as_path(cache, "cache")
+        except TypeError:
+            raise TypeError(f"cache={cache!r}; expected True, False or a folder") from None
 
 
 def _check_read(images: ImageSet, skip_unreadable: bool) -> None:
@@ -110,9 +124,8 @@ def _read_files(
 
     quiet_readers()
     started = time.monotonic()
-    folder = default_folder() if isinstance(cache, bool) else Path(cache)
     settings = {"image_size": image_size, "channels": channels, "select": asdict(select), "keep_ids": keep_ids}
-    kept = None if cache is False else Cache(folder, found.items, settings)
+    kept = _cache(cache, found, settings)
     if kept and (images := kept.load()):
         return replace(images, source=found.source)
     # decoders release the interpreter lock; results come in the order of the files
@@ -124,6 +137,14 @@ def _read_files(
     if kept and (cache is not True or time.monotonic() - started > WORTH_SECONDS):
         kept.store(images)
     return images
+
+
+def _cache(cache: bool | str | Path, found: Files, settings: dict[str, Any]) -> Cache | None:
+    """Return where the images of files are kept; None if nowhere: not wanted, no home, or no lasting pseudonyms."""
+    if cache is False:
+        return None
+    folder, salt = default_folder() if cache is True else Path(cache), mark_of_salt()
+    return None if folder is None or salt is None else Cache(folder, found.items, settings, salt)
 
 
 def _pass_through(images: ImageSet, image_size: int, split: str, channels: int | None) -> ImageSet:

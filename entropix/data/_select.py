@@ -36,10 +36,16 @@ class Select:
     def __post_init__(self) -> None:
         if self.axis not in AXES:
             raise DataError(f"axis={self.axis!r}; expected one of {', '.join(AXES)}")
+        if not isinstance(self.slices, tuple | list):
+            raise DataError(f"slices={self.slices!r}; expected (first, last + 1), whole numbers or None")
         pair = tuple(self.slices)  # a list, where it comes from a file
         object.__setattr__(self, "slices", pair)
         if len(pair) != 2 or any(not isinstance(end, int | None) for end in pair):
             raise DataError(f"slices={pair!r}; expected (first, last + 1), whole numbers or None")
+        if self.component is not None and (isinstance(self.component, bool) or not isinstance(self.component, int)):
+            raise DataError(f"component={self.component!r}; expected a whole number, or None")
+        if self.series is not None and not isinstance(self.series, str):
+            raise DataError(f"series={self.series!r}; expected text: a description, a number such as '3', or a UID")
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Select:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from entropix._utils import plain
 from entropix.data._arrays import dataset_items, from_array, from_items, load_archive, to_numpy
 from entropix.data._blocks import Block
 from entropix.data._files import FileItem
@@ -29,10 +30,12 @@ class Stream:
 
 @dataclass(frozen=True)
 class Files:
-    """Files to decode, and the source in words."""
+    """Files to decode, the source in words, and what else is there (as in `Listing` of `_folders`)."""
 
     items: list[FileItem]
     source: str
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
 
 
 def open_source(dataset: Any, image_size: int, split: str, channels: int | None) -> Stream | Files:
@@ -44,23 +47,33 @@ def open_source(dataset: Any, image_size: int, split: str, channels: int | None)
     Raises:
         DataError: nothing that can be read, or a path that does not exist.
     """
+    dataset = plain(dataset)
     if isinstance(dataset, str | os.PathLike):
+        if not os.fspath(dataset):
+            raise DataError("an empty text as data; expected a path, '.' for the current folder")
         return _open_path(Path(dataset), image_size, split, channels)
     if isinstance(dataset, np.ndarray | torch.Tensor):
         values = to_numpy(dataset)
         return Stream(from_array(values, None, split, image_size, channels), None, f"array {values.shape}")
     if isinstance(dataset, list | tuple):
         return _open_list(dataset, image_size, split, channels)
-    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and not isinstance(dataset, dict):
+    if hasattr(dataset, "columns") and hasattr(dataset, "dtypes"):
+        raise DataError(f"{type(dataset).__name__}: a table; expected images, or one column of paths: table['path']")
+    if isinstance(dataset, torch.utils.data.DataLoader):
+        raise DataError("DataLoader: batches, in an order of its own; pass what it reads from, loader.dataset")
+    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and not isinstance(dataset, dict | bytes):
         source = f"{type(dataset).__name__} of {len(dataset)} items"
         return Stream(from_items(dataset_items(dataset), split, image_size, channels), len(dataset), source)
-    raise DataError(f"{type(dataset).__name__} as data; expected a path, array, tensor, list of these or torch Dataset")
+    hint = "; make a list of it: list(...)" if hasattr(dataset, "__iter__") else ""
+    raise DataError(
+        f"{type(dataset).__name__} as data; expected a path, array, tensor, list of these or torch Dataset{hint}"
+    )
 
 
 def _open_path(path: Path, image_size: int, split: str, channels: int | None) -> Stream | Files:
     if _existing(path).is_dir():
-        items, layout = list_folder(path, split)
-        return Files(items, f"{layout} {path}")
+        found = list_folder(path, split)
+        return Files(found.items, f"{found.layout} {path}", found.unreadable, found.passed_over)
     if path.suffix.lower() in (".npy", ".npz"):
         values, labels = load_archive(path, split)
         return Stream(from_array(values, labels, split, image_size, channels), None, f"archive {path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -10,7 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from entropix._utils import plain
+from entropix.data._arrays import to_numpy
+
 FEWEST_ROWS = 20  # the neighbours of a code must be a small part of the rows
+ROUNDING = 2.0**-48  # of a feature whose largest value is about 1: sixteen errors of float64
+LONGEST_REASON = 600  # characters
 LARGEST = 1e9  # standard deviations; values beyond are cut to it, so that their squares remain finite
 
 
@@ -28,9 +34,12 @@ class Standard:
 
     @classmethod
     def fit(cls, x: Tensor) -> Standard:
-        """Measure centre and spread of vectors x (n, p); a constant feature keeps its unit."""
-        spread = x.std(0, correction=0)
-        return cls(x.mean(0), torch.where(spread > 0, spread, 1))
+        """Measure centre and spread of vectors x (n, p); a feature that is constant up to rounding keeps its unit."""
+        # in units of powers of two, which change no digit, squares neither overflow nor vanish
+        unit = torch.ldexp(x.new_ones(x.shape[1]), torch.frexp(x.abs().amax(0)).exponent - 1)
+        scaled = x / unit
+        varies = scaled.amax(0) - scaled.amin(0) > ROUNDING
+        return cls(scaled.mean(0) * unit, torch.where(varies, scaled.std(0, correction=0) * unit, 1))
 
     def apply(self, x: Tensor) -> Tensor:
         """Return vectors x (n, p) in these units."""
@@ -43,11 +52,18 @@ class Standard:
 
 def are_vectors(data: Any) -> bool:
     """Return whether `data` is a table (n, p), not images: anything of at most two dimensions, or a list of rows."""
+    data = _unmasked(data)
     if isinstance(data, list | tuple):
         return bool(data) and not isinstance(data[0], str | PathLike) and np.ndim(data[0]) <= 1
     if hasattr(data, "ndim"):
         return data.ndim <= 2
     return hasattr(data, "__array__") and np.asarray(data).ndim <= 2
+
+
+def _unmasked(data: Any) -> Any:
+    """Return a table as `plain` does, also one that is a list of rows."""
+    data = plain(data)
+    return [plain(row) for row in data] if isinstance(data, list | tuple) else data
 
 
 def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
@@ -63,9 +79,18 @@ def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
     """
     from sklearn.utils.validation import validate_data
 
+    data = _unmasked(data)
     if isinstance(data, Tensor):
-        data = data.detach().cpu().numpy()
-    x = validate_data(estimator, data, reset=reset, dtype=np.float64, ensure_min_features=2, ensure_min_samples=1)
+        data = to_numpy(data)
+    kinds = [getattr(one, "kind", "") for one in (getattr(data, "dtype", None), *getattr(data, "dtypes", ()))]
+    if "M" in kinds or "m" in kinds:  # which would become nanoseconds
+        raise TypeError("dates or durations as features; give numbers, such as days since the first one")
+    try:
+        x = validate_data(estimator, data, reset=reset, dtype=np.float64, ensure_min_features=2, ensure_min_samples=1)
+    except (TypeError, ValueError) as error:
+        told = re.sub(r"(?s)\s*(array=|\[\[).*?(?=Reshape|$)", " ", str(error))  # the values themselves
+        told = " ".join(told.split())[:LONGEST_REASON]
+        raise type(error)(f"{told}; expected vectors: a table (n, p) of finite numbers, p at least 2") from None
     if reset and len(x) < FEWEST_ROWS:
         raise ValueError(f"n_samples = {len(x)}: {len(x)} sample(s); at least {FEWEST_ROWS} are needed")
     return torch.from_numpy(np.array(x))  # a copy: the input may be read-only

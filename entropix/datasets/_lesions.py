@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from entropix._utils import check_seed
+
 KINDS = ("bright", "dark", "texture", "mass")
 """Kinds of lesions that `implant_lesions` knows."""
 FOREGROUND_LEVEL = 0.15
@@ -46,6 +48,7 @@ def implant_lesions(
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(f"values from {values.min():g} to {values.max():g}; expected [0, 1]: scale them first")
     foreground = np.stack([_foreground(image.mean(0)) for image in values]) if len(values) else values[:, 0] > 0
+    check_seed(seed)
     masks = add_lesions(values, foreground, np.random.default_rng(seed), kinds, size, contrast)
     return values, masks
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from entropix._utils import check_seed
 from entropix.datasets._lesions import add_lesions
 
 EDGE = 0.08
@@ -89,8 +90,10 @@ def phantoms(
     ranges = {"n": (n, 1, 2**31), "factors": (factors, 1, MAX_FACTORS), "lesions": (lesions, 0, 1)}
     ranges |= {"image_size": (image_size, 16, 4096), "noise": (noise, 0, 1)}
     for name, (value, low, high) in ranges.items():
-        if not low <= value <= high:
-            raise ValueError(f"{name}={value}; expected {low} to {high}")
+        whole = name not in ("lesions", "noise")
+        if not isinstance(value, int | np.integer if whole else int | float | np.number) or not low <= value <= high:
+            raise ValueError(f"{name}={value!r}; expected {'a whole' if whole else 'a'} number from {low} to {high}")
+    check_seed(seed)
     rng = np.random.default_rng(seed)
     values = rng.uniform(-1, 1, (n, factors))
     labels = np.zeros(n, dtype=np.int64)

@@ -9,27 +9,30 @@ _inspect, _inspection     what a data set holds, before any training.
 _watch                    progress of a running training: held-out error and entropy.
 """
 
-from entropix.detector._circumstances import default_epochs, deterministic, settings, to_resume
+from entropix.detector._circumstances import PAPER_PRESENTATIONS, default_epochs, deterministic, settings, to_resume
 from entropix.detector._detector import EntropixDetector
 from entropix.detector._fit import fit, load
 from entropix.detector._fitted import Fitted
 from entropix.detector._inspect import inspect
 from entropix.detector._inspection import Inspection
-from entropix.detector._learn import DIMS, finish, fit_fixed, untrained
-from entropix.detector._scorer import Scorer, resize_map
+from entropix.detector._learn import DIMS, finish, fit_fixed, learn_network, untrained
+from entropix.detector._scorer import Scorer, check_detector, resize_map
 
 __all__ = [
     "DIMS",
+    "PAPER_PRESENTATIONS",
     "EntropixDetector",
     "Fitted",
     "Inspection",
     "Scorer",
+    "check_detector",
     "default_epochs",
     "deterministic",
     "finish",
     "fit",
     "fit_fixed",
     "inspect",
+    "learn_network",
     "load",
     "resize_map",
     "settings",

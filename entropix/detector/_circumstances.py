@@ -1,10 +1,11 @@
-"""What a fit depends on beside the images: seeds, deterministic algorithms, epochs; and what of it is written down."""
+"""What a fit depends on beside the images: deterministic algorithms, epochs; and what of it is written down."""
 
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -17,25 +18,37 @@ from entropix.training import (
     parallel,
 )
 
-PRESENTATIONS = 250_000  # images that a training sees: the paper's 250 epochs of a thousand images
+PRESENTATIONS = 100_000  # images that a fit shows
+PAPER_PRESENTATIONS = 250_000  # those of the paper's training: 250 epochs of a thousand images
+
+_TURN = threading.Lock()
+_settings = ExitStack()  # of cuDNN, while fits run
+_fits = 0
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw PyTorch's random numbers from `seed` in this block; the caller's are afterwards as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+def deterministic() -> Iterator[None]:
+    """A block in which cuDNN's algorithms are the same in every run; otherwise they may differ.
+
+    The settings are those of the process: of blocks in several threads, the last one to end puts them back.
+    """
+    global _fits
+    with _TURN:
+        if not _fits:
+            _settings.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True))
+        _fits += 1
+    try:
         yield
+    finally:
+        with _TURN:
+            _fits -= 1
+            if not _fits:
+                _settings.close()
 
 
-def deterministic() -> AbstractContextManager[None]:
-    """Return a context in which cuDNN's algorithms are the same in every run; otherwise they may differ."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
-
-
-def default_epochs(n: int) -> int:
-    """Return how many passes over n training images show 250,000 in all, between 25 and 600 (the paper's most)."""
-    return min(600, max(25, round(PRESENTATIONS / n)))
+def default_epochs(n: int, presentations: int = PRESENTATIONS) -> int:
+    """Return how many passes over n training images show so many in all, between 25 and 600 (the paper's most)."""
+    return min(600, max(25, round(presentations / n)))
 
 
 def to_resume(data: ImageSet, epochs: int | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from entropix._utils import Epoch, resolve_device
+from entropix._utils import Epoch, as_path, resolve_device
 from entropix.data import are_vectors, check_vectors, read
 from entropix.detector import _storage as storage
 from entropix.detector._fitted import Fitted
@@ -62,7 +62,7 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         *,
         strategy: StrategyName = "select",
         architecture: str = "convolutional",
-        image_size: int = 64,
+        image_size: int = 32,
         epochs: int | None = None,
         seed: int = 0,
         alpha: float = 0.05,
@@ -195,7 +195,7 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         parameters = {name: value for name, value in self.get_params().items() if name != "device"}
         names = getattr(self, "feature_names_in_", None)
         stored = storage.Stored(self._fitted(), parameters, None if names is None else list(names))
-        return storage.save(stored, Path(folder), overwrite=overwrite)
+        return storage.save(stored, as_path(folder, "folder"), overwrite=overwrite)
 
     def _take(self, fitted: Fitted) -> EntropixDetector:
         self.model_ = fitted.model

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from entropix._utils import resolve_device
+from entropix._utils import as_path, resolve_device
 from entropix.data import are_vectors, read
 from entropix.detector import _storage as storage
 from entropix.detector._detector import EntropixDetector
+from entropix.detector._learn import FOREIGN_CONTENT
 from entropix.detector._model_format import damaged
 from entropix.options import FitOptions, takes_options
 from entropix.training import TRAINING_BATCH, Checkpoint, parallel
@@ -70,9 +71,10 @@ def _fit(dataset: Any, options: FitOptions) -> EntropixDetector:
         try:
             detector = _learn(dataset, options, checkpoint)
         except (KeyboardInterrupt, FloatingPointError) as stop:
-            if checkpoint is None or options.out is None or parallel.processes() > 1 or not checkpoint.epochs():
+            done = 0 if checkpoint is None else checkpoint.epochs(besides=FOREIGN_CONTENT)
+            if checkpoint is None or options.out is None or parallel.processes() > 1 or not done:
                 raise
-            why = _rescue(dataset, options, checkpoint, overwrite, stop)
+            why = _rescue(dataset, options, checkpoint, overwrite, stop, done)
             raise type(stop)(why) from None
         if options.out is not None and parallel.is_first():
             detector.save(options.out, overwrite=overwrite)
@@ -92,9 +94,9 @@ def load(folder: str | Path, device: str = "auto") -> EntropixDetector:
         The fitted detector; on the same device it scores as the saved one, to the last bit.
 
     Raises:
-        ModelError: not a model folder, a damaged one, or one of a newer format; the message says which file.
+        ModelError: not a model folder, a damaged one, or one of another format; the message says which file.
     """
-    stored = storage.load(Path(folder), device)
+    stored = storage.load(as_path(folder, "folder"), device)
     try:
         FitOptions(**stored.parameters)
     except (TypeError, ValueError) as error:
@@ -119,10 +121,11 @@ def _learn(dataset: Any, options: FitOptions, checkpoint: Checkpoint | None) -> 
     return detector.fit(dataset, on_epoch=options.on_epoch, checkpoint=checkpoint, **run)
 
 
-def _rescue(dataset: Any, options: FitOptions, checkpoint: Checkpoint, overwrite: bool, stop: BaseException) -> str:
-    """Write a model of the epochs that an interrupted training has completed; return the message that says so."""
-    done, out = checkpoint.epochs(), Path(str(options.out))
-    told = str(stop) or "interrupted"
+def _rescue(
+    dataset: Any, options: FitOptions, checkpoint: Checkpoint, overwrite: bool, stop: BaseException, done: int
+) -> str:
+    """Write a model of the `done` epochs that an interrupted training has completed; return the message of it."""
+    told, out = str(stop) or "interrupted", Path(str(options.out))
     # logged, because a warning that is turned into an error would cost the model
     LOG.warning("%s: making a model of epoch %d; Ctrl-C leaves it out", told, done)
     checkpoint.over = True

@@ -8,7 +8,7 @@ from typing import Any
 from entropix.data import Standard
 from entropix.estimators import Entropy
 from entropix.models import BaseAutoencoder
-from entropix.scoring import Calibration, FeatureModel, LatentModel, ResidualModel
+from entropix.scoring import ActivationModel, Calibration, FeatureModel, LatentModel, ResidualModel
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Fitted:
     Attributes:
         model: the autoencoder.
         residual_model: model of its residuals.
-        latent_model: model of its codes.
+        latent_model: model of what its encoder sees: of the activations of images, of the codes of vectors.
         calibration: scores of held-out normal inputs.
         value_range: lowest and highest value of raw training images (`ImageSet.value_range`).
         standard: scaling of vectors; None for images.
@@ -33,7 +33,7 @@ class Fitted:
 
     model: BaseAutoencoder
     residual_model: ResidualModel | FeatureModel
-    latent_model: LatentModel
+    latent_model: ActivationModel | LatentModel
     calibration: Calibration
     value_range: tuple[float, float] | None = None
     standard: Standard | None = None

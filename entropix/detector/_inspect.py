@@ -82,6 +82,7 @@ def inspect(
         constant=constant,
         clipped=[name for name, is_clipped in zip(images.names, clipped.tolist(), strict=True) if is_clipped],
         unreadable=[(name, reason) for name, reason in images.unreadable],
+        passed_over=images.passed_over,
         entropy=ImageEntropy(distinct).value if len(distinct) >= FEWEST_FOR_ENTROPY else None,
         plan=[] if prepared is None else _plan(images, prepared, device),
         problem=problem,

@@ -27,6 +27,7 @@ class Inspection:
         constant: names of images of one value.
         clipped: names of images with more than 5 % of pixels at the top of the scale.
         unreadable: (name, reason) of what can't be read.
+        passed_over: (name, reason) of what else lies in the folder and is no image.
         entropy: H(X_n) in nats in the signal subspace of the distinct images, as `fit` measures it, with its
             interval; its `dimension` is the intrinsic dimension. None for fewer than 50 distinct images.
         plan: what `fit` would do, in sentences.
@@ -43,6 +44,7 @@ class Inspection:
     constant: list[str]
     clipped: list[str]
     unreadable: list[tuple[str, str]]
+    passed_over: list[tuple[str, str]]
     entropy: Entropy | None
     plan: list[str] = field(default_factory=list)
     problem: str = ""
@@ -69,9 +71,10 @@ class Inspection:
         for title, names in (("constant", self.constant), ("clipped", self.clipped)):
             if names:
                 lines.append(f"  {title}: {len(names):,} images: {_some(names)}")
-        lines += [f"  unreadable: {name}: {reason}" for name, reason in self.unreadable[:MOST_SHOWN]]
-        if len(self.unreadable) > MOST_SHOWN:
-            lines.append(f"  unreadable: {len(self.unreadable) - MOST_SHOWN:,} more")
+        for title, entries in (("unreadable", self.unreadable), ("passed over", self.passed_over)):
+            lines += [f"  {title}: {name}: {reason}" for name, reason in entries[:MOST_SHOWN]]
+            if len(entries) > MOST_SHOWN:
+                lines.append(f"  {title}: {len(entries) - MOST_SHOWN:,} more")
         if self.entropy is not None:
             low, high = self.entropy.ci
             lines.append(f"  intrinsic dimension: {self.entropy.dimension:.1f}")

@@ -7,21 +7,24 @@ from functools import partial
 
 from torch import Tensor
 
-from entropix._utils import Progress, in_batches, resolve_device
-from entropix.data import ImageSet, ImageView
-from entropix.detector._circumstances import default_epochs, deterministic, seeded, settings, to_resume
+from entropix._utils import Progress, in_batches, resolve_device, seeded
+from entropix.data import ImageSet
+from entropix.detector._circumstances import default_epochs, deterministic, settings, to_resume
 from entropix.detector._fitted import Fitted
 from entropix.detector._watch import Watch
 from entropix.models import ARCHITECTURES, Autoencoder, BaseAutoencoder, ImageAutoencoder, VariationalAutoencoder
 from entropix.options import FitOptions
 from entropix.scoring import (
-    LEARNT_IMAGES,
+    ActivationModel,
     FitResiduals,
+    ForeignNetwork,
     HeldOut,
     LatentModel,
     ResidualModel,
     calibrate,
-    learn_scale,
+    learn_foreign_content,
+    reduced,
+    statistics,
 )
 from entropix.strategies import STRATEGIES
 from entropix.training import (
@@ -29,12 +32,15 @@ from entropix.training import (
     Objective,
     RelativeError,
     TrainingData,
+    corrupted,
     squared_error,
     train,
     without_constant,
 )
 
+MOST_REFERENCES = 20_000  # training images that the activations' density is fitted to
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)  # the paper's candidates
+FOREIGN_CONTENT = "foreign-content"  # name of the training of that network in checkpoints
 
 
 def fit_images(data: ImageSet, options: FitOptions, checkpoint: Checkpoint | None) -> Fitted:
@@ -57,14 +63,15 @@ def fit_images(data: ImageSet, options: FitOptions, checkpoint: Checkpoint | Non
             {"strategy": options.strategy} if options.latent_dim == "auto" else {"latent_dim": int(options.latent_dim)}
         )
         checkpoint.begin(method | to_resume(data, epochs) | {"seed": seed, "architecture": options.architecture})
+    network = learn_network(prepared, epochs, seed, options.progress, checkpoint)
     bar = Progress("training", epochs, options.progress, options.on_epoch)
     kind = _architecture(options.architecture)
     if options.latent_dim == "auto":
-        fitted = _fit_auto(prepared, kind, options.strategy, epochs, seed, bar, checkpoint)
+        fitted = _fit_auto(prepared, kind, options.strategy, epochs, seed, bar, network, checkpoint)
         fitted.settings |= {"strategy": options.strategy, "latent_dim": "auto"}
     else:
         d = int(options.latent_dim)
-        fitted = fit_fixed(prepared, d, epochs, seed, bar, kind=kind, paper=False, checkpoint=checkpoint)
+        fitted = fit_fixed(prepared, d, epochs, seed, bar, network, kind=kind, paper=False, checkpoint=checkpoint)
         fitted.settings["latent_dim"] = d
     fitted.settings |= settings(data, epochs, seed, device) | {"architecture": options.architecture}
     return fitted
@@ -76,12 +83,43 @@ def _architecture(name: str) -> type[ImageAutoencoder]:
     return kind
 
 
+def learn_network(
+    data: TrainingData,
+    epochs: int,
+    seed: int,
+    progress: bool,
+    checkpoint: Checkpoint | None = None,
+    name: str = FOREIGN_CONTENT,
+) -> ForeignNetwork:
+    """Train the network that learns to find foreign content in normal images, which every d has in common.
+
+    Args:
+        data: images.
+        epochs: passes over the training images; it has enough of them when it has seen what a fit shows by default.
+        seed: seed of the weights, the order and the foreign content.
+        progress: show a progress bar.
+        checkpoint: keeps the state of the training.
+        name: name of this training in the checkpoint.
+    """
+    epochs = min(epochs, default_epochs(len(data.distinct)))
+    with Progress("foreign content", epochs, progress) as bar, deterministic():
+        return learn_foreign_content(
+            data.distinct,
+            epochs=epochs,
+            seed=seed,
+            on_epoch=lambda epoch, loss, _: bar.epoch(epoch, loss),
+            checkpoint=checkpoint,
+            name=name,
+        )
+
+
 def fit_fixed(
     data: TrainingData,
     latent_dim: int,
     epochs: int,
     seed: int,
     bar: Progress,
+    network: ForeignNetwork,
     *,
     kind: type[ImageAutoencoder] = Autoencoder,
     paper: bool,
@@ -96,6 +134,7 @@ def fit_fixed(
         epochs: passes over the training images.
         seed: seed of the weights and of the order of the images.
         bar: shows the epochs.
+        network: the foreign-content network.
         kind: its architecture; a `VariationalAutoencoder` is trained as one, and used as a plain one afterwards.
         paper: take the paper's recipe (squared error, constant learning rate), otherwise that of `entropix.fit`.
         checkpoint: keeps the state of the training.
@@ -105,7 +144,7 @@ def fit_fixed(
     if isinstance(model, VariationalAutoencoder):
         objective: Objective = model.negative_elbo
     else:
-        objective = squared_error(model) if paper else RelativeError(model)
+        objective = squared_error(model) if paper else RelativeError(model, corrupted)
     with bar, deterministic():
         losses = train(
             model,
@@ -118,7 +157,7 @@ def fit_fixed(
             checkpoint=checkpoint,
             name=name,
         )
-    return finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses, seed)
+    return finish(model.plain() if isinstance(model, VariationalAutoencoder) else model, data, losses, network)
 
 
 def untrained(kind: type[ImageAutoencoder], data: TrainingData, latent_dim: int, seed: int) -> ImageAutoencoder:
@@ -134,35 +173,38 @@ def _fit_auto(
     epochs: int,
     seed: int,
     bar: Progress,
+    network: ForeignNetwork,
     checkpoint: Checkpoint | None,
 ) -> Fitted:
     def build(latent_dim: int) -> ImageAutoencoder:
-        return kind(latent_dim, data.channels, data.image_size).to(data.train.device)
+        return untrained(kind, data, latent_dim, seed)
 
-    with bar, seeded(seed), deterministic():
+    with bar, deterministic():
         watch = Watch(bar, data.held_out, len(data.train), epochs)
         adapted = STRATEGIES[strategy](data, build, epochs=epochs, seed=seed, on_epoch=watch, checkpoint=checkpoint)
-    fitted = finish(adapted.model, data, adapted.history, seed)
+    fitted = finish(adapted.model, data, adapted.history, network)
     fitted.entropy = adapted.entropy
     fitted.curve = [point.to_dict() for point in adapted.curve]
     fitted.reason = adapted.reason
     return fitted
 
 
-def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], seed: int) -> Fitted:
-    """Learn what comes after the training: the models of residuals and codes, and the calibration.
+def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], network: ForeignNetwork) -> Fitted:
+    """Learn what comes after the training: the models of residuals and activations, and the calibration.
 
     Args:
         model: the trained autoencoder.
         data: the images that it was trained on, and the held-out ones.
         losses: mean training loss of each epoch.
-        seed: seed of the scale network (`entropix.scoring.learn_scale`).
+        network: the foreign-content network.
     """
-    known = data.distinct[:LEARNT_IMAGES]
-    with deterministic():
-        network = learn_scale(known, in_batches(model, known), seed)
+
+    def seen(x: Tensor) -> Tensor:
+        return statistics([*model.activations(x), *network.activations(reduced(x))])
+
+    latent = ActivationModel.fit(in_batches(seen, data.distinct[:MOST_REFERENCES]))
     fit = partial(ResidualModel.fit, network=network)
-    fitted = model_scores(model, fit, train=data.distinct, held_out=data.held_out, groups=data.held_out_groups)
+    fitted = model_scores(model, fit, latent, held_out=data.held_out, groups=data.held_out_groups)
     fitted.value_range, fitted.history = data.value_range, losses
     fitted.settings = {
         "n_images": data.n,
@@ -176,22 +218,27 @@ def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], see
 def model_scores(
     model: BaseAutoencoder,
     fit: FitResiduals,
+    latent: ActivationModel | LatentModel,
     *,
-    train: Tensor | ImageView,
     held_out: Tensor,
     groups: Sequence[str],
 ) -> Fitted:
-    """Fit the models of residuals and codes of a trained autoencoder, and calibrate them on held-out normal inputs.
+    """Fit the model of residuals of a trained autoencoder, and calibrate it on held-out normal inputs.
 
     Args:
         model: the trained autoencoder.
         fit: fits a model of residuals.
-        train: (N, ...) distinct training inputs, in random order.
+        latent: the model of the latent term, fitted on training inputs.
         held_out: (n, ...) held-out inputs.
         groups: patient, volume or name of each held-out input.
     """
-    codes = in_batches(model.encode, train)
     z = in_batches(model.encode, held_out)
-    known = HeldOut(held_out, in_batches(model.decode, z), z, groups)
-    residual, latent = fit(known.x, known.x_hat), LatentModel.fit(codes, known.z)
+    x_hat = in_batches(model.decode, z)
+    residual = fit(held_out, x_hat)
+
+    def measure(x: Tensor) -> Tensor:
+        return latent.measure([*model.activations(x), *residual.activations(x)], model.encode(x))
+
+    known = HeldOut(held_out, x_hat, z, in_batches(measure, held_out), groups)
+    latent = latent.scaled(known.latent)
     return Fitted(model, residual, latent, calibrate(known, fit, residual, latent))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from entropix._utils import Progress, resolve_device
-from entropix.data import FEWEST_ROWS, Standard
-from entropix.detector._circumstances import circumstances, default_epochs, seeded
+from entropix._utils import Progress, in_batches, resolve_device, seeded
+from entropix.data import Standard
+from entropix.detector._circumstances import PAPER_PRESENTATIONS, circumstances, default_epochs
 from entropix.detector._fitted import Fitted
 from entropix.detector._learn import model_scores
 from entropix.estimators import intrinsic_dimension
 from entropix.models import DenseAutoencoder
 from entropix.options import FitOptions
-from entropix.scoring import FeatureModel
+from entropix.scoring import FeatureModel, LatentModel
 from entropix.training import Checkpoint, hash_of, split, squared_error, train
 
+FEWEST_DISTINCT = 11  # the intrinsic dimension needs ten neighbours of a row
 MOST_FOR_DIMENSION = 2000  # rows; its standard error is then far below one
 
 
@@ -35,9 +36,10 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
     rows = standard.apply(x)
     training, held_out, distinct = split(rows, [str(i) for i in range(len(rows))], seed)
     distinct = np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))
-    if len(distinct) < FEWEST_ROWS // 2:
+    if len(distinct) < FEWEST_DISTINCT:
         raise ValueError(
-            f"{len(x)} samples leave {len(distinct)} distinct ones to train on; {FEWEST_ROWS // 2} are needed"
+            f"{len(x)} samples leave {len(distinct)} distinct ones to train on; {FEWEST_DISTINCT} are needed: "
+            "give more rows that are no copies"
         )
     latent_dim, reason = options.latent_dim, ""
     if latent_dim == "auto":
@@ -45,7 +47,7 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
         latent_dim = int(np.clip(round(dimension), 1, rows.shape[1] - 1))
         reason = f"the intrinsic dimension of the rows is {dimension:.1f}"
     rows = rows.to(device)  # float64: scores don't depend on the batch, as scikit-learn's checks ask
-    epochs = default_epochs(len(training)) if options.epochs is None else int(options.epochs)
+    epochs = default_epochs(len(training), PAPER_PRESENTATIONS) if options.epochs is None else int(options.epochs)
     if checkpoint is not None:
         checkpoint.begin({"rows": hash_of(x), "latent_dim": int(latent_dim)} | circumstances(epochs, seed, device))
     with seeded(seed):
@@ -62,9 +64,9 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
             checkpoint=checkpoint,
         )
     model.double()
-    fitted = model_scores(
-        model, FeatureModel.fit, train=rows[distinct], held_out=rows[held_out], groups=[str(i) for i in held_out]
-    )
+    latent = LatentModel.fit(in_batches(model.encode, rows[distinct]))
+    groups = [str(i) for i in held_out]
+    fitted = model_scores(model, FeatureModel.fit, latent, held_out=rows[held_out], groups=groups)
     fitted.standard, fitted.reason, fitted.history = standard, reason, losses
     counts = {"n_rows": len(x), "n_train": len(training), "n_held_out": len(held_out)}
     fitted.settings = {

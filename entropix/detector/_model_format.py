@@ -1,13 +1,11 @@
-"""What `detector.json` holds, and how descriptions of older formats become one of the present.
+"""What `detector.json` holds.
 
-Formats are read for ever from version 5 on: `MIGRATIONS` has, for every version but the present one, the function that
-makes a description of that version one of the next.
+Formats before version 7 hold a score that no longer is; there is no way from their numbers to the present one's.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from entropix.exceptions import ModelError
 from entropix.models import ARCHITECTURES, ImageAutoencoder
 
 FORMAT = "entropix-detector"
-VERSION = 6
+VERSION = 7
 TENSORS, DESCRIPTION = "model.safetensors", "detector.json"
 NEEDED = {
     "kind": str,
@@ -27,14 +25,6 @@ NEEDED = {
     "history": list,
     "settings": dict,
 }
-
-
-def _name_architecture(about: dict[str, Any]) -> dict[str, Any]:
-    """Version 5 knew one architecture for each kind of input."""
-    return about | {"version": 6, "architecture": "convolutional" if about.get("kind") == "images" else "dense"}
-
-
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {5: _name_architecture}
 
 
 def damaged(folder: Path, reason: object) -> ModelError:
@@ -52,12 +42,9 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is not JSON ({error}); fit the model again") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ModelError(f"{path} does not describe an entropix detector; expected what `entropix fit` wrote")
-    found = about.get("version")
-    while type(version := about.get("version")) is int and version in MIGRATIONS:
-        about = MIGRATIONS[version](about)
-    if about.get("version") != VERSION:
+    if (found := about.get("version")) != VERSION:
         raise ModelError(
-            f"{path} has format version {found}, this entropix reads {min(MIGRATIONS)} to {VERSION}: "
+            f"{path} has format version {found}, this entropix reads {VERSION}, whose score is another: "
             "use the entropix that wrote it, or fit again"
         )
     for name, kind in NEEDED.items():

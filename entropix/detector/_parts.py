@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from entropix.detector._model_format import damaged
 from entropix.estimators import Entropy
-from entropix.scoring import Calibration, ResidualModel, ScaleNetwork
+from entropix.scoring import Calibration, ForeignNetwork, ResidualModel
 
 LARGEST_SIZE = 2**24  # the largest size of a network that is believed
 Network = TypeVar("Network", bound=nn.Module)
@@ -55,10 +55,11 @@ def fill(folder: Path, kind: Callable[..., Part], tensors: dict[str, Any]) -> Pa
 
 
 def residual_model(folder: Path, tensors: dict[str, Tensor], model: dict[str, int]) -> ResidualModel:
-    sizes = {"channels": model["channels"], "image_size": model["image_size"]}
-    network = load_network(folder, ScaleNetwork, sizes, part_of(tensors, "network"))
+    network = load_network(folder, ForeignNetwork, {"channels": model["channels"]}, part_of(tensors, "network"))
+    # the layout that it was trained in, so that both compute the same to the last bit
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     fitted = {name: tensor for name, tensor in tensors.items() if not name.startswith("network.")}
-    return fill(folder, ResidualModel, fitted | {"network": network.requires_grad_(False)})
+    return fill(folder, ResidualModel, fitted | {"network": network.requires_grad_(False).eval()})
 
 
 def calibration(folder: Path, tensors: dict[str, Tensor]) -> Calibration:

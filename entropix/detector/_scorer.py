@@ -16,6 +16,7 @@ from entropix.data import ImageSet, ImageView, Select, Standard, check_vectors, 
 from entropix.scoring import (
     DEFAULT_SCORE,
     SCORES,
+    ActivationModel,
     FeatureModel,
     LatentModel,
     ResidualModel,
@@ -32,7 +33,7 @@ class Scorer:
 
     model_: Any  # an ImageAutoencoder, or a DenseAutoencoder of vectors
     residual_model_: ResidualModel | FeatureModel
-    latent_model_: LatentModel
+    latent_model_: ActivationModel | LatentModel
     value_range_: tuple[float, float] | None
     standard_: Standard | None
     settings_: dict[str, Any]
@@ -57,13 +58,15 @@ class Scorer:
 
         Raises:
             ValueError: the detector was fitted to vectors.
-            DataError: images that cannot be read.
+            DataError: images that cannot be read, or on another scale than the training images.
         """
         check_is_fitted(self)
         if self.standard_ is not None:
             raise ValueError("this detector was fitted to flat feature vectors; it takes arrays (n, p), not images")
         options = {"select": Select(**self.settings_.get("select", {}))} | options
-        return read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
+        data = read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
+        data.scaling(self.value_range_)  # refuses images of another unit, whatever is then done with them
+        return data
 
     def anomaly_score(self, images: Any, score: ScoreName = DEFAULT_SCORE) -> np.ndarray:
         """Return anomaly scores (n,); higher is more anomalous.
@@ -85,7 +88,8 @@ class Scorer:
         """Return the scores and the terms of the surprisal by name, each (n,).
 
         "surprisal" is the sum of "conditional" and "latent". "conditional" is the quadratic term of -ln p(x | z);
-        "latent" is the amount by which -ln p(z) exceeds that of every held-out normal code. All three are in nats.
+        "latent" is that of -ln p of the activations of the encoder and of the foreign-content network; for vectors, the
+        amount by which -ln p(z) exceeds that of every held-out normal code. All three are in nats.
         "residual" is the mean squared error.
 
         Args:
@@ -122,14 +126,16 @@ class Scorer:
 
     def encode(self, images: Any) -> np.ndarray:
         """Return the codes (n, latent_dim_) float32."""
-        return in_batches(self.model_.encode, self._inputs(images)).cpu().numpy()
+        x = self._inputs(images)
+        return in_batches(self.model_.encode, x).cpu().numpy()
 
     def reconstruct(self, images: Any) -> np.ndarray:
         """Return the reconstructions (n, c, s, s) float32 at the model's resolution, on the scale of [0, 1], unclipped.
 
         Those of vectors are (n, p), in the vectors' own units.
         """
-        x_hat = in_batches(self.model_, self._inputs(images)).cpu()
+        x = self._inputs(images)
+        x_hat = in_batches(self.model_, x).cpu()
         return (self.standard_.undo(x_hat) if self.standard_ is not None else (x_hat + 1) / 2).numpy()
 
     def _inputs(self, images: Any) -> Tensor | ImageView:
@@ -146,23 +152,35 @@ class Scorer:
     @torch.inference_mode()
     def _explain(self, x: Tensor) -> dict[str, Tensor]:
         z = self.model_.encode(x)
-        return self.terms(x, z, self.model_.decode(z))
+        activations = [*self.model_.activations(x), *self.residual_model_.activations(x)]
+        return self.terms(x, z, self.model_.decode(z), activations)
 
-    def terms(self, x: Tensor, z: Tensor, x_hat: Tensor) -> dict[str, Tensor]:
+    def terms(self, x: Tensor, z: Tensor, x_hat: Tensor, activations: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return what `explain` returns, from tensors.
 
         Args:
             x: inputs (n, ...) in the units of the model (images: on [-1, 1]).
             z: their codes (n, latent_dim_).
             x_hat: their reconstructions (n, ...).
+            activations: what encoder and foreign-content network make of them, each (n, channels, h, w).
         """
-        terms = Terms(x, x_hat, z, self.residual_model_.surprise(x, x_hat), self.latent_model_.excess(z))
+        latent = self.latent_model_.nats(self.latent_model_.measure(activations, z))
+        terms = Terms(x, x_hat, z, self.residual_model_.surprise(x, x_hat), latent)
         scores = {name: score.function(terms) for name, score in SCORES.items()}
         return scores | {"conditional": terms.conditional, "latent": terms.latent}
 
     @torch.inference_mode()
     def _map(self, x: Tensor) -> Tensor:
         return self.residual_model_.surprise_map(x, self.model_(x))
+
+
+def check_detector(detector: Any) -> None:
+    """Raise TypeError unless this is a detector, and scikit-learn's NotFittedError unless it is fitted."""
+    if not isinstance(detector, Scorer):
+        raise TypeError(
+            f"{type(detector).__name__} as a detector; expected an EntropixDetector, such as entropix.load(folder)"
+        )
+    check_is_fitted(detector)
 
 
 def resize_map(one: np.ndarray, size: Sequence[int]) -> np.ndarray:

@@ -1,8 +1,4 @@
-"""Detectors on disk: `model.safetensors` (every tensor) and `detector.json` (everything else), nothing executable.
-
-Every format from version 5 on stays readable: for each version but the present one, `MIGRATIONS` has the function that
-turns a description of that version into one of the next.
-"""
+"""Detectors on disk: `model.safetensors` (every tensor) and `detector.json` (everything else), nothing executable."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from entropix.detector._fitted import Fitted
 from entropix.detector._model_format import DESCRIPTION, FORMAT, TENSORS, VERSION, damaged, read_description
 from entropix.detector._parts import calibration, entropy, fill, load_network, part_of, residual_model, value_range
 from entropix.models import ARCHITECTURES
-from entropix.scoring import FeatureModel, LatentModel
+from entropix.scoring import ActivationModel, FeatureModel, LatentModel
 
 
 @dataclass(frozen=True)
@@ -82,14 +78,14 @@ def load(folder: Path, device: str) -> Stored:
     # the layout that it was trained in, so that both compute the same to the last bit
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     on_device = {name: tensor.to(target) for name, tensor in tensors.items()}
-    residual = part_of(on_device, "residual_model")
+    residual, latent = (part_of(on_device, part) for part in ("residual_model", "latent_model"))
     return Stored(
         Fitted(
             model=model.to(target).eval(),
             residual_model=(
                 residual_model(folder, residual, about["model"]) if images else fill(folder, FeatureModel, residual)
             ),
-            latent_model=fill(folder, LatentModel, part_of(on_device, "latent_model")),
+            latent_model=fill(folder, ActivationModel, latent) if images else fill(folder, LatentModel, latent),
             calibration=calibration(folder, part_of(tensors, "calibration")),
             value_range=value_range(folder, about.get("value_range")),
             standard=None if images else fill(folder, Standard, part_of(tensors, "standard")),

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
+from entropix._utils import seeded
+
 Same = TypeVar("Same", bound="ImageAutoencoder")
 
 
@@ -33,6 +35,10 @@ class BaseAutoencoder(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """Return the reconstructions (n, ...) of codes z (n, latent_dim)."""
         raise NotImplementedError
+
+    def activations(self, x: Tensor) -> list[Tensor]:
+        """Return what the encoder makes of inputs x on its way to the code, a list of (n, channels, h, w)."""
+        return []
 
     def decode_prefix(self, z: Tensor, d: int | Tensor) -> Tensor:
         """Return the reconstructions (n, ...) of the first d latents of codes z; the others are taken as zero.
@@ -91,6 +97,17 @@ class ImageAutoencoder(BaseAutoencoder):
     def decode(self, z: Tensor) -> Tensor:
         return self.decoder(self.from_code(z))
 
+    def activations(self, x: Tensor) -> list[Tensor]:
+        """Return the outputs (n, channels, h, w) of the encoder's stages; of one that is no Sequential none."""
+        if not isinstance(self.encoder, nn.Sequential):
+            return []
+        found = []
+        for stage in self.encoder:
+            x = stage(x)
+            if x.ndim == 4:
+                found.append(x)
+        return found
+
     def truncate(self: Same, latent_dim: int) -> Same:
         """Return the autoencoder whose code is the first `latent_dim` latents of this one (weights copied).
 
@@ -127,6 +144,7 @@ class ImageAutoencoder(BaseAutoencoder):
     def _with_code(self: Same, latent_dim: int, changed: dict[str, Tensor]) -> Same:
         """Return a copy with another size of the code and some other tensors."""
         config: dict[str, Any] = self.config | {"latent_dim": latent_dim}
-        model = type(self)(**config).to(self.device)
+        with seeded(0):  # the caller's random numbers stay as they are
+            model = type(self)(**config).to(self.device)
         model.load_state_dict({name: changed.get(name, tensor) for name, tensor in self.state_dict().items()})
         return model

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from entropix._utils import seeded
 from entropix.models._base import ImageAutoencoder
 
 
@@ -57,7 +58,8 @@ class BatchedAutoencoders(nn.Module):
 
 def _like(model: ImageAutoencoder, latent_dim: int) -> ImageAutoencoder:
     """A new autoencoder that differs in the size of the code."""
-    return type(model)(**model.config | {"latent_dim": latent_dim})
+    with seeded(0):  # the caller's random numbers stay as they are
+        return type(model)(**model.config | {"latent_dim": latent_dim})
 
 
 def _flat(name: str) -> str:

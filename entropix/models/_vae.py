@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from entropix._utils import seeded
 from entropix.models._autoencoder import HIDDEN, Autoencoder
 
 DIVERGENCE_WEIGHT = 0.005  # in the paper's public benchmark
@@ -40,7 +41,8 @@ class VariationalAutoencoder(Autoencoder):
 
     def plain(self) -> Autoencoder:
         """Return what this is in evaluation: the paper's autoencoder, whose code is the mean (weights copied)."""
-        model = Autoencoder(**self.config)
+        with seeded(0):  # as in `_with_code`
+            model = Autoencoder(**self.config)
         state = self.state_dict()
         model.load_state_dict({name: state[name].clone() for name in model.state_dict()})
         return model.to(self.device).train(self.training)

@@ -8,9 +8,8 @@ from operator import not_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from entropix.data import Select
+from entropix._utils import as_path, check_seed, check_switches, is_whole
+from entropix.data import Select, check_reading
 from entropix.models import ARCHITECTURES, ImageAutoencoder
 from entropix.options._flag import Flag, parse_latent_dim, parse_select, select_words, switch_words
 from entropix.scoring import check_alpha
@@ -44,7 +43,7 @@ class FitOptions:
             training.
         architecture: architecture of the autoencoder of images, a name in `entropix.models.ARCHITECTURES`.
         image_size: images are resized to image_size x image_size pixels, a multiple of 16.
-        epochs: passes over the training images. None: as many as show 250,000 images, between 25 and 600 passes.
+        epochs: passes over the training images. None: as many as show 100,000 images, between 25 and 600 passes.
         seed: seed of the split, the initial weights and the order of the images. The same seed, data, device and
             versions give the same detector.
         alpha: share of normal images that `predict` may call anomalous.
@@ -67,6 +66,7 @@ class FitOptions:
 
     Raises:
         ValueError: an option out of its range.
+        TypeError: an option of another type.
     """
 
     latent_dim: int | Literal["auto"] = field(
@@ -82,7 +82,7 @@ class FitOptions:
         metadata=_about(Flag(f"Of the autoencoder of images: {', '.join(_of_images())}.", repeat=True), parameter=True),
     )
     image_size: int = field(
-        default=64,
+        default=32,
         metadata=_about(
             Flag("Images are resized to this many pixels squared, a multiple of 16.", repeat=True), parameter=True
         ),
@@ -136,6 +136,15 @@ class FitOptions:
         _check_choice("architecture", self.architecture, _of_images())
         _check_sizes(self.latent_dim, self.image_size, self.epochs, self.architecture)
         check_alpha(self.alpha)
+        check_seed(self.seed)
+        check_switches({name: getattr(self, name) for name in ("skip_unreadable", "overwrite", "resume", "progress")})
+        check_reading(self.select, self.cache)
+        if self.out is not None:
+            as_path(self.out, "out")
+        if self.on_epoch is not None and not callable(self.on_epoch):
+            raise TypeError(f"on_epoch is {self.on_epoch!r}; expected a function of an Epoch")
+        if self.fabric is not None and not hasattr(self.fabric, "world_size"):
+            raise TypeError(f"fabric is {self.fabric!r}; expected what entropix.distributed.launch returns")
         if self.resume and self.out is None:
             raise ValueError("resume=True without out; give the folder that the interrupted fit was to write")
 
@@ -150,18 +159,18 @@ class FitOptions:
 
 
 def _check_choice(name: str, value: str, choices: Any) -> None:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}")
 
 
 def _check_sizes(latent_dim: int | str, image_size: int, epochs: int | None, architecture: str) -> None:
     """Raise ValueError for numbers that would otherwise fail only after the images were read."""
     stride = _of_images()[architecture].stride
-    if not (isinstance(image_size, int | np.integer) and image_size > 0 and image_size % stride == 0):
+    if not (is_whole(image_size, 1) and image_size % stride == 0):
         raise ValueError(f"image_size={image_size!r}; expected a multiple of {stride}")
-    if latent_dim != "auto" and not (isinstance(latent_dim, int | np.integer) and latent_dim >= 1):
+    if latent_dim != "auto" and not is_whole(latent_dim, 1):
         raise ValueError(f"latent_dim={latent_dim!r}; expected 'auto' or a whole number of at least 1")
-    if epochs is not None and not (isinstance(epochs, int | np.integer) and epochs >= 1):
+    if epochs is not None and not is_whole(epochs, 1):
         raise ValueError(f"epochs={epochs!r}; expected a whole number of at least 1, or None")
 
 

@@ -6,7 +6,7 @@ where it is given, and go into the page alone.
 
 from __future__ import annotations
 
-import csv
+import math
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from entropix import plots
-from entropix._utils import check_new_file, new_file, versions
+from entropix._utils import as_path, check_new_file, new_file, quoted, read_table, versions
 from entropix.data import DataError, ImageSet, Select
-from entropix.detector import EntropixDetector
+from entropix.detector import EntropixDetector, check_detector
 from entropix.options import to_words
 from entropix.report._figures import grey_png, heat_png, svg
 from entropix.scoring import DEFAULT_SCORE, PEAK, SCORES, detection_metrics, find_regions
@@ -73,14 +73,17 @@ def write_report(
     """
     import jinja2
 
-    out = Path(out)
+    out = as_path(out, "out")
+    check_detector(detector)
     check_new_file(out, overwrite)
     if data is not None and scores is not None:
         raise ValueError("data and scores (--data and --scores): give one; with data, scores are computed")
     if detector.standard_ is not None:
         raise ValueError("this detector was fitted to flat feature vectors; a report is about images")
     images = None if data is None else detector.read(data, progress=True)
-    found = _score(detector, images) if images is not None else None if scores is None else read_scores(Path(scores))
+    found = None if scores is None else read_scores(as_path(scores, "scores"))
+    if images is not None:
+        found = _score(detector, images)
     template = files("entropix.report").joinpath("page.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     page = environment.from_string(template).render(
@@ -95,7 +98,7 @@ def write_report(
         default=SCORES[DEFAULT_SCORE],
     )
     with new_file(out) as partial_file:
-        partial_file.write_text(page, encoding="utf-8")
+        partial_file.write_text(page, encoding="utf-8", errors="backslashreplace")  # names of files may be no text
     return out
 
 
@@ -103,20 +106,32 @@ def read_scores(path: Path) -> Scores:
     """Read the CSV file that `entropix score` wrote to `path`.
 
     Raises:
-        DataError: another kind of file.
+        DataError: another kind of file; the message says which line is wrong.
+        OSError: the file cannot be read.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return Scores(
-            names=[row["path"] for row in rows],
-            labels=np.array([int(row["label"] or -1) for row in rows]),
-            by_name={name: np.array([float(row[name]) for row in rows], np.float32) for name in SCORES},
-        )
-    except FileNotFoundError:
-        raise
-    except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is not what `entropix score` writes ({error!r}); expected its CSV file") from error
+        rows = read_table(path, ("path", "label", *SCORES))
+        columns = {name: [_number(path, row, name, i) for i, row in enumerate(rows)] for name in ("label", *SCORES)}
+    except DataError as error:
+        raise DataError(f"{error}: this is not what `entropix score` writes; expected its CSV file") from None
+    return Scores(
+        names=[row["path"] for row in rows],
+        labels=np.array(columns.pop("label"), np.int64),
+        by_name={name: np.array(values, np.float32) for name, values in columns.items()},
+    )
+
+
+def _number(path: Path, row: dict[str, str], column: str, index: int) -> float:
+    """Return a cell as a number: 0, 1 or -1 (unknown) of a label, anything finite of a score."""
+    text = row[column]
+    try:
+        value = float(text or -1) if column == "label" else float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or (column == "label" and value not in (-1, 0, 1)):
+        expected = "0, 1 or nothing" if column == "label" else "a number, such as 0.5"
+        raise DataError(f"{path}, row {index + 1}: {column} {quoted(text)}, expected {expected}")
+    return value
 
 
 def _command(detector: EntropixDetector) -> str:

@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 
 from entropix._utils import INFERENCE_BATCH
-from entropix.scoring._latent import LatentModel
 from entropix.scoring._scores import DEFAULT_SCORE, SCORES, Terms
 from entropix.training import MOST_HELD_OUT
 
@@ -37,6 +36,14 @@ class Residuals(Protocol):
     def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor: ...
 
 
+class Latent(Protocol):
+    """A model of the latent term of inputs, which held-out normal inputs give its unit."""
+
+    def scaled(self, measured: Tensor) -> Latent: ...
+
+    def nats(self, measured: Tensor) -> Tensor: ...
+
+
 FitResiduals = Callable[[Tensor, Tensor], Any]
 """Fits a model of residuals (`Residuals`) on held-out inputs and their reconstructions."""
 
@@ -49,12 +56,14 @@ class HeldOut:
         x: inputs (n, ...).
         x_hat: their reconstructions (n, ...).
         z: their codes (n, d).
+        latent: (n,) what the model of the latent term measures of each.
         groups: patient, volume or name of each.
     """
 
     x: Tensor
     x_hat: Tensor
     z: Tensor
+    latent: Tensor
     groups: Sequence[str]
 
     def __len__(self) -> int:
@@ -64,7 +73,7 @@ class HeldOut:
         """Return the inputs at which the mask `chosen`, (n,), is True."""
         mask = torch.from_numpy(chosen).to(self.x.device)
         groups = [group for group, inside in zip(self.groups, chosen, strict=True) if inside]
-        return HeldOut(self.x[mask], self.x_hat[mask], self.z[mask], groups)
+        return HeldOut(self.x[mask], self.x_hat[mask], self.z[mask], self.latent[mask], groups)
 
 
 PEAK = "peak"  # the largest value of a heat map: `regions` goes by it
@@ -142,17 +151,17 @@ def check_alpha(alpha: float) -> None:
         raise ValueError(f"alpha={alpha!r}; expected a false-positive rate between 0 and 1, such as 0.05")
 
 
-def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent: LatentModel) -> Calibration:
+def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent: Latent) -> Calibration:
     """Return the cross-fitted scores of held-out images.
 
     Args:
-        held_out: the images, their reconstructions and codes.
+        held_out: the images, their reconstructions and codes, and what `latent` measures of them.
         fit: fits a model of residuals.
         residual: the model that it fitted on all held-out images.
-        latent: the model of codes fitted on all held-out images.
+        latent: the model of the latent term, fitted on training images; held-out ones set its unit.
     """
     folds = _folds(held_out.groups)
-    conditional, density = _surprise(residual, held_out), latent.surprise(held_out.z)
+    conditional = _surprise(residual, held_out)
     calibrated = [score for score in SCORES.values() if score.calibrated]
     found = {name: torch.empty_like(conditional) for name in (*(score.name for score in calibrated), PEAK)}
     for fold in np.unique(folds):
@@ -160,10 +169,8 @@ def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent:
         inside, rest = torch.from_numpy(folds == fold), torch.from_numpy(folds != fold)
         part = fit(fitted_on.x, fitted_on.x_hat)
         unit = (conditional[rest] / _surprise(part, fitted_on)).median()
-        # the held-out codes set nothing but the level beyond which a code counts
-        usual = density[rest].amax()
-        excess = (density[inside] - usual).clamp(min=0)
-        terms = Terms(scored.x, scored.x_hat, scored.z, unit * _surprise(part, scored), excess)
+        nats = latent.scaled(fitted_on.latent).nats(scored.latent)
+        terms = Terms(scored.x, scored.x_hat, scored.z, unit * _surprise(part, scored), nats)
         for score in calibrated:
             found[score.name][inside] = score.function(terms)
         found[PEAK][inside] = unit * _peak(part, scored)

@@ -31,6 +31,10 @@ class FeatureModel:
         freedom = (2 / ratio.var(correction=0)).clamp(max=x.shape[1])
         return cls(scale, freedom.reshape(1))
 
+    def activations(self, x: Tensor) -> list[Tensor]:
+        """Return none: no network looks at vectors."""
+        return []
+
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Return the surprise in nats, (n,), of vectors x with reconstructions x_hat, both (n, p)."""
         return self.surprise_map(x, x_hat).sum(1)

@@ -1,18 +1,19 @@
-"""The latent term, -ln p(z): how far a code lies from the codes of normal images.
+"""The latent term for vectors, -ln p(z): how far a code lies from normal codes (for images: `_activations`).
 
 The k-nearest-neighbour density behind the Kozachenko-Leonenko estimator, read at one point:
 -ln p(z) = m ln rho_k(z) + ln V_m + psi(N + 1) - psi(k), rho_k the distance to the k-th of N reference codes,
 m their intrinsic dimension. Codes are whitened first, so that no latent counts by its unit.
 
-Only what exceeds the usual counts (`excess`). Normal codes are spread over their typical set, where a lower
-density is no evidence of anything: an image is not more abnormal for being a rarer normal one. Evidence begins
-where normal codes end, at the largest surprise of a held-out normal code.
+Only what exceeds the usual counts (`nats`). Normal codes are spread over their typical set, where a lower density is
+no evidence of anything: an input is not more abnormal for being a rarer normal one. Evidence begins where normal codes
+end, at the largest surprise of a held-out normal code.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -43,29 +44,35 @@ class LatentModel:
     usual: Tensor
 
     @classmethod
-    def fit(cls, train: Tensor, held_out: Tensor) -> LatentModel:
-        """Fit the model to normal codes.
+    def fit(cls, train: Tensor) -> LatentModel:
+        """Fit the density to codes (N, d) of distinct training inputs, in random order; the first 20,000 are used.
 
-        Args:
-            train: codes (N, d) of distinct training images, in random order; the first 20,000 are used.
-            held_out: codes (n, d) of held-out normal images.
+        `scaled` tells the model what is usual.
         """
         train = train[:MOST_CODES]
         mean = train.mean(0)
         variances, axes = torch.linalg.eigh(torch.cov(train.T.double()).reshape(train.shape[1], -1))
         # latents that the encoder does not use would be blown up to noise
         scale = variances.clamp(min=float(variances[-1]) * 1e-6).sqrt()
-        whitening = (axes / scale).to(train.dtype)
+        # as a loaded model has it: products of strided tensors differ in the last bit
+        whitening = (axes / scale).to(train.dtype).contiguous()
         codes = ((train - mean) @ whitening).contiguous()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimatorWarning)  # on long codes: few points can tell m no better
             m = intrinsic_dimension(codes.double(), method="mle").value
-        model = cls(codes, whitening, mean, train.new_tensor([m]), train.new_zeros(1))
-        return cls(codes, whitening, mean, model.dimension, model.surprise(held_out).amax().reshape(1))
+        return cls(codes, whitening, mean, train.new_tensor([m]), train.new_zeros(1))
 
-    def excess(self, z: Tensor) -> Tensor:
-        """Return the nats, (n,), by which codes z (n, d) are more surprising than usual; 0 for usual ones."""
-        return (self.surprise(z) - self.usual).clamp(min=0)
+    def measure(self, activations: Sequence[Tensor], z: Tensor) -> Tensor:
+        """Return the surprise (n,) of codes z (n, d); activations are not looked at."""
+        return self.surprise(z)
+
+    def scaled(self, measured: Tensor) -> LatentModel:
+        """Return the model that takes up to the largest of the surprises (n,) of held-out normal codes as usual."""
+        return replace(self, usual=measured.amax().reshape(1))
+
+    def nats(self, measured: Tensor) -> Tensor:
+        """Return the nats, (n,), by which surprises (n,) exceed the usual; 0 for usual ones."""
+        return (measured - self.usual).clamp(min=0)
 
     def surprise(self, z: Tensor) -> Tensor:
         """Return -ln p(z) in nats, (n,), of codes z (n, d); the density is that of whitened codes."""

@@ -28,7 +28,7 @@ class Terms:
         x_hat: their reconstructions (n, ...).
         z: codes (n, d).
         conditional: (n,) nats, the quadratic term of -ln p(x | z).
-        latent: (n,) nats, by how much -ln p(z) exceeds that of every held-out normal code.
+        latent: (n,) nats, -ln p of what the encoder sees on its way to the code, as far as it is evidence.
     """
 
     x: Tensor

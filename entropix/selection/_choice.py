@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from entropix.estimators import Entropy
@@ -42,13 +42,13 @@ def choose(curve: Sequence[CurvePoint], entropy: Entropy) -> Choice:
     """
     curve = sorted(curve, key=lambda point: point.latent_dim)
     full = max(point.entropy for point in curve)
-    matched = next(point for point in curve if point.entropy >= full - 1)
-    candidates = [point for point in curve if point.latent_dim <= matched.latent_dim]
+    longest = longest_needed({point.latent_dim: point.entropy for point in curve})
+    candidates = [point for point in curve if point.latent_dim <= longest]
     best = max(candidates, key=lambda point: point.visibility)
     chosen = next(point for point in candidates if _as_good(point, best))
     reason = (
         f"the entropy of the reconstructions comes within one nat of its limit, {full:.1f} nats, at "
-        f"d = {matched.latent_dim} (H(X_n) = {float(entropy):.1f}), and "
+        f"d = {longest} (H(X_n) = {float(entropy):.1f}), and "
     )
     if chosen is best:
         reason += f"up to there foreign content is most visible at d = {best.latent_dim}"
@@ -57,7 +57,24 @@ def choose(curve: Sequence[CurvePoint], entropy: Entropy) -> Choice:
             f"d = {chosen.latent_dim} is the smallest that shows foreign content as well ({chosen.visibility:.3f}) as "
             f"the best up to there (d = {best.latent_dim}, {best.visibility:.3f}), within one standard error"
         )
+    higher = [point for point in curve if point.latent_dim > longest and point.visibility > best.visibility]
+    if higher:
+        peak = max(higher, key=lambda point: point.visibility)
+        reason += (
+            "; longer codes are out, although it is more visible there "
+            f"(d = {peak.latent_dim}, {peak.visibility:.3f}), because what they add is nothing of normal images"
+        )
     return Choice(chosen.latent_dim, reason)
+
+
+def longest_needed(entropies: Mapping[int, float]) -> int:
+    """Return the first d whose reconstructions come within one nat of the highest entropy; longer codes are out.
+
+    Args:
+        entropies: of the reconstructions, nats, by d.
+    """
+    full = max(entropies.values())
+    return min(d for d, entropy in entropies.items() if entropy >= full - 1)
 
 
 def _as_good(point: CurvePoint, best: CurvePoint) -> bool:

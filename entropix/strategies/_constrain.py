@@ -24,7 +24,16 @@ from entropix._utils import in_batches
 from entropix.models import BaseAutoencoder, ImageAutoencoder
 from entropix.selection import Curve
 from entropix.strategies._adapted import CANDIDATES, Adapted
-from entropix.training import TRAINING_BATCH, Checkpoint, OnEpoch, RunningMeans, TrainingData, parallel, train
+from entropix.training import (
+    TRAINING_BATCH,
+    Checkpoint,
+    OnEpoch,
+    RunningMeans,
+    TrainingData,
+    corrupted,
+    parallel,
+    train,
+)
 
 TOLERANCE = 1.0  # nats
 MEASURED = 256  # images for a step of the controller
@@ -60,7 +69,8 @@ class Length:
             length[:] = self.whole
             self.errors.values[1] = 0  # no image passes the whole code any more, and the loss is without it
         length, wide = parallel.share(length).to(batch.device), parallel.share(wide).to(batch.device)
-        error = (self.model.decode_prefix(self.model.encode(batch), length) - batch).square().flatten(1).mean(1)
+        z = self.model.encode(corrupted(batch, generator))
+        error = (self.model.decode_prefix(z, length) - batch).square().flatten(1).mean(1)
         # relative errors: that of the short code must not dominate that of the long one
         return self.errors.relative(error, wide.long())
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from entropix._utils import resolve_device
+from entropix._utils import check_seed, is_whole, resolve_device
 from entropix.data import ImageView
 from entropix.models import ImageAutoencoder
 from entropix.selection import Curve
@@ -24,6 +24,7 @@ from entropix.training import (
     OnEpoch,
     RelativeError,
     TrainingData,
+    corrupted,
     split,
     train,
 )
@@ -59,7 +60,7 @@ def prune_wide(
     losses = train(
         wide,
         data.train,
-        RelativeError(wide),
+        RelativeError(wide, corrupted),
         epochs=epochs - after,
         seed=seed,
         on_epoch=on_epoch,
@@ -78,7 +79,7 @@ def prune_wide(
         losses += train(
             narrow,
             data.train,
-            RelativeError(narrow),
+            RelativeError(narrow, corrupted),
             epochs=after,
             seed=seed + 1,
             on_epoch=later,
@@ -118,6 +119,9 @@ def prune(
             f"images of shape {tuple(images.shape)} and {images.dtype}; expected at least {FEWEST} floating-point "
             "images (n, c, h, w), as the model takes them"
         )
+    check_seed(seed)
+    if not is_whole(epochs, 0):
+        raise ValueError(f"epochs={epochs!r}; expected a whole number of at least 0")
     target = resolve_device(device)
     wide = copy.deepcopy(model).to(target).eval()
     training, held_out, distinct = split(images, [str(i) for i in range(len(images))], seed)

@@ -13,6 +13,7 @@ _parallel       one training in several processes.
 from entropix._utils import Epoch
 from entropix.training import _parallel as parallel
 from entropix.training._checkpoint import Checkpoint, hash_of
+from entropix.training._corruption import corrupted
 from entropix.training._loop import TRAINING_BATCH, OnEpoch, train
 from entropix.training._objectives import NestedError, Objective, RelativeError, RunningMeans, squared_error
 from entropix.training._split import MOST_HELD_OUT, image_duplicates, split
@@ -30,6 +31,7 @@ __all__ = [
     "RelativeError",
     "RunningMeans",
     "TrainingData",
+    "corrupted",
     "hash_of",
     "image_duplicates",
     "parallel",

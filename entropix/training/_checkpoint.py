@@ -122,12 +122,16 @@ class Checkpoint:
         except (SafetensorError, ValueError, LookupError, TypeError) as error:
             raise CheckpointError(f"{path} is damaged ({error}); remove it to start this training anew") from error
 
-    def epochs(self) -> int:
-        """Return the number of epochs that all its trainings have completed; 0 before this run has begun."""
+    def epochs(self, besides: str | None = None) -> int:
+        """Return the number of epochs that its trainings have completed; 0 before this run has begun.
+
+        Args:
+            besides: name of a training that does not count.
+        """
         if not self.begun:
             return 0
         names = [path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}")]
-        return sum(len(known[1]["losses"]) for known in map(self.load, names) if known is not None)
+        return sum(len(known[1]["losses"]) for name in names if name != besides and (known := self.load(name)))
 
     def save(self, name: str, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Write the state of the training `name` in place of its last one.

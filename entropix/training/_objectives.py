@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from entropix.models import BaseAutoencoder
 from entropix.training import _parallel as parallel
+from entropix.training._corruption import Corruption, corrupted, unchanged
 
 Objective = Callable[[Tensor, torch.Generator], Tensor]
 """Scalar loss of a batch (n, c, h, w); the generator (on the CPU) is the source of any randomness in it."""
@@ -64,15 +65,20 @@ class RunningMeans:
 
 
 class RelativeError:
-    """The objective ln(mean squared error): the code length of a Gaussian residual of unknown variance."""
+    """The objective ln(mean squared error): the code length of a Gaussian residual of unknown variance.
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    Args:
+        model: the autoencoder.
+        given: what the model is given of a batch that it is to reconstruct, such as `corrupted`.
+    """
+
+    def __init__(self, model: nn.Module, given: Corruption = unchanged) -> None:
+        self.model, self.given = model, given
         self.means = RunningMeans(1, next(model.parameters()).device)
         self.state_dict, self.load_state_dict = self.means.state_dict, self.means.load_state_dict
 
-    def __call__(self, batch: Tensor, _: torch.Generator) -> Tensor:
-        error = nn.functional.mse_loss(self.model(batch), batch).reshape(1)
+    def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        error = nn.functional.mse_loss(self.model(self.given(batch, generator)), batch).reshape(1)
         return self.means.relative(error, torch.zeros(1, dtype=torch.int64, device=error.device))
 
 
@@ -87,7 +93,8 @@ class NestedError:
     error. The plain sum would be dominated by the shortest prefixes, whose errors are several times larger, and would
     leave the long ones behind. Half of a batch goes through the whole code, which keeps it from lagging behind an
     autoencoder of its own, the other half through prefixes drawn uniformly. Each squared error is divided by the
-    running mean of its prefix. The value is the mean of ln(error) over prefixes.
+    running mean of its prefix. The value is the mean of ln(error) over prefixes. The autoencoder is given corrupted
+    images and reconstructs the clean ones (`corrupted`).
 
     Args:
         model: the nested autoencoder; its whole code is the longest prefix.
@@ -106,5 +113,6 @@ class NestedError:
         drawn = torch.randint(last + 1, (n,), generator=generator)
         drawn[: n // 2] = last
         drawn = parallel.share(drawn).to(batch.device)
-        reconstruction = self.model.decode_prefix(self.model.encode(batch), self.dims[drawn])
+        z = self.model.encode(corrupted(batch, generator))
+        reconstruction = self.model.decode_prefix(z, self.dims[drawn])
         return self.means.relative((reconstruction - batch).square().flatten(1).mean(1), drawn)

@@ -1,8 +1,7 @@
 """A fitted detector as one file for other runtimes: ONNX, or `torch.export` (`.pt2`).
 
-The exported program is the detector's own code, traced by `torch.export`. Only the two native operators are written out
-in plain ones. Distances of k-NN are computed from differences there too, because entropies take their logarithm. So the
-file scores as the detector does.
+The exported program is the detector's own code, traced by `torch.export`. The native operator is written out in
+plain ones, so the file scores as the detector does.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from entropix._utils import check_new_file, install_hint, new_file
+from entropix._utils import as_path, check_new_file, install_hint, new_file
+from entropix.data import Scaling
+from entropix.detector import check_detector
 from entropix.scoring import DEFAULT_SCORE, SCORES, ResidualModel
 
 if TYPE_CHECKING:
@@ -52,21 +54,24 @@ class Scoring(nn.Module):
 
     def __init__(self, detector: EntropixDetector) -> None:
         super().__init__()
-        self.model = copy.deepcopy(detector.model_).to(memory_format=torch.contiguous_format)  # files have this
         assert isinstance(detector.residual_model_, ResidualModel)
-        self.network = detector.residual_model_.network
+        layout = torch.contiguous_format  # files have this
+        self.model = copy.deepcopy(detector.model_).to(memory_format=layout)
+        self.network = copy.deepcopy(detector.residual_model_.network).to(memory_format=layout)
+        detector = copy.copy(detector)
+        detector.residual_model_ = replace(detector.residual_model_, network=self.network)
         self.detector = (detector,)  # not a submodule: its models of the score become constants
         self.register_buffer("known", detector.calibration_[DEFAULT_SCORE].to(detector.device_))
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         (detector,) = self.detector
         if detector.value_range_ is not None:
-            low, high = detector.value_range_
-            images = ((images - low) / (high - low)).clamp(0, 1)
+            images = Scaling(detector.value_range_)(images)
         x = images * 2 - 1
         z = self.model.encode(x)
         x_hat = self.model.decode(z)
-        terms = detector.terms(x, z, x_hat)
+        activations = [*self.model.activations(x), *detector.residual_model_.activations(x)]
+        terms = detector.terms(x, z, x_hat, activations)
         heat = detector.residual_model_.surprise_map(x, x_hat)
         above = (self.known >= terms[DEFAULT_SCORE][:, None]).sum(1)
         p = (1 + above) / (len(self.known) + 1)
@@ -91,7 +96,8 @@ def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = Fa
         ModuleNotFoundError: ONNX without the extra `export`.
         FileExistsError: `path` exists.
     """
-    path = Path(path)
+    path = as_path(path, "path")
+    check_detector(detector)
     if path.suffix not in FORMATS:
         raise ValueError(f"{path}: expected a name that ends in {' or '.join(FORMATS)}")
     if detector.standard_ is not None:
@@ -121,7 +127,6 @@ def _trace(detector: EntropixDetector) -> torch.export.ExportedProgram:
         n = torch.export.Dim("n", min=1)
         program = torch.export.export(Scoring(detector).eval(), (example,), dynamic_shapes=({0: n},))
         plain: dict[Any, Callable[..., Any]] = {
-            torch.ops.entropix.knn.default: _knn,
             torch.ops.entropix.reconstruction_error.default: _reconstruction_error,
             torch.ops.aten.hypot.default: lambda x, y: (x * x + y * y).sqrt(),  # ONNX has none
         }
@@ -158,17 +163,6 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             log.setLevel(level)
-
-
-def _knn(x: Tensor, query: Tensor | None, k: int, metric: str) -> tuple[Tensor, Tensor]:
-    """`entropix.ops.knn` of points (n, d) and a query (m, d), euclidean, in plain operators."""
-    if query is None or metric != "euclidean" or x.ndim != 2:
-        raise NotImplementedError("export knows k-NN of a query among points (n, d), euclidean")
-    square = (query[:, :1] - x[:, 0]).square()
-    for j in range(1, x.shape[1]):  # one coordinate at a time: (m, n) and never (m, n, d)
-        square = square + (query[:, j : j + 1] - x[:, j]).square()
-    nearest = square.topk(k, dim=1, largest=False)
-    return nearest.values.sqrt(), nearest.indices
 
 
 def _reconstruction_error(

@@ -16,6 +16,7 @@ from entropix._utils import new_folder
 from entropix.data import ImageSet
 from entropix.data.formats import FileMaps, HeatMap, MapFolder, format_of, write_overlay
 from entropix.detector import EntropixDetector, resize_map
+from entropix.writers._scores import check_images
 
 
 def write_heatmaps(folder: Path, detector: EntropixDetector, images: ImageSet, keep_ids: bool = False) -> None:
@@ -30,6 +31,7 @@ def write_heatmaps(folder: Path, detector: EntropixDetector, images: ImageSet, k
     Raises:
         OSError: a source that is gone, or a folder that cannot be written.
     """
+    check_images(detector, images)
     maps = detector.surprise_maps(images, progress=True)
     top = float(np.quantile(maps, 0.999)) or 1.0
     sizes = images.sizes.tolist()

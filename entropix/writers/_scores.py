@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from entropix._utils import new_file
+from entropix._utils import new_file, open_table
 from entropix.data import ImageSet
-from entropix.detector import EntropixDetector
+from entropix.detector import EntropixDetector, check_detector
 from entropix.scoring import DEFAULT_SCORE, SCORES, detection_metrics
 
 
@@ -29,8 +29,16 @@ class Scored:
     metrics: dict[str, dict[str, float]]
 
 
+def check_images(detector: EntropixDetector, images: ImageSet) -> None:
+    """Raise an error unless these are a fitted detector of images, and images as it reads them."""
+    check_detector(detector)
+    if not isinstance(images, ImageSet):
+        raise TypeError(f"{type(images).__name__} as images; expected what detector.read(images) returns")
+
+
 def score(detector: EntropixDetector, images: ImageSet) -> Scored:
     """Score images, and measure how well the scores separate those of known label."""
+    check_images(detector, images)
     terms = detector.explain(images, progress=True)
     metrics = {name: detection_metrics(images.labels, terms[name]) for name in SCORES}
     p_values = detector.calibration_.p_value(terms[DEFAULT_SCORE])
@@ -53,7 +61,7 @@ def write_scores(path: Path, images: ImageSet, scored: Scored) -> None:
         "volume": [origin.volume for origin in images.origins],
     }
     told = {name: values for name, values in told.items() if any(values)}
-    with new_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with new_file(path) as partial, open_table(partial) as file:
         writer = csv.writer(file)
         columns = {DEFAULT_SCORE: scored.terms[DEFAULT_SCORE], "p_value": scored.p_values}
         columns |= {name: scored.terms[name] for name in SCORES if name != DEFAULT_SCORE}

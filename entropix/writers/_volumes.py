@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from entropix._utils import new_file
+from entropix._utils import new_file, open_table
 from entropix.data import ImageSet
 from entropix.scoring import DEFAULT_SCORE, SCORES
 
@@ -68,7 +68,7 @@ def write_volume_scores(path: Path, images: ImageSet, terms: dict[str, np.ndarra
     found = volumes(images)
     if not found:
         return 0
-    with new_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with new_file(path) as partial, open_table(partial) as file:
         writer = csv.writer(file)
         writer.writerow(("volume", "label", "slices", *SCORES, "highest_slice"))
         for volume in found:

@@ -125,9 +125,10 @@ def test_raw_values_are_scaled_by_the_training_set() -> None:
     # raw test images under a model of natural ones: no scale can be known
     with pytest.raises(DataError, match="raw values from -100 to 400, but training images on"):
         test.scaled(None)
-    # floats that happen to lie on [0, 1] follow the unit of the training images, 8-bit images do not
+    # floats that happen to lie on [0, 1] follow the unit of the training images
     assert read(np.full((1, 4, 4), 0.5)).scaled((0.0, 2.0)).max() == 0.25
-    assert read(np.full((1, 4, 4), 255, np.uint8)).scaled((0.0, 2.0)).max() == 1
+    with pytest.raises(DataError, match=r"8-bit, binary or windowed images, .* raw values from 0 to 2; give both in"):
+        read(np.full((1, 4, 4), 255, np.uint8)).scaled((0.0, 2.0))
     assert read(np.full((1, 4, 4), 7)).scaled((7.0, 7.0)).max() == 0
 
 

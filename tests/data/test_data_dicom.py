@@ -114,7 +114,7 @@ def test_missing_tags(tmp_path: Path) -> None:
         ({"NumberOfFrames": -3}, "-3 frames"),
         ({"BitsAllocated": None}, "Bits Allocated"),
         ({"BitsStored": 12, "HighBit": 11}, "Bits Stored"),
-        ({"WindowCenter": 40, "WindowWidth": 0}, "Window Width must be greater"),
+        ({"WindowCenter": 40, "WindowWidth": 0}, "window of centre 40 and Window Width 0; repair"),
         ({"PixelData": None}, "without pixel data"),
     ],
 )
@@ -195,5 +195,5 @@ def test_identifiers_stay_out_unless_kept(study: Path, monkeypatch: pytest.Monke
     assert set(kept.groups) == {"Doe^Jane", "Roe^Richard"}
     # another salt, another pseudonym: a table of hashed patient numbers does not undo it
     assert privacy.salt_file().stat().st_mode & 0o777 == 0o600
-    monkeypatch.setattr("entropix.data._privacy._salt", lambda: b"x" * 16)
+    monkeypatch.setattr("entropix.data._privacy._salt", lambda: (b"x" * 16, True))
     assert not set(read(study, select=everything).groups) & set(images.groups)

@@ -13,7 +13,7 @@ from PIL import Image
 import entropix
 from entropix._utils._batches import in_batches
 from entropix.data import DataError
-from entropix.detector import default_epochs
+from entropix.detector import PAPER_PRESENTATIONS, default_epochs
 from entropix.exceptions import ModelError
 from entropix.scoring._metrics import detection_metrics
 from entropix.training._split import split
@@ -270,7 +270,8 @@ def test_on_a_gpu(normal: np.ndarray, tmp_path: Path) -> None:
 
 
 def test_default_epochs() -> None:
-    assert [default_epochs(n) for n in (100, 1000, 4000, 100_000)] == [600, 250, 62, 25]
+    assert [default_epochs(n) for n in (100, 1000, 2500, 100_000)] == [600, 100, 40, 25]
+    assert [default_epochs(n, PAPER_PRESENTATIONS) for n in (100, 1000, 4000, 100_000)] == [600, 250, 62, 25]
 
 
 def test_sweep(normal: np.ndarray, test_images: np.ndarray, labels: np.ndarray, tmp_path: Path) -> None:

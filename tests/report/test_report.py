@@ -93,6 +93,21 @@ def test_from_scores_without_pictures(detector: entropix.EntropixDetector, folde
     assert out.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("a.png,,nan,0.5,0.1", "row 1: surprisal 'nan', expected a number"),
+        ("a.png,,0;5,0.5,0.1", "row 1: surprisal '0;5', expected a number"),
+        ("a.png,7,0.5,0.5,0.1", "row 1: label '7', expected 0, 1 or nothing"),
+        ("", "has no rows"),
+    ],
+)
+def test_scores_that_are_none(row: str, told: str, detector: entropix.EntropixDetector, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(f"path,label,surprisal,p_value,residual\n{row}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=told):
+        write_report(detector, tmp_path / "r.html", scores=tmp_path / "s.csv")
+
+
 def test_without_a_curve_labels_or_data(tmp_path: Path) -> None:
     colour = np.repeat(entropix.datasets.phantoms(100, 2, image_size=32).images, 3, axis=1) * [[[0.5]], [[1]], [[0.2]]]
     detector = entropix.fit(colour.astype(np.float32), latent_dim=2, image_size=32, epochs=1, progress=False)

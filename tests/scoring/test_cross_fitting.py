@@ -28,21 +28,16 @@ class Memory:
         return self.surprise(x, x_hat)[:, None, None].expand(-1, 2, 2)
 
 
-class Distance(LatentModel):
-    """The surprise of a code is its first latent."""
-
-    def __init__(self) -> None:
-        empty = torch.zeros(1)
-        super().__init__(empty, empty, empty, empty, empty)
-
-    def surprise(self, z: Tensor) -> Tensor:
-        return z[:, 0]
+def usual() -> LatentModel:
+    """Takes up to the largest of what it is told of held-out images as usual; nothing else of it is used here."""
+    empty = torch.zeros(1)
+    return LatentModel(empty, empty, empty, empty, empty)
 
 
-def calibrated(z: Tensor, groups: list[str]) -> Calibration:
+def calibrated(latent: Tensor, groups: list[str]) -> Calibration:
     x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
-    known = HeldOut(x, torch.zeros_like(x), z, groups)
-    return calibrate(known, Memory.fit, Memory.fit(x, x), Distance())
+    known = HeldOut(x, torch.zeros_like(x), torch.zeros(N, 1), latent, groups)
+    return calibrate(known, Memory.fit, Memory.fit(x, x), usual())
 
 
 def scores(calibration: Calibration, name: str = "surprisal") -> list[float]:
@@ -53,7 +48,7 @@ def scores(calibration: Calibration, name: str = "surprisal") -> list[float]:
 
 @pytest.mark.parametrize("groups", [[str(i) for i in range(N)], [str(i // 2) for i in range(N)], ["one"] * N])
 def test_residuals_and_peaks_are_judged_by_models_of_the_others(groups: list[str]) -> None:
-    calibration = calibrated(torch.zeros(N, 1), groups)
+    calibration = calibrated(torch.zeros(N), groups)
     assert scores(calibration) == [2] * N
     assert scores(calibration, "peak") == [2] * N
 
@@ -67,8 +62,8 @@ def test_images_of_one_patient_are_judged_by_models_of_others() -> None:
         return Memory.fit(x, x_hat)
 
     x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
-    known = HeldOut(x, torch.zeros_like(x), torch.zeros(N, 1), [str(i % 7) for i in range(N)])
-    calibrate(known, fit, Memory.fit(x, x), Distance())
+    known = HeldOut(x, torch.zeros_like(x), torch.zeros(N, 1), torch.zeros(N), [str(i % 7) for i in range(N)])
+    calibrate(known, fit, Memory.fit(x, x), usual())
     assert len(seen) == 5
     for fitted_on in seen:
         patients = {number % 7 for number in fitted_on}
@@ -77,9 +72,9 @@ def test_images_of_one_patient_are_judged_by_models_of_others() -> None:
 
 def test_a_code_is_unusual_beside_those_of_the_other_images() -> None:
     """The level of its own would make no held-out code unusual, and the first anomaly a surprise."""
-    z = torch.linspace(0, 1, N)[:, None]
-    z[7] = 6.0  # the others are below one
-    calibration = calibrated(z, [str(i) for i in range(N)])
+    surprise = torch.linspace(0, 1, N)
+    surprise[7] = 6.0  # the others are below one
+    calibration = calibrated(surprise, [str(i) for i in range(N)])
     first, second, *_ = scores(calibration)
     assert first == pytest.approx(2 + 6 - 1)
     assert second <= 2 + 1  # beside the usual codes of the other folds, which may be without the largest

@@ -190,8 +190,8 @@ def test_no_room(images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyP
     out = tmp_path / "model"
     usage = checkpoint.shutil.disk_usage(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.shutil, "disk_usage", lambda _: usage._replace(free=10**6))
-        with pytest.raises(OSError, match=r"MB are needed and 1 MB are free.*model.checkpoint"):
+        patch.setattr(checkpoint.shutil, "disk_usage", lambda _: usage._replace(free=10**5))
+        with pytest.raises(OSError, match=r"MB are needed and 0 MB are free.*model.checkpoint"):
             entropix.fit(images, out=out, on_epoch=lambda _: pytest.fail("it trained"), **SETTINGS)
     assert list(tmp_path.iterdir()) == []
 

@@ -198,6 +198,26 @@ def test_what_is_read_is_read_once(images: np.ndarray, tmp_path: Path) -> None:
     assert len(entropix.load(tmp_path / "model").history_) == 2
 
 
+def test_ctrl_c_before_the_autoencoder_is_trained_leaves_a_way_on(
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The foreign-content network has completed epochs by then; a model without a trained autoencoder is none."""
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    entropix.fit(images, out=tmp_path / "whole", latent_dim=2, **SETTINGS)
+    step, steps = torch.optim.Adam.step, iter(range(100))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            torch.optim.Adam,
+            "step",
+            lambda *a, **k: (step(*a, **k), next(steps) == 2 and os.kill(os.getpid(), signal.SIGINT))[0],
+        )
+        with pytest.raises(KeyboardInterrupt, match=r"^interrupted; .*model.checkpoint holds all but .*--resume"):
+            entropix.fit(images, out=tmp_path / "model", latent_dim=2, **SETTINGS)
+    assert not (tmp_path / "model").exists()
+    entropix.fit(images, out=tmp_path / "model", latent_dim=2, resume=True, **SETTINGS)
+    assert contents(tmp_path / "model") == contents(tmp_path / "whole")
+
+
 def test_second_ctrl_c_is_at_once(images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def press(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -246,7 +266,7 @@ def test_divergence_leaves_a_model_of_the_last_good_weights(
 
     def spoil(optimizer: torch.optim.Adam, *a: Any, **k: Any) -> Any:
         result = step(optimizer, *a, **k)
-        if next(steps) == 2:
+        if next(steps) == 4 + 2:  # after those of the foreign-content network
             with torch.no_grad():
                 optimizer.param_groups[0]["params"][0].fill_(torch.nan)
         return result

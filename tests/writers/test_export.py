@@ -22,7 +22,7 @@ def detector() -> entropix.EntropixDetector:
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    """500, half of them with a lesion, as the detector reads them; a tenth upside down, which no normal code is."""
+    """500, half of them with a lesion, as the detector reads them; a tenth inverted, which no normal one is."""
     images = entropix.datasets.phantoms(500, 2, lesions=0.5, image_size=16, seed=1).images * 700 - 300
     images[:50] = 100 - images[:50]
     return images
@@ -31,7 +31,6 @@ def images() -> np.ndarray:
 def assert_same(detector: entropix.EntropixDetector, images: np.ndarray, found: list[np.ndarray]) -> None:
     by_name = dict(zip(outputs(), found, strict=True))
     terms = detector.explain(images)
-    assert (terms["latent"] > 0).any()  # the k-NN term is exercised
     np.testing.assert_allclose(by_name["surprisal"], terms["surprisal"], rtol=TOLERANCE)
     np.testing.assert_allclose(by_name["residual"], terms["residual"], rtol=TOLERANCE)
     np.testing.assert_allclose(by_name["heatmap"], detector.surprise_maps(images), rtol=TOLERANCE, atol=1e-5)

@@ -6,14 +6,14 @@ on, normal and abnormal ones to test.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from entropix.data._folders import image_files
+from entropix._utils import read_table
+from entropix.data._walk import Walk
 from entropix.data.conversion._splits import Sizes, draw, split_groups, split_normal
 from entropix.data.formats import canonical_volume
 from entropix.exceptions import DataError
@@ -90,7 +90,7 @@ def brain_tumor(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
     for name, scans in found.items():
         for part in ("Training", "Testing"):
             if (source / part / name).is_dir():
-                scans += [Scan(path, f"{name}_{part}_{path.stem}", "") for path in image_files(source / part / name)]
+                scans += [Scan(path, f"{name}_{part}_{path.stem}", "") for path in _images(source / part / name)]
         if not scans:
             raise DataError(f"{source}: no images in Training/{name} or Testing/{name}; expected the set as published")
     half = sizes.test_abnormal // 2
@@ -139,15 +139,18 @@ def _parts(normal: list[Scan], abnormal: list[Scan], sizes: Sizes, rng: np.rando
     return Parts(train, test, draw(abnormal, sizes.test_abnormal, rng))
 
 
+def _images(folder: Path) -> list[Path]:
+    walk = Walk()
+    found = walk.files(folder)
+    if walk.unreadable:
+        raise DataError(f"{folder}: unreadable: " + "; ".join(f"{path}: {why}" for path, why in walk.unreadable[:5]))
+    return found
+
+
 def _rows(path: Path) -> Iterable[dict[str, str]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected the set as published")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    wanted = {"patientId", "class"} if path.name.startswith("stage_2") else {"image_id", "class_name"}
-    if not rows or not wanted <= set(rows[0]):
-        raise DataError(f"{path}: expected a table with the columns {', '.join(sorted(wanted))}")
-    return rows
+    return read_table(path, ("patientId", "class") if path.name.startswith("stage_2") else ("image_id", "class_name"))
 
 
 def _file(folder: Path, name: str, *suffixes: str) -> Scan:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from entropix._utils import check_new_folder, new_folder, track
+from entropix._utils import as_path, check_new_folder, check_seed, new_folder, track
 from entropix.data._select import Select
 from entropix.data.conversion._recipes import BRATS_SIDE, RECIPES, Parts, Scan
 from entropix.data.formats import as_seen, by_number, canonical_volume, decode
@@ -40,10 +40,11 @@ def convert(name: str, source: str | Path, out: str | Path, *, seed: int = 0, pr
     """
     if name not in RECIPES:
         raise DataError(f"{name!r} is no known data set; expected one of {', '.join(RECIPES)}")
-    out = Path(out)
+    source, out = as_path(source, "source"), as_path(out, "out")
+    check_seed(seed)
     check_new_folder(out)
     recipe = RECIPES[name]
-    parts = recipe.find(Path(source), recipe.sizes, np.random.default_rng(seed))
+    parts = recipe.find(source, recipe.sizes, np.random.default_rng(seed))
     counts = {part: len(scans) for part, scans in vars(parts).items()}
     if not all(counts.values()):
         raise DataError(f"{source}: leaves {counts}; every part needs images")

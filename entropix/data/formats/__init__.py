@@ -2,7 +2,7 @@
 
 _format         what a format is.
 _maps           heat maps on their way to files; _overlays: over images, as PNG.
-_pillow         PNG, JPEG, TIFF and BMP.
+_pillow         PNG, JPEG, TIFF and BMP; _tiff: what the tags of a TIFF page say of its values.
 _dicom          DICOM images with what identifies them; _dicom_maps: their heat maps.
 _dicom_pixels   their pixels; _dicom_grey: as a viewer shows them; _codestream: what compressed ones claim.
 _nifti          slices of NIfTI volumes; _nifti_space: how a volume lies; _nifti_maps: heat maps.
@@ -40,6 +40,7 @@ __all__ = [
     "in_words",
     "is_image_file",
     "is_mask",
+    "never_image",
     "write_overlay",
 ]
 
@@ -76,15 +77,18 @@ def decode(path: Path, select: Select, keep_ids: bool) -> Decoded:
     return format_of(path).decode(path, select, keep_ids)
 
 
+def never_image(path: Path) -> bool:
+    """Return whether a file is, by its name, of one of the formats and no image: a DICOMDIR."""
+    return any(path.name.lower() in one.never_images for one in FORMATS)
+
+
 def is_image_file(path: Path) -> bool:
-    """Return whether a file found in a folder is to be read: by the ending of its name, or by its content."""
-    name = path.name.lower()
-    if name.startswith(".") or any(name in one.never_images for one in FORMATS) or not path.is_file():
-        return False
-    try:
-        return any(one.has_suffix(path) for one in FORMATS) or any(one.sniff(path) for one in FORMATS)
-    except OSError:
-        return False
+    """Return whether a file found in a folder is to be read: by the ending of its name, or by its content.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    return any(one.has_suffix(path) for one in FORMATS) or any(one.sniff(path) for one in FORMATS)
 
 
 def is_mask(path: Path) -> bool:

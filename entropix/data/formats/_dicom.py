@@ -20,6 +20,8 @@ from entropix.exceptions import DataError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+SHORT_VRS = frozenset({b"UL", b"CS", b"UI", b"OB", b"SH", b"LO", b"DA", b"TM", b"DT"})  # of the first elements
+LONGEST_UID = 64
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -31,9 +33,10 @@ class Dicom(Format):
     never_images = frozenset({"dicomdir"})  # the index that DICOM media carry
 
     def sniff(self, path: Path) -> bool:
-        """Return whether the file has DICOM's preamble: "DICM" after 128 bytes (PS3.10, 7.1)."""
+        """Return whether the file has DICOM's preamble, "DICM" after 128 bytes (PS3.10, 7.1), or starts without it."""
         with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+            start = file.read(132)
+        return start[128:] == b"DICM" or _is_bare(start)
 
     def decode(self, path: Path, select: Select, keep_ids: bool) -> Decoded:
         """Return frames (c, h, w) on [0, 1], with patient, series and place in the series.
@@ -78,6 +81,14 @@ def _read(path: Path) -> Dataset:
         kind = getattr(dataset.get("SOPClassUID"), "name", "unknown object")
         raise DataError(f"DICOM file without pixel data ({kind})")
     return dataset
+
+
+def _is_bare(start: bytes) -> bool:
+    """Return whether this is the start of a data set without preamble: a short element of the first groups."""
+    group, element = (int.from_bytes(start[at : at + 2], "little") for at in (0, 2))
+    if group not in (2, 8) or element > 0x18 or len(start) < 132:
+        return False
+    return start[4:6] in SHORT_VRS or int.from_bytes(start[4:8], "little") <= LONGEST_UID
 
 
 def _identifier(kind: str, value: str, keep_ids: bool) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from entropix.data._scale import robust_scale
+from entropix.exceptions import DataError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -64,12 +65,47 @@ def _frame_tags(dataset: Dataset, index: int) -> Dataset:
     sources = [dataset, *(item for group in groups for name in FRAME_GROUPS for item in (group.get(name) or [])[:1])]
     for source in sources:
         for keyword in KEYWORDS:
-            if source.get(keyword) is not None:
+            if keyword in source and not source[keyword].is_empty:  # an empty value is an absent one
                 setattr(tags, keyword, source.get(keyword))
     tags.setdefault("PixelRepresentation", 0)
     if "BitsStored" not in tags:
         tags.BitsStored = dataset.get("BitsAllocated")
+    _check_rescale(tags)
+    _check_window(tags)
     return tags
+
+
+def _check_rescale(tags: Dataset) -> None:
+    """Take the first of several slopes; refuse one by which all values would be the same."""
+    for keyword in ("RescaleSlope", "RescaleIntercept"):
+        if keyword in tags:
+            setattr(tags, keyword, _number(tags, keyword))
+    slope = tags.get("RescaleSlope")
+    if slope is not None and (slope == 0 or not np.isfinite(float(slope))):
+        raise DataError(f"Rescale Slope is {slope}: it would give all pixels one value; repair the header")
+
+
+def _check_window(tags: Dataset) -> None:
+    """Take the first of several windows; one narrower than 1, which LINEAR does not know, exactly (PS3.3 C.11.2)."""
+    if "VOILUTFunction" in tags:
+        tags.VOILUTFunction = str(tags.VOILUTFunction).strip().upper()
+    if "WindowCenter" not in tags or "WindowWidth" not in tags:
+        return
+    centre, width = (_number(tags, keyword) for keyword in ("WindowCenter", "WindowWidth"))
+    if not (width > 0 and np.isfinite([centre, width]).all()):
+        raise DataError(f"a window of centre {centre:g} and Window Width {width:g}; repair the header")
+    tags.WindowCenter, tags.WindowWidth = centre, width
+    if width < 1 and tags.get("VOILUTFunction", "LINEAR") == "LINEAR":
+        tags.VOILUTFunction = "LINEAR_EXACT"
+
+
+def _number(tags: Dataset, keyword: str) -> float:
+    """Return the value of an element, or the first of several."""
+    value = tags.get(keyword)
+    try:
+        return float(value if isinstance(value, str | float | int) else np.ravel(value)[0])
+    except (TypeError, ValueError):
+        raise DataError(f"{keyword} is {value!r}; expected a number; repair the header") from None
 
 
 def _has_lut(tags: Dataset) -> bool:
@@ -92,6 +128,8 @@ def _windowed(frame: np.ndarray, tags: Dataset) -> np.ndarray:
         low, high = 0.0, 2.0 ** int(tags.VOILUTSequence[0].LUTDescriptor[2]) - 1
     else:
         low, high = _full_range(tags)
+        if "WindowWidth" not in tags:  # with a window, pydicom turns them round where the slope is negative
+            low, high = sorted((low, high))
     # inverted in double precision: 255 - v as MONOCHROME1 is to give the very number that v gives
     values = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
     return (1 - values if _inverted(tags) else values).astype(np.float32)

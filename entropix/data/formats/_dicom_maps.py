@@ -84,7 +84,7 @@ def _new_image(source: Dataset, token: str) -> Dataset:
     image.SOPClassUID = several if _count(source) > 1 else one
     image.SOPInstanceUID = uid.generate_uid()
     image.SeriesInstanceUID = uid.generate_uid(entropy_srcs=[str(source.get("SeriesInstanceUID")), token])
-    image.SeriesNumber = int(source.get("SeriesNumber") or 0) + 9000
+    image.SeriesNumber = _series_number(source)
     image.Modality, image.ConversionType = "OT", "WSD"
     image.Manufacturer, image.ManufacturerModelName = "entropix", "entropix"
     image.SeriesDescription = "Anomaly heat map (nats per pixel)"
@@ -94,9 +94,21 @@ def _new_image(source: Dataset, token: str) -> Dataset:
     return image
 
 
+def _series_number(source: Dataset) -> int:
+    """Return a number 9000 above that of the source, where it has one and the sum is possible (PS3.5, 6.2: IS)."""
+    try:
+        number = int(source.get("SeriesNumber") or 0) + 9000
+    except (TypeError, ValueError):
+        return 9000
+    return number if number < 2**31 else 9000
+
+
 def _take_over(image: Dataset, source: Dataset, keep_ids: bool) -> None:
     """Copy the study, the place in space and, with `keep_ids`, who the patient is."""
     from pydicom.uid import generate_uid
+
+    if "SpecificCharacterSet" in source:  # in which names and descriptions are written
+        image["SpecificCharacterSet"] = source["SpecificCharacterSet"]
 
     for keyword in (*STUDY, *PATIENT, *PLACE):
         hidden = keyword in KEPT_ONLY_ON_REQUEST and not keep_ids

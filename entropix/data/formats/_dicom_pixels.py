@@ -49,7 +49,11 @@ def _check_header(dataset: Dataset) -> int:
     if math.prod(numbers) > MAX_VALUES:
         raise DataError(f"header claims {math.prod(numbers)} values, more than the {MAX_VALUES} that are read")
     dataset.NumberOfFrames = frames  # which pydicom guesses where it is missing
-    if dataset.get("PhotometricInterpretation") is None:
+    usual = {"SamplesPerPixel": 1, "PixelRepresentation": 0, "BitsStored": dataset.get("BitsAllocated")}
+    for keyword, value in usual.items():
+        if dataset.get(keyword) is None and value is not None:
+            setattr(dataset, keyword, value)
+    if not dataset.get("PhotometricInterpretation"):
         dataset.PhotometricInterpretation = "RGB" if numbers[3] == 3 else "MONOCHROME2"
     return frames
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,9 @@ from entropix.data._blocks import Decoded
 from entropix.data._select import Select
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._overlays import write_overlay
+
+# How the names of files end that say where something is in an image: scan_seg, sub-01_dseg, BraTS-00000-seg, x_mask_1.
+MASK_ENDING = re.compile(r"[-_. ](d?seg|probseg|segmentation|masks?|labels?|labelmap|annotation|gt)([-_ ]?\d+)?$")
 
 
 class OtherSeries(Exception):
@@ -71,6 +75,12 @@ class Format(ABC):
         frames = by_number(self.decode(maps.path, folder.select, keep_ids=False))
         for one in maps.maps:
             write_overlay(folder, one, frames[one.frame])
+
+    def stem(self, path: Path) -> str:
+        """Return the file's name without the ending of the format, in small letters."""
+        name = path.name.lower()
+        ending = next((suffix for suffix in sorted(self.suffixes, key=len, reverse=True) if name.endswith(suffix)), "")
+        return name.removesuffix(ending)
 
     def has_suffix(self, path: Path) -> bool:
         """Return whether the file is of this format by the ending of its name."""

@@ -11,14 +11,12 @@ import numpy as np
 from entropix.data._blocks import Decoded
 from entropix.data._scale import MAX_VALUES, robust_scale
 from entropix.data._select import AXES, Select
-from entropix.data.formats._format import Format
+from entropix.data.formats._format import MASK_ENDING, Format
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._nifti_maps import write_map
 from entropix.data.formats._nifti_space import as_seen, canonical
 from entropix.exceptions import DataError
 
-# Files that lie beside an image and say where something is in it: not images.
-MASK_ENDINGS = ("_seg", "_mask", "_label", "_labels")
 # A slice that spans less of the volume's range shows nothing.
 EMPTY_SPAN = 0.01
 # Deflate makes a file at most this many times smaller.
@@ -51,7 +49,7 @@ class Nifti(Format):
 
     def is_mask(self, path: Path) -> bool:
         """Return whether a file is called as masks are: scan_seg.nii.gz."""
-        return self.has_suffix(path) and path.name.lower().removesuffix(_ending(path)).endswith(MASK_ENDINGS)
+        return self.has_suffix(path) and MASK_ENDING.search(self.stem(path)) is not None
 
     def write_maps(self, folder: MapFolder, maps: FileMaps) -> None:
         """Write a volume with the source's shape, affine and codes of its space."""
@@ -104,8 +102,8 @@ def _check_header(path: Path, image: Any, dtype: np.dtype) -> None:
 
 
 def _volume(image: Any, component: int | None) -> np.ndarray:
-    """Return the 3-D volume, or one of a 4-D file, float32."""
-    shape = image.shape
+    """Return the 3-D volume, or one of a 4-D file: float32, or float64 as it is stored, for the ends of its range."""
+    shape, kind = image.shape, np.float64 if image.get_data_dtype() == np.float64 else np.float32
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) == 4:
@@ -115,7 +113,7 @@ def _volume(image: Any, component: int | None) -> np.ndarray:
         if not -shape[3] <= component < shape[3]:
             raise DataError(f"component={component}, but the NIfTI image has {shape[3]} volumes")
         part = image.dataobj[(slice(None),) * 3 + (component,) + (0,) * (image.ndim - 4)]
-        return np.asarray(part, dtype=np.float32).reshape(shape[:3])
+        return np.asarray(part, dtype=kind).reshape(shape[:3])
     if len(shape) not in (2, 3):
         raise DataError(f"NIfTI image of shape {image.shape}; expected a 3-D or 4-D volume")
-    return np.asarray(image.dataobj, dtype=np.float32).reshape((*shape, 1)[:3])
+    return np.asarray(image.dataobj, dtype=kind).reshape((*shape, 1)[:3])

@@ -11,7 +11,8 @@ import numpy as np
 from entropix.data._blocks import Decoded
 from entropix.data._scale import real_values
 from entropix.data._select import Select
-from entropix.data.formats._format import Format, in_words
+from entropix.data.formats._format import MASK_ENDING, Format, in_words
+from entropix.data.formats._tiff import as_stored, is_copy, tags_of, unknown_layout
 from entropix.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -32,52 +33,99 @@ class Pillow(Format):
         """Return the image, or each page of a TIFF; there is nothing to select, and no patient."""
         return decode(path)
 
+    def is_mask(self, path: Path) -> bool:
+        """Return whether a file is called as the mask of an image beside it: a_mask.png with a.png or a.jpg."""
+        stem = self.stem(path)
+        ending = MASK_ENDING.search(stem) if self.has_suffix(path) else None
+        if ending is None:
+            return False
+        image = path.name[: ending.start()]
+        return any(path.with_name(image + suffix).exists() for suffix in (path.suffix, *self.suffixes))
+
 
 def decode(path: Path) -> Decoded:
     """Return frames (c, h, w) of an image file: one, or each page of a TIFF. The EXIF orientation is applied.
 
+    Pages that are smaller copies of another one, as in pyramids, or masks are left out.
+
     Raises:
-        DataError: not an image, or more pixels than `PIL.Image.MAX_IMAGE_PIXELS`.
+        DataError: not an image, more pixels than `PIL.Image.MAX_IMAGE_PIXELS`, or values that Pillow would cut off.
         OSError: damaged file, as Pillow reports it.
     """
     with _open(path) as image:
-        count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-        pages = [_page(image, number) for number in range(count)]
+        count = getattr(image, "n_frames", 1) if image.format in ("TIFF", "PNG") else 1  # others hold previews
+        if image.format == "PNG" and count > 1:
+            raise DataError(f"an animation of {count} images; save each in a file of its own")
+        numbers = _pages(image, count)
+        pages = [_page(image, number) for number in numbers]
     frames, scales, bits = zip(*pages, strict=True)
     if len(set(scales)) > 1:
         raise DataError("pages of different bit depth; save them as separate files")
-    numbers = list(range(count)) if count > 1 else None
-    return Decoded(list(frames), scales[0], numbers, kind=str(image.format), bits=bits[-1])
+    several = numbers if len(numbers) > 1 else None
+    return Decoded(list(frames), scales[0], several, kind=str(image.format), bits=bits[-1])
+
+
+def _pages(image: Image.Image, count: int) -> list[int]:
+    """Return the numbers of the pages that are images of their own."""
+    own = []
+    for number in range(count if count > 1 else 0):
+        image.seek(number)
+        if not is_copy(tags_of(image)):
+            own.append(number)
+    return own or [*range(count)]
 
 
 def _open(path: Path) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
+    # from memory: a file would be asked for as many bytes as a chunk claims to have, and make room for them
+    content = path.read_bytes()
     try:
-        # from memory: a file would be asked for as many bytes as a chunk claims to have, and make room for them
-        return Image.open(BytesIO(path.read_bytes()), formats=NAMES)
+        return Image.open(BytesIO(content), formats=NAMES)
     except UnidentifiedImageError:
+        layout = unknown_layout(content)
+        if layout:
+            raise DataError(f"a TIFF of a layout that Pillow does not read: {layout}; convert it") from None
         raise DataError(f"not a {in_words(NAMES)} image, or a damaged one") from None
 
 
 def _page(image: Image.Image, number: int) -> tuple[np.ndarray, str, int]:
     """Return a page (c, h, w), the scale of its values, and the bits in which one is stored."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     image.seek(number)
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise DataError(f"{image.width} x {image.height} pixels, more than the {limit} that are allowed")
-    stored = pixels(ImageOps.exif_transpose(image))
+    stored = pixels(image)
     values, scale = real_values(stored)
     frame = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
     return frame, scale, 1 if stored.dtype == bool else 8 * stored.dtype.itemsize
 
 
+def _check_depth(image: Image.Image) -> None:
+    """Raise DataError if Pillow would cut 16 bits to 8, as it does in all modes but grey ones."""
+    arguments = [tile[3] for tile in getattr(image, "tile", [])]  # of the decoder: the layout of values, and others
+    if image.mode not in GREY_MODES and ";16" in str(arguments):
+        raise DataError(
+            f"16 bits a value in colour or with alpha ({image.mode}), of which only 8 would be read; "
+            "save it in grey without alpha, or with 8 bits"
+        )
+
+
 def pixels(image: Image.Image) -> np.ndarray:
-    """Return (h, w) of a grey image, (h, w, 3) of any other; alpha is dropped."""
+    """Return (h, w) of a grey image, (h, w, 3) of any other, upright by its EXIF orientation; alpha is dropped.
+
+    Raises:
+        DataError: values that Pillow would cut off.
+    """
+    from PIL import ImageOps
+
+    _check_depth(image)
+    tags = tags_of(image)
+    image = ImageOps.exif_transpose(image)
     if image.mode in ("LA", "La"):
         return np.asarray(image.convert("LA").getchannel(0))
     if image.mode not in GREY_MODES:
         image = image.convert("RGB")
-    return np.asarray(image)
+    return as_stored(np.asarray(image), tags)

@@ -1,0 +1,102 @@
+"""Image files below a folder, and everything else that lies there: nothing is passed over without being named."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from entropix.data.formats import format_names, in_words, is_image_file, is_mask, never_image
+
+# Beside the images in some data sets: pictures of where the defect is, not images to read.
+MASK_FOLDERS = re.compile(
+    r"(ground[-_ ]?truth|annotations?|masks?|labels?|segs?|segmentations?|gt)([-_ ]?(tr|ts|train|val|test))?", re.I
+)
+# Images and volumes in formats that are not read. Where they are found, more is missing than a file.
+OTHER_IMAGES = (
+    *(".gif", ".webp", ".jp2", ".j2k", ".jls", ".heic", ".heif", ".avif", ".tga", ".ppm", ".pgm", ".pnm", ".psd"),
+    *(".svs", ".ndpi", ".mrxs", ".scn", ".czi", ".nd2", ".lif", ".exr", ".dng"),
+    *(".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh", ".mnc", ".hdr", ".img", ".img.gz", ".nii.bz2", ".nii.zst"),
+)
+
+
+def is_mask_folder(name: str) -> bool:
+    """Return whether a folder of this name holds masks of the images beside it, not images."""
+    return MASK_FOLDERS.fullmatch(name) is not None
+
+
+class Walk:
+    """A look into folders.
+
+    Attributes:
+        unreadable: (path, reason) of what should be an image and can't be read.
+        passed_over: (path, reason) of what is none: masks, hidden files, tables, ...
+    """
+
+    def __init__(self) -> None:
+        self.unreadable: list[tuple[Path, str]] = []
+        self.passed_over: list[tuple[Path, str]] = []
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return image files below a folder, sorted: none that are hidden, in hidden folders or masks of images."""
+        found: list[Path] = []
+        visited = set()
+        for parent, children, names in os.walk(folder, followlinks=True, onerror=self._closed):
+            real = os.path.realpath(parent)
+            # a link to a folder above would go round for ever
+            children[:] = [] if real in visited else self._open_folders(Path(parent), children)
+            if real not in visited:
+                found += self._without_masks([path for name in names if self._is_image(path := Path(parent, name))])
+            visited.add(real)
+        return sorted(found, key=lambda path: path.as_posix())
+
+    def _closed(self, error: OSError) -> None:
+        self.unreadable.append((Path(error.filename), f"{type(error).__name__}: {error.strerror}"))
+
+    def _open_folders(self, parent: Path, children: list[str]) -> list[str]:
+        entered = []
+        for child in sorted(children):
+            if child.startswith((".", "__MACOSX")):
+                self.passed_over.append((parent / child, "a hidden folder"))
+            elif is_mask_folder(child):
+                self.passed_over.append((parent / child, "a folder of masks, by its name"))
+            else:
+                entered.append(child)
+        return entered
+
+    def _is_image(self, path: Path) -> bool:
+        """Return whether a file is to be read; it is noted if not."""
+        name = path.name.lower()
+        try:
+            if name.startswith("."):
+                self.passed_over.append((path, "a hidden file"))
+            elif never_image(path):
+                self.passed_over.append((path, "an index of files"))
+            elif not path.is_file():
+                self.unreadable.append((path, _no_file(path)))
+            elif is_image_file(path):
+                return True
+            elif name.endswith(OTHER_IMAGES):
+                reason = f"of a format that is not read; convert it to {in_words(format_names())}, or take it away"
+                self.unreadable.append((path, reason))
+            else:
+                self.passed_over.append((path, "no image, by its name and content"))
+        except OSError as error:
+            self.unreadable.append((path, f"{type(error).__name__}: {error.strerror}"))
+        return False
+
+    def _without_masks(self, paths: list[Path]) -> list[Path]:
+        """Return files of one folder without masks such as scan_seg.nii.gz; a folder of nothing but masks is kept."""
+        masks = [path for path in paths if is_mask(path)]
+        if len(masks) == len(paths):
+            return paths
+        self.passed_over += [(path, "a mask, by its name") for path in masks]
+        return [path for path in paths if path not in set(masks)]
+
+
+def _no_file(path: Path) -> str:
+    if not path.is_symlink():
+        return "neither a file nor a folder"
+    target = os.readlink(path)
+    fetch = "; fetch its content: git annex get, datalad get" if "annex" in target else ""
+    return f"a link to {target}, which is not there{fetch}"
