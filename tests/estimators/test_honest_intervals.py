@@ -155,6 +155,13 @@ def test_dependent_rows_are_noticed() -> None:
         entropy(rng.permutation(series))
 
 
+def test_equal_contributions_are_no_dependence() -> None:
+    side = np.random.default_rng(0).integers(0, 2, 1_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mutual_information(side, side, method="mixed")
+
+
 @pytest.mark.parametrize("groups", [np.zeros(300), np.arange(299)])
 def test_groups_that_are_none(groups: Array) -> None:
     with pytest.raises(ValueError, match="groups"):
