@@ -54,20 +54,19 @@ def entropy(rng: np.random.Generator, family: str, d: int, n: int) -> tuple[esti
 def grouped(rng: np.random.Generator, what: str, known: bool) -> tuple[estimators.Estimate, float]:
     """20 patients with 50 slices each; half of the variance is between patients."""
     patient = np.repeat(np.arange(20), 50)
-    groups = {"groups": patient} if known else {}
+    groups = patient if known else None
 
     def columns(p: int) -> Any:
         return 0.5**0.5 * (rng.normal(size=(20, p))[patient] + rng.normal(size=(1000, p)))
 
     if what == "entropy":
-        return estimators.entropy(columns(1), **groups), 0.5 * np.log(2 * np.pi * np.e)
+        return estimators.entropy(columns(1), groups=groups), 0.5 * np.log(2 * np.pi * np.e)
     if what == "information":
         x = columns(1)
-        return estimators.mutual_information(x, 0.6 * x + 0.8 * columns(1), **groups), -0.5 * np.log(1 - 0.36)
+        return estimators.mutual_information(x, 0.6 * x + 0.8 * columns(1), groups=groups), -0.5 * np.log(1 - 0.36)
     if what == "divergence":
         x, y = columns(1), 1 + columns(1)
-        other = {"groups": (patient, patient)} if known else {}
-        return estimators.kl_divergence(x, y, **other), 0.5
+        return estimators.kl_divergence(x, y, groups=(patient, patient) if known else None), 0.5
     series = np.empty(1000)  # autoregression
     series[0] = rng.normal()
     for t in range(1, 1000):

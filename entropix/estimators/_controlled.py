@@ -10,6 +10,7 @@ nothing is subtracted.
 What is left of the error where the model is wrong shows in another scale. To first order it is proportional to the
 radius, which grows with (k / n)^(1/d): from the estimates with k and 4 k neighbours it is extrapolated. It goes into
 the interval; where it is clear it is also taken out, with a warning when it is larger than the standard error.
+The divergence (`_divergence`) takes nothing out: there the extrapolation goes too far, and errors would double.
 """
 
 from __future__ import annotations
@@ -140,14 +141,14 @@ class Left(NamedTuple):
         """How large the error is without noise, 0 if noise alone would do; all of it once it is clear."""
         return max(self.value**2 - (0.0 if self.share else self.stderr**2), 0.0) ** 0.5
 
-    def notes(self, stderr: float) -> tuple[str, ...]:
-        """Return a warning if it is clear, and larger than the standard error of the estimate."""
+    def notes(self, stderr: float, share: float) -> tuple[str, ...]:
+        """Return a warning if it is clear, and larger than the standard error of the estimate; share was taken out."""
         if self.share < 0.25 or abs(self.value) < stderr:
             return ()
+        taken = f"of which {100 * share:.0f} % were taken out" if share else "which widens the interval"
         return (
             f"the estimate depends on the number of neighbours: with {SCALE} times as many it changes as if "
-            f"{abs(self.value):.2g} nats were {'missed' if self.value < 0 else 'too many'}, of which "
-            f"{100 * self.share:.0f} % were taken out",
+            f"{abs(self.value):.2g} nats were {'missed' if self.value < 0 else 'too many'}, {taken}",
         )
 
 

@@ -61,7 +61,9 @@ def serial_dependence(points: Tensor) -> tuple[str, ...]:
 
     Means over blocks of rows then vary more than those of independent rows.
     """
-    ranks = points.detach().argsort().argsort().double()
+    # equal contributions share a rank: their order would be that of the rows
+    _, place, counts = torch.unique(points.detach(), return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum(0) - (counts.double() - 1) / 2)[place]
     n, size, inflation = len(ranks), 2, 1.0
     while n // size >= LEAST_BLOCKS:
         blocks = ranks[: n // size * size].view(-1, size).mean(1)

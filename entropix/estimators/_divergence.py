@@ -147,8 +147,7 @@ def _one(
         noise = max(float(further.var()) / n, float(apart.var())) + float(apart.var()) / len(errors)
         left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)
         model_stderr = (left.beyond_noise**2 + float(errors[:, 0].var()) / len(errors)) ** 0.5
-        points = points + left.correction
-        notes += left.notes((float(points.detach().var()) / n + float(of_y.var()) / m) ** 0.5)
+        notes += left.notes((float(points.detach().var()) / n + float(of_y.var()) / m) ** 0.5, share=0.0)
     variance_of_y = float(of_y.var()) / m if of_others is None else clustered_variance(of_y, of_others)[0]
     return Information(
         **averaged(

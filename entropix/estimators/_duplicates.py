@@ -37,6 +37,8 @@ FALSE_MERGES = 0.01
 """Expected number of wrongly merged pairs in a sample without duplicates: one sample in a hundred has one."""
 ATOM = 0.02
 """Share of one row, if it is most of the copies too, at which a distribution is said to be part discrete."""
+ATOM_ROWS = 5
+"""Rows that it takes: a row or two that were counted again say nothing of a distribution."""
 TIGHTER = 1.5
 """Ratio of two medians that 20 neighbours don't reach by chance."""
 TABLE_ROWS = 8
@@ -121,7 +123,7 @@ def find_duplicates(x: Tensor) -> Duplicates:
         keep, group = keep[outer], inner[group]
     n_merged = n - len(keep)
     most = int(torch.bincount(group).max()) if spread is None and n_merged else 1
-    if most > ATOM * n and most > n_merged / 2:
+    if most >= ATOM_ROWS and most > ATOM * n and most > n_merged / 2:
         notes.append(
             f"one row occurs in {100 * most / n:.0f} % of the sample: its distribution is part discrete, and has no "
             "differential entropy; the value is that of the other rows"

@@ -256,7 +256,7 @@ def _one(
         points = found.points
         noise = len(joint) * found.variance - float(points.var())
         model_stderr = found.left.beyond_noise
-        notes += found.left.notes(found.variance**0.5)
+        notes += found.left.notes(found.variance**0.5, found.left.share)
     else:
         points = ksg1(scaled, k)
         notes += (

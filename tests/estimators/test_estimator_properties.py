@@ -52,7 +52,7 @@ def test_order_of_rows(seed: int, d: int, method: str) -> None:
     assert intrinsic_dimension(x[order]).value == pytest.approx(intrinsic_dimension(x).value, rel=1e-10)
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(seeds)
 def test_another_choice_moves_the_structured_estimate_within_its_error(seed: int) -> None:
     """Its map is chosen on halves that are drawn by position, and is fitted from what rounding changes."""
@@ -81,7 +81,7 @@ def test_units_of_columns_in_the_structured_estimate(seed: int, a: float, b: flo
     assert value(x * [a, b], "structured") == pytest.approx(plain.value + log(a * b), abs=tolerance)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(seeds)
 def test_independent_blocks_add_up(seed: int) -> None:
     x, y = sample(seed, 2, 400), sample(seed + 1, 2, 400)
@@ -130,6 +130,7 @@ def test_result_is_finite_and_within_its_interval(seed: int, d: int) -> None:
     assert result.ci[0] < result.value < result.ci[1]
 
 
+@settings(max_examples=10)
 @given(seeds)
 def test_information_is_symmetric(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -140,6 +141,7 @@ def test_information_is_symmetric(seed: int) -> None:
         assert forth.value == pytest.approx(back.value, abs=1e-10)
 
 
+@settings(max_examples=10)
 @given(seeds)
 def test_noise_lowers_information(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -149,6 +151,7 @@ def test_noise_lowers_information(seed: int) -> None:
     assert mutual_information(x, noisy).value < mutual_information(x, clear).value
 
 
+@settings(max_examples=10)
 @given(seeds)
 def test_processing_does_not_add_information(seed: int) -> None:
     rng = np.random.default_rng(seed)

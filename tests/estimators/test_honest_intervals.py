@@ -5,10 +5,18 @@ from math import log, pi
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 from truths import FULL_DIMENSION, Array
 from truths_information import DIVERGENCES, TASKS
 
-from entropix.estimators import EstimatorWarning, entropy, intrinsic_dimension, kl_divergence, mutual_information
+from entropix.estimators import (
+    Estimate,
+    EstimatorWarning,
+    entropy,
+    intrinsic_dimension,
+    kl_divergence,
+    mutual_information,
+)
 
 quietly = pytest.mark.filterwarnings("ignore::entropix.exceptions.EstimatorWarning")
 
@@ -30,14 +38,30 @@ def test_one_odd_row_changes_nothing(odd: tuple[float, float]) -> None:
     assert mutual_information(x, y).value == pytest.approx(0.511, abs=0.08)
 
 
+def off(results: list[Estimate], truth: float) -> float:
+    """Return the mean error; most intervals have to hold the truth, or to warn (the rule of benchmarks/coverage.py)."""
+    held = np.mean([one.ci[0] <= truth <= one.ci[1] for one in results])
+    warned = np.mean([bool(one.warnings) for one in results])
+    assert held >= 0.88 or warned >= 0.9, f"{held:.0%} of the intervals hold {truth:.3f}, {warned:.0%} warn"
+    return float(np.mean([float(one) for one in results])) - truth
+
+
 @quietly
 @pytest.mark.parametrize(
-    ("task", "tolerance"),
-    [("half-cube 1x1", 0.08), ("student 1x1, 1 df", 0.09), ("student 3x3, 2 df", 0.1), ("dense 25x25", 0.15)],
+    ("task", "draws", "tolerance"),
+    [
+        ("half-cube 1x1", 20, 0.03),
+        ("student 1x1, 1 df", 20, 0.03),
+        ("student 3x3, 2 df", 20, 0.03),
+        ("dense 25x25", 5, 0.05),
+    ],
 )
-def test_information_beyond_normal(task: str, tolerance: float) -> None:
-    x, y, truth = TASKS[task](1_000, np.random.default_rng(1))
-    assert mutual_information(x, y).value == pytest.approx(truth, abs=tolerance)
+def test_information_beyond_normal(task: str, draws: int, tolerance: float) -> None:
+    results = []
+    for seed in range(draws):
+        x, y, truth = TASKS[task](1_000, np.random.default_rng(seed))
+        results.append(mutual_information(x, y))
+    assert abs(off(results, truth)) < tolerance
 
 
 @quietly
@@ -59,10 +83,26 @@ def test_noise_of_the_control_is_not_that_of_another_sample() -> None:
 @quietly
 @pytest.mark.parametrize("pair", list(DIVERGENCES))
 def test_divergence_of_normals(pair: str) -> None:
-    x, y, truth = DIVERGENCES[pair](500, np.random.default_rng(0))
-    result = kl_divergence(x, y)
-    assert abs(result.value - truth) < 3 * result.stderr
-    assert result.stderr < 0.3 * truth
+    results = []
+    for seed in range(20):
+        x, y, truth = DIVERGENCES[pair](500, np.random.default_rng(seed))
+        results.append(kl_divergence(x, y))
+    assert abs(off(results, truth)) < 0.15 * truth
+    assert np.median([one.stderr for one in results]) < 0.3 * truth
+
+
+@quietly
+def test_what_another_scale_shows_widens_the_interval_of_a_divergence_but_does_not_move_it() -> None:
+    """Two modes beside a wide normal, d = 3: taking the extrapolated error out gave three times the error."""
+    q, results, truths = multivariate_normal(np.zeros(3), 2.5**2), [], []
+    modes = [multivariate_normal(np.full(3, at), 0.5**2) for at in (-2, 2)]
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        x = 0.5 * rng.normal(size=(500, 3)) + rng.choice([-2, 2], size=(500, 1))
+        results.append(kl_divergence(x, 2.5 * rng.normal(size=(500, 3))))
+        truths.append(np.mean(np.logaddexp(*[mode.logpdf(x) for mode in modes]) - log(2) - q.logpdf(x)))
+    assert abs(off(results, float(np.mean(truths)))) < 0.12
+    assert any("depends on the number of neighbours" in note for one in results for note in one.warnings)
 
 
 @quietly
@@ -113,6 +153,13 @@ def test_dependent_rows_are_noticed() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         entropy(rng.permutation(series))
+
+
+def test_equal_contributions_are_no_dependence() -> None:
+    side = np.random.default_rng(0).integers(0, 2, 1_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mutual_information(side, side, method="mixed")
 
 
 @pytest.mark.parametrize("groups", [np.zeros(300), np.arange(299)])

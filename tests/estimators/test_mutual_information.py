@@ -56,11 +56,11 @@ def test_formulas_against_scipy(method: str) -> None:
 @quietly
 def test_independent_interval_holds_zero() -> None:
     held = 0
-    for seed in range(40):
+    for seed in range(25):
         x, y, _ = correlated(1, 0.0, n=300, seed=seed)
         low, high = mutual_information(x, y).ci
         held += low <= 0 <= high
-    assert held >= 35
+    assert held >= 22
 
 
 @quietly
