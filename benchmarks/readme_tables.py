@@ -59,6 +59,23 @@ def auto_vs_fixed() -> str:
     return "\n".join([_title(title, document), "", *_table(head, rows)])
 
 
+def many_tasks() -> str:
+    """The default fit on sets of all kinds: its AUC beside scores of one line, localisation, false positives."""
+    document = json.loads((ROOT / "benchmarks/results/many_tasks.json").read_text())
+    columns = ("surprisal", "squared error", "squared error / variance", "PCA", "k-NN")
+    rows = {}
+    for one in document["sets"]:
+        runs = one["runs"]
+        cells = [f"{_mean([run['auc'][column] for run in runs]):.3f}" for column in columns]
+        place = [_mean([run[key] for run in runs]) for key in ("pixel_ap", "pixel_ap_squared_error")]
+        false = _mean([run["false_positive_rate"] for run in runs])
+        rows[one["data"]] = [*cells, " / ".join(f"{value:.3f}" for value in place), f"{false:.3f}"]
+    head = ["set", "**entropix**", *columns[1:], "lesions: pixel AP / squared error's", "false positives at .05"]
+    seeds = ", ".join(map(str, document["seeds"]))
+    title = f"AUC on the labelled test images, default fits, seed {seeds}, {document['device']}; `{document['command']}`:"
+    return "\n".join([title, "", *_table(head, rows)])
+
+
 def detection() -> str:
     """AUC by set and, for simulated lesions, pixel AP and best Dice, of the default fit beside other detectors."""
     document = json.loads((ROOT / "benchmarks/results/detection.json").read_text())
@@ -225,6 +242,7 @@ def scale() -> str:
 TABLES = {
     "real": auto_vs_fixed,
     "detection": detection,
+    "many": many_tasks,
     "neighbours": neighbours,
     "entropies": entropies,
     "training": training,

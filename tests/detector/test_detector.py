@@ -152,7 +152,7 @@ def test_load_refuses_what_is_no_model(detector: entropix.EntropixDetector, tmp_
     for change, message in (
         ({"format": "other"}, "does not describe"),
         ({"version": 99}, "version 99"),
-        ({"model": {"latent_dim": 3, "channels": 1, "image_size": 32}}, "damaged"),
+        ({"model": {"latent_dim": 3, "channels": 1, "image_size": 64}}, "damaged"),
         ({"entropy": {"value": 1}}, "damaged"),
     ):
         (model / "detector.json").write_text(json.dumps(about | change))
