@@ -72,7 +72,8 @@ def many_tasks() -> str:
         rows[one["data"]] = [*cells, " / ".join(f"{value:.3f}" for value in place), f"{false:.3f}"]
     head = ["set", "**entropix**", *columns[1:], "lesions: pixel AP / squared error's", "false positives at .05"]
     seeds = ", ".join(map(str, document["seeds"]))
-    title = f"AUC on the labelled test images, default fits, seed {seeds}, {document['device']}; `{document['command']}`:"
+    title = f"AUC on the labelled test images, default fits, seed {seeds}, {document['device']}; "
+    title += f"`{document['command']}`:"
     return "\n".join([title, "", *_table(head, rows)])
 
 

@@ -79,7 +79,8 @@ def test_processes_give_the_same(images: np.ndarray, mixed: entropix.datasets.Ph
         alone = entropix.sweep(images, **asked)
     from joblib import parallel_config
 
-    with parallel_config(inner_max_num_threads=1, backend="loky"):
+    # one thread here too: the foreign-content network of all d is trained in this process
+    with threads(1), parallel_config(inner_max_num_threads=1, backend="loky"):
         together = entropix.sweep(images, out=tmp_path / "sweep", jobs=2, **asked)
     assert together.rows == alone.rows
     assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["settings"]["seeds"] == [0]

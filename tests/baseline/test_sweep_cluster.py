@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from helpers import threads
 
 import entropix
@@ -30,9 +30,10 @@ def test_two_workers(
     def here(*_: Any, **__: Any) -> None:
         raise AssertionError("trained in this process")
 
-    monkeypatch.setattr(torch.optim.Adam, "step", here)
+    monkeypatch.setattr(importlib.import_module("entropix.baseline._sweep"), "fit_fixed", here)
     seen: list[int] = []
     with (
+        threads(1),  # the foreign-content network of all d is trained here
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
         parallel_config(backend="dask"),

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from entropix.data.formats import (
     format_of,
     in_words,
 )
+from entropix.detector import EntropixDetector
 from entropix.writers import write_heatmaps
 
 ROOT = Path(__file__).parents[2]
@@ -96,10 +96,21 @@ def test_a_format_with_a_line_is_named(rows: Path, tmp_path: Path) -> None:
         read(rows, cache=False)
 
 
+class Looking(EntropixDetector):
+    """A fitted detector whose maps are known."""
+
+    def __init__(self, maps: np.ndarray) -> None:
+        super().__init__()
+        self.model_, self.maps = None, maps
+
+    def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
+        return self.maps
+
+
 def test_a_format_writes_its_maps(rows: Path, tmp_path: Path) -> None:
     images = read(rows, image_size=2, cache=False)
     hot = np.ones((4, 2, 2), dtype=np.float32)
-    detector: Any = SimpleNamespace(surprise_maps=lambda images, progress: hot)
+    detector = Looking(hot)
     write_heatmaps(tmp_path / "maps", detector, images)
     written = sorted(path.name for path in (tmp_path / "maps").iterdir())
     assert written == ["a.rows", "b.png", "called.dcm.rows", "without_ending.rows"]
@@ -113,7 +124,7 @@ def test_a_format_needs_no_more_than_decode(monkeypatch: pytest.MonkeyPatch, tmp
     images = read(tmp_path / "a.pairs", image_size=2, cache=False)
     assert images.names == ["a.pairs#3", "a.pairs#5"]
     nothing = np.zeros((2, 2, 2), dtype=np.float32)
-    detector: Any = SimpleNamespace(surprise_maps=lambda images, progress: nothing)
+    detector = Looking(nothing)
     write_heatmaps(tmp_path / "maps", detector, images)
     with Image.open(tmp_path / "maps" / "a.pairs_5.png") as picture:  # PNG of what `decode` gives
         np.testing.assert_array_equal(np.asarray(picture)[..., 0], [[255, 170, 85], [170, 85, 0]])

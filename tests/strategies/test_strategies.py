@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,9 +80,9 @@ def test_prune_measures_images_in_random_order(
     ordered = images[images.flatten(1).norm(dim=1).argsort()]
     seen: list[torch.Tensor] = []
 
-    def look(distinct: torch.Tensor, held_out: torch.Tensor, seed: int) -> Curve:
+    def look(distinct: torch.Tensor, held_out: torch.Tensor, *others: Any) -> Curve:
         seen.extend([distinct, held_out])
-        return Curve(distinct, held_out, seed)
+        return Curve(distinct, held_out, *others)
 
     monkeypatch.setattr(importlib.import_module("entropix.strategies._prune"), "Curve", look)
     entropix.prune(model, ordered, device="cpu")

@@ -10,7 +10,7 @@ import torch
 import entropix
 from entropix.writers._export import export, outputs
 
-TOLERANCE = 1e-4  # relative, of scores
+TOLERANCE = 1e-3  # sums of other orders, multiplied by the whitening of activations; far from normal 2e-4 were seen
 
 
 @pytest.fixture(scope="module")

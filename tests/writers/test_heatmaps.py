@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -172,13 +171,15 @@ def test_enhanced_dicom_keeps_the_place_of_its_frames(detector: EntropixDetector
     assert result.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing == [1, 2]
 
 
-def test_png_overlay_shows_image_and_map(detector: EntropixDetector, tmp_path: Path) -> None:
+def test_png_overlay_shows_image_and_map(
+    detector: EntropixDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stored = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
     Image.fromarray(stored).save(tmp_path / "a.png")
     hot = np.zeros((1, 16, 16), dtype=np.float32)
     hot[:, :8, 8:] = 3
-    drawn: Any = SimpleNamespace(surprise_maps=lambda images, progress: hot)
-    write_heatmaps(tmp_path / "maps", drawn, detector.read(tmp_path / "a.png"))
+    monkeypatch.setattr(EntropixDetector, "surprise_maps", lambda *_, **__: hot)
+    write_heatmaps(tmp_path / "maps", detector, detector.read(tmp_path / "a.png"))
     with Image.open(tmp_path / "maps" / "a.png") as picture:
         seen = np.asarray(picture)
     assert seen.shape == (40, 40, 3)
