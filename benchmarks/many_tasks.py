@@ -55,11 +55,12 @@ def main() -> None:
 
 
 def one_fit(name: str, seed: int, device: str) -> dict[str, Any]:
-    source = Path(name) if Path(name).is_dir() else load(name).train
+    task = None if Path(name).is_dir() else load(name)
+    source = Path(name) if task is None else task.train
     detector, cost = timed(lambda: entropix.fit(source, seed=seed, device=device, progress=False))
-    test = detector.read(source) if isinstance(source, Path) else load(name).test
+    test = detector.read(source) if task is None else task.test
     labels, explained = test.labels, detector.explain(test)
-    x, train = scaled(test), scaled(detector.read(source, split="train") if isinstance(source, Path) else source)
+    x, train = scaled(test), scaled(detector.read(source, split="train") if task is None else source)
     components = Components.of(train)
     columns = {score: explained[score] for score in ("surprisal", "conditional", "latent")} | {
         "squared error": explained["residual"],

@@ -23,7 +23,6 @@ from entropix.scoring import (
     ResidualModel,
     calibrate,
     learn_foreign_content,
-    reduced,
     statistics,
 )
 from entropix.strategies import STRATEGIES
@@ -200,7 +199,7 @@ def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], net
     """
 
     def seen(x: Tensor) -> Tensor:
-        return statistics([*model.activations(x), *network.activations(reduced(x))])
+        return statistics([*model.activations(x), *network.activations(x)])
 
     latent = ActivationModel.fit(in_batches(seen, data.distinct[:MOST_REFERENCES]))
     fit = partial(ResidualModel.fit, network=network)

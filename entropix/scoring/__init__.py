@@ -11,7 +11,7 @@ separate labelled images.
 from entropix.scoring._activations import ActivationModel, statistics
 from entropix.scoring._calibration import PEAK, Calibration, FitResiduals, HeldOut, calibrate, check_alpha
 from entropix.scoring._features import FeatureModel
-from entropix.scoring._foreign_network import ForeignNetwork, learn_foreign_content, reduced
+from entropix.scoring._foreign_network import ForeignNetwork, learn_foreign_content
 from entropix.scoring._latent import LatentModel
 from entropix.scoring._metrics import detection_metrics
 from entropix.scoring._regions import Region, find_regions
@@ -40,6 +40,5 @@ __all__ = [
     "detection_metrics",
     "find_regions",
     "learn_foreign_content",
-    "reduced",
     "statistics",
 ]

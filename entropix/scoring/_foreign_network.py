@@ -48,15 +48,15 @@ class ForeignNetwork(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def activations(self, x: Tensor) -> list[Tensor]:
-        """Return what each stage makes of reduced images (`reduced`): a list of (n, channels, h, w)."""
-        found = []
+        """Return what each stage makes of images (`reduced` to the network's size): a list of (n, channels, h, w)."""
+        x, found = reduced(x), []
         for stage in self.stages:
             x = stage(x)
             found.append(x)
         return found
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits (n, 1, h, w) of reduced images, at half their resolution."""
+        """Return the logits (n, 1, h, w) of images, at half the network's resolution."""
         logits: Tensor = self.last(self.activations(x)[-1])
         return logits
 

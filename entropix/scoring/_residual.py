@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from entropix._utils import INFERENCE_BATCH
-from entropix.scoring._foreign_network import ForeignNetwork, reduced
+from entropix.scoring._foreign_network import ForeignNetwork
 from entropix.scoring._nuisance import NUISANCES, explain
 from entropix.scoring._units import degrees_of_freedom
 
@@ -92,7 +92,7 @@ class ResidualModel:
 
     def activations(self, x: Tensor) -> list[Tensor]:
         """Return what the network makes of images x, a list of (n, channels, h, w)."""
-        return self.network.activations(reduced(x))
+        return self.network.activations(x)
 
     def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Return the surprise in nats, (n,), of images x with reconstructions x_hat, both (n, c, s, s) on [-1, 1]."""
@@ -110,7 +110,7 @@ class ResidualModel:
         a, b = self.coefficients
         scale = a * blur(gradient_of(x_hat)) + b * self.place * contrast_of(x_hat) + LEAST_SCALE
         squares = (blur(rest) / scale).square().mean(1)
-        logits = F.interpolate(self.network(reduced(x)), size=x.shape[-2:], mode="bilinear", align_corners=False)
+        logits = F.interpolate(self.network(x), size=x.shape[-2:], mode="bilinear", align_corners=False)
         weights = torch.sigmoid(logits[:, 0]) + LEAST_WEIGHT
         return squares * weights / weights.sum((1, 2), keepdim=True)
 

@@ -13,7 +13,6 @@ from entropix.detector._learn import model_scores
 from entropix.scoring import ActivationModel, ResidualModel
 from entropix.scoring._activations import statistics
 from entropix.scoring._calibration import Calibration
-from entropix.scoring._foreign_network import reduced
 from entropix.scoring._regions import find_regions
 from entropix.training._training_data import FitWarning
 
@@ -49,7 +48,7 @@ def test_rates_hold_for_one_autoencoder_and_many_held_out_sets(detector: Entropi
     model, network = detector.model_, detector.residual_model_.network
 
     def seen(x: torch.Tensor) -> torch.Tensor:
-        return statistics([*model.activations(x), *network.activations(reduced(x))])
+        return statistics([*model.activations(x), *network.activations(x)])
 
     latent = ActivationModel.fit(in_batches(seen, train))
     found = []
