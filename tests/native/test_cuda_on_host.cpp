@@ -142,9 +142,11 @@ template <class T>
 void check_type() {
     for (const Metric metric : {Metric::euclidean, Metric::chebyshev}) {
         check_neighbours<T>(1, 300, 0, 3, 5, metric, true);
+        check_neighbours<T>(1, 2, 0, 5, 1, metric, false);
+        check_neighbours<T>(1, 34, 0, 1, 32, metric, false);
         check_neighbours<T>(1, 70, 290, 33, 13, metric, false);
         check_neighbours<T>(2, 40, 0, 70, 39, metric, true);
-        check_neighbours<T>(1, 5000, 9, 2, 4, metric, true);
+        check_neighbours<T>(1, 3100, 9, 2, 4, metric, true);
     }
     check_prefixes<T>(290, 20, 5, 1);
     check_prefixes<T>(270, 75, 9, 7);

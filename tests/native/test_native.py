@@ -162,13 +162,13 @@ def test_a_driver_that_is_missing_or_old_is_said() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
-def test_cuda_kernels_run_on_the_host(sanitizers: str, tmp_path: Path) -> None:
+def test_cuda_kernels_run_on_the_host(tmp_path: Path) -> None:
     homes = [Path(home) for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if home]
     headers = next((home / "include" for home in homes if (home / "include/cuda_runtime.h").exists()), None)
     if headers is None:
         pytest.skip("needs the CUDA headers")
-    flags = ["-std=c++20", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", f"-isystem{headers}"]
+    # not address: it does not follow jumps between fibers
+    flags = ["-std=c++20", "-fsanitize=undefined", "-fno-sanitize-recover=all", f"-isystem{headers}"]
     flags.append(f"-I{ROOT / 'tests/native/cuda_host'}")  # before csrc: its cuda_check.h replaces the real one
     kernels = [s for s in (ROOT / "csrc").rglob("*.cu") if s.parent.name != "common"]  # that one asks the driver
     sources = [*cpu_sources(), *kernels, ROOT / "tests/native/test_cuda_on_host.cpp"]
@@ -178,7 +178,7 @@ def test_cuda_kernels_run_on_the_host(sanitizers: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_cuda_kernels_do_not_spill(tmp_path: Path) -> None:
     nvcc = shutil.which("nvcc") or pytest.skip("needs nvcc")
-    targets = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in (80, 90)]
+    targets = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in (80, 90, 120)]
     for source in (ROOT / "csrc").rglob("*.cu"):
         command = [nvcc, "-std=c++17", "-O3", "-fmad=false", "-Xptxas=-v", f"-I{ROOT / 'csrc'}", *targets]
         done = subprocess.run(

@@ -197,8 +197,7 @@ def test_sweep() -> None:
     check(with_each(lambda **options: entropix.sweep(IMAGES, **options), SWEEP, **usual))
 
 
-def test_files(of_images: Any, of_vectors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # some paths are right, and get a model
+def test_files(of_images: Any, of_vectors: Any, tmp_path: Path) -> None:
     for path in PATHS:
         check(
             {
