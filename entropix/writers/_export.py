@@ -57,7 +57,8 @@ class Scoring(nn.Module):
         assert isinstance(detector.residual_model_, ResidualModel)
         layout = torch.contiguous_format  # files have this
         self.model = copy.deepcopy(detector.model_).to(memory_format=layout)
-        self.network = copy.deepcopy(detector.residual_model_.network).to(memory_format=layout)
+        network = copy.deepcopy(detector.residual_model_.network)
+        self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
         detector = copy.copy(detector)
         detector.residual_model_ = replace(detector.residual_model_, network=self.network)
         self.detector = (detector,)  # not a submodule: its models of the score become constants

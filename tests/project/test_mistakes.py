@@ -197,7 +197,8 @@ def test_sweep() -> None:
     check(with_each(lambda **options: entropix.sweep(IMAGES, **options), SWEEP, **usual))
 
 
-def test_files(of_images: Any, of_vectors: Any, tmp_path: Path) -> None:
+def test_files(of_images: Any, of_vectors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # some paths are right, and get a model
     for path in PATHS:
         check(
             {
