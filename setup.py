@@ -17,7 +17,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-CUDA_ARCHITECTURES = ("80", "90")  # real code for these, and PTX of the last for every later GPU
+CUDA_ARCHITECTURES = ("80", "90", "100", "120")  # machine code, of those that nvcc knows; 8.6 and 8.9 run 8.0's
+PTX_ARCHITECTURE = "90"  # for every other and later GPU
 # No -march=native and no fast-math: the instruction set is chosen at run time, and logarithms need NaN and
 # inf. No contraction: exact distances have the same bits in every variant; fused products are written out.
 CXX_FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-pthread"]
@@ -54,6 +55,12 @@ def cuda_library_folder(nvcc: str) -> Path:
     raise SystemExit(f"no libcudart_static.a under {root}, where nvcc is; install it or set ENTROPIX_CUDA=0")
 
 
+def cuda_architectures(nvcc: str) -> list[str]:
+    """Those of CUDA_ARCHITECTURES that this nvcc compiles for."""
+    known = subprocess.run([nvcc, "--list-gpu-code"], capture_output=True, text=True, check=True).stdout.split()
+    return [a for a in CUDA_ARCHITECTURES if f"sm_{a}" in known]
+
+
 class NinjaBuild(build_ext):
     """Writes build.ninja for the extension's sources and runs ninja: parallel, and only what changed."""
 
@@ -81,8 +88,8 @@ class NinjaBuild(build_ext):
             f"rule link\n  command = {cxx} $in -o $out {' '.join(link)}",
         ]
         if nvcc:
-            newest = CUDA_ARCHITECTURES[-1]
-            codes = [(a, f"sm_{a}") for a in CUDA_ARCHITECTURES] + [(newest, f"compute_{newest}")]
+            codes = [(a, f"sm_{a}") for a in cuda_architectures(nvcc)]
+            codes.append((PTX_ARCHITECTURE, f"compute_{PTX_ARCHITECTURE}"))
             flags = NVCC_FLAGS + [f"-gencode=arch=compute_{a},code={code}" for a, code in codes]
             lines.append(f"rule nvcc\n  command = {nvcc} {' '.join(flags)} -I{ROOT / 'csrc'} {depends}")
         objects = []
@@ -100,7 +107,7 @@ class NinjaBuild(build_ext):
         """The flags that one source needs beyond the common ones."""
         if source.endswith("bindings.cpp"):
             includes = [pybind11.get_include(), *self.include_dirs]
-            architectures = " ".join(f"sm_{a}" for a in CUDA_ARCHITECTURES) + " PTX"
+            architectures = " ".join(f"sm_{a}" for a in cuda_architectures(nvcc)) + " PTX" if nvcc else ""
             cuda = [f"-DENTROPIX_CUDA='\"{architectures}\"'"] if nvcc else []
             return [*(f"-isystem{i}" for i in includes), f"-DENTROPIX_FLAGS='\"{' '.join(CXX_FLAGS)}\"'", *cuda]
         x86 = platform.machine().lower() in {"x86_64", "amd64"}

@@ -9,6 +9,9 @@
 
 namespace entropix {
 
+// Of a block of the neighbour kernels.
+constexpr int kMostWarps = 8;
+
 inline void cuda_check(cudaError_t error, const char* call) {
     if (error == cudaSuccess) return;
     cudaGetLastError();  // or the next call would report this error again
@@ -34,6 +37,15 @@ void allow_shared(const char* name, void (*kernel)(Parameters...), size_t shared
     cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most), name);
 }
 
+// Blocks that the device holds at a time.
+template <class... Parameters>
+int64_t resident_blocks(const char* name, void (*kernel)(Parameters...), int threads, size_t shared) {
+    int each = 0;
+    allow_shared(name, kernel, shared);
+    cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, threads, shared), name);
+    return int64_t(each > 0 ? each : 1) * multiprocessors();
+}
+
 extern __shared__ __align__(16) unsigned char dynamic_shared_bytes[];
 
 // The block's dynamic shared memory, 16-byte aligned.
@@ -50,6 +62,22 @@ void launch(const char* name, void (*kernel)(Parameters...), int64_t blocks, int
     kernel<<<unsigned(blocks), threads, shared, stream>>>(arguments...);
     cuda_check(cudaGetLastError(), name);
 }
+
+inline void set_zero(void* at, size_t bytes, cudaStream_t stream) {
+    cuda_check(cudaMemsetAsync(at, 0, bytes, stream), "cudaMemsetAsync");
+}
+
+// Copies `bytes` from global to shared memory, without waiting.
+template <int bytes>
+__device__ __forceinline__ void copy_async(void* to, const void* from) {
+    const unsigned address = unsigned(__cvta_generic_to_shared(to));
+    if (bytes == 16)  // past L1
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(from) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(address), "l"(from), "n"(bytes)
+                     : "memory");
+}
+__device__ __forceinline__ void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 // The larger one, NaN where either is.
 __device__ __forceinline__ float max_or_nan(float a, float b) {

