@@ -14,7 +14,7 @@ import numpy as np
 import entropix
 from entropix.data import ImageSet, read
 
-SIZE = 32  # pixels squared, of the tasks made here
+SIZE = 32  # pixels squared: the default of `entropix.fit`
 LEAST_CONTRAST = 3 / 255  # standard deviation of a tile; below it there is sky and noise, and no texture
 TILE = 16
 
@@ -39,7 +39,7 @@ def load(name: str) -> Task:
     folder = Path(name)
     if not folder.is_dir():
         raise SystemExit(f"{name}: no such folder, and none of the tasks {', '.join(TASKS)}")
-    return Task(folder.resolve().name, read(folder, split="train"), read(folder, split="test"))
+    return Task(folder.resolve().name, *(read(folder, split=split, image_size=SIZE) for split in ("train", "test")))
 
 
 def digits(name: str, normal: Collection[int], n_train: int) -> Task:

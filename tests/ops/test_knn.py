@@ -257,7 +257,7 @@ def test_rows_with_nan_are_nobodys_neighbours_on_cuda() -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_distances_that_overflow_keep_their_index_on_cuda(dtype: torch.dtype) -> None:
-    x = torch.randn(300, 4, dtype=dtype) * torch.finfo(dtype).max / 8
+    x = torch.randn(300, 4, dtype=dtype) * (torch.finfo(dtype).max / 8)
     assert torch.equal(knn(x.cuda(), 5).indices.cpu(), knn(x, 5).indices)
 
 
