@@ -35,7 +35,7 @@ SCORES = ("residual", "surprisal")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", required=True)
-    parser.add_argument("--epochs", type=int, help="default: 250,000 / number of images, 25 to 600")
+    parser.add_argument("--epochs", type=int, help="default: 100,000 / number of images, 25 to 600")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--methods", nargs="+", choices=[*STRATEGIES, *RIVALS], default=[*STRATEGIES, *RIVALS])
     parser.add_argument("--device", default="auto")
@@ -59,7 +59,7 @@ def one_seed(task: Task, seed: int, runs: Runs, methods: Sequence[str]) -> dict[
     """The sweep, the automatic fits and the choices of the rivals, each computed once."""
     result = {
         "seed": seed,
-        "fixed": [runs.fixed(task, d, seed) for d in DIMS],
+        "fixed": runs.sweep(task, DIMS, seed),
         "auto": {strategy: runs.automatic(task, strategy, seed) for strategy in STRATEGIES if strategy in methods},
         "rivals": {},
     }

@@ -33,7 +33,7 @@ SIZES = {"small": (0.04, 0.08), "large": (0.1, 0.2)}  # radius as a share of the
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", required=True)
-    parser.add_argument("--epochs", type=int, help="default: 250,000 / number of images, 25 to 600")
+    parser.add_argument("--epochs", type=int, help="default: 100,000 / number of images, 25 to 600")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--parts", type=Path, default=Path("benchmarks/results/auto_vs_fixed.parts"))

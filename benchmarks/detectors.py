@@ -38,8 +38,8 @@ def default_fit_papers_score(task: Task, seed: int, runs: Runs) -> Detector:
 
 
 def labelled_sweep(task: Task, seed: int, runs: Runs) -> Detector:
-    best = max(DIMS, key=lambda d: runs.fixed(task, d, seed)["auc"])
-    return papers_score(runs.detector(task, best, seed))
+    best = max(runs.sweep(task, DIMS, seed), key=lambda row: row["auc"])
+    return papers_score(runs.detector(task, best["latent_dim"], seed))
 
 
 def vae(task: Task, seed: int, runs: Runs) -> Detector:

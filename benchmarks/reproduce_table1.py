@@ -21,6 +21,7 @@ from runs import Runs, environment
 from tasks import Task, load
 
 DIMS = (128, 64, 32, 16, 8, 4, 2, 1)
+PAPER_SIZE = 64  # pixels squared
 METRICS = ("auc", "ap", "pixel_ap", "dice")
 HEADINGS = ("AUC", "AP", "pixel AP", "Dice")
 # Names of the folders, the paper's epochs, and its metrics, as many as it has, for every d of `DIMS`.
@@ -70,7 +71,7 @@ def main() -> None:
     sets = []
     for name, folder in found.items():
         runs = Runs(options.out.with_suffix(".parts"), options.epochs or SETS[name][1], options.device)
-        sets.append(reproduce(name, load(str(folder)), options.dims, options.seeds, runs, folder))
+        sets.append(reproduce(name, load(str(folder), PAPER_SIZE), options.dims, options.seeds, runs, folder))
         print(table(sets[-1]), flush=True)
     options.out.write_text(json.dumps(environment() | {"seeds": options.seeds, "sets": sets}, indent=1) + "\n")
 
@@ -84,8 +85,7 @@ def present(root: Path) -> dict[str, Path]:
 def reproduce(name: str, task: Task, dims: list[int], seeds: list[int], runs: Runs, folder: Path) -> dict[str, Any]:
     """The metrics in percent for every d: mean and standard deviation over the seeds, and the paper's."""
     rows = []
-    for d in dims:
-        trainings = [runs.fixed(task, d, seed) for seed in seeds]
+    for d, *trainings in zip(dims, *(runs.sweep(task, dims, seed) for seed in seeds), strict=True):
         if len(SETS[name]) > 4:
             trainings = [t | of_pixels(task, d, seed, runs, folder) for t, seed in zip(trainings, seeds, strict=True)]
         row: dict[str, Any] = {"latent_dim": d}

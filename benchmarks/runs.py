@@ -6,10 +6,10 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from tasks import Task
@@ -20,13 +20,14 @@ from entropix.detector import default_epochs
 from entropix.scoring import detection_metrics
 from entropix.training import TrainingData
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Runs:
     """Where results are kept (`parts`: a JSON file each, and the detectors), and how to train.
 
-    epochs: None: 250,000 / n passes, between 25 and 600, over the training images of a set's n normal ones: the paper's
-        250 for a thousand. `entropix.fit` divides by those it does not hold out, and makes more.
+    epochs: None: 100,000 / n passes, between 25 and 600, over the training images of a set's n normal ones: x
     """
 
     parts: Path
@@ -40,19 +41,23 @@ class Runs:
         """The training images and the held-out ones that every training of this seed has."""
         return TrainingData.from_images(task.train, seed, resolve_device(self.device))
 
-    def fixed(self, task: Task, d: int, seed: int) -> dict[str, Any]:
-        """The sweep's training of one d: the paper's score and the default one."""
+    def sweep(self, task: Task, dims: Sequence[int], seed: int) -> list[dict[str, Any]]:
+        """The sweep over fixed d: of each d the paper's score and the default one."""
 
-        def compute() -> dict[str, Any]:
+        def compute() -> list[dict[str, Any]]:
             result, cost = timed(
-                lambda: entropix.sweep(task.train, task.test, dims=(d,), seeds=(seed,), **self._options(task))
+                lambda: entropix.sweep(task.train, task.test, dims=dims, seeds=(seed,), **self._options(task))
             )
-            detector = result.detector(d, seed)
-            detector.save(self._model(task, d, seed), overwrite=True)
-            surprisal = detection_metrics(task.test.labels, detector.anomaly_score(task.test))
-            return result.table()[0] | cost | {"surprisal": surprisal}
+            rows = []
+            for d, row in zip(dims, result.table(), strict=True):
+                detector = result.detector(d, seed)
+                detector.save(self._model(task, d, seed), overwrite=True)
+                surprisal = detection_metrics(task.test.labels, detector.anomaly_score(task.test))
+                share = {clock: seconds / len(dims) for clock, seconds in cost.items()}
+                rows.append(row | share | {"surprisal": surprisal})
+            return rows
 
-        return self.once(task, seed, str(d), compute)
+        return self.once(task, seed, "-".join(map(str, dims)), compute)
 
     def automatic(self, task: Task, strategy: str, seed: int) -> dict[str, Any]:
         """The automatic fit: its choice and its two scores."""
@@ -76,7 +81,7 @@ class Runs:
         """The detector of a training that was done: run is its d, or its strategy."""
         return entropix.load(self._model(task, run, seed), device=self.device)
 
-    def once(self, task: Task, seed: int, run: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def once(self, task: Task, seed: int, run: str, compute: Callable[[], T]) -> T:
         """The result of a run, computed and written if it is not there yet."""
         return once(self.parts / f"{self._stem(task, seed)}-{run}.json", compute)
 
@@ -91,7 +96,7 @@ class Runs:
         return options | {"device": self.device, "progress": False}
 
 
-def once(path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def once(path: Path, compute: Callable[[], T]) -> T:
     """A result kept as JSON at `path`, computed and written if it is not there yet."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +104,8 @@ def once(path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         partial.write_text(json.dumps(compute()))
         partial.replace(path)
         print(f"done: {path.stem}", file=sys.stderr)
-    return json.loads(path.read_text())
+    result: T = json.loads(path.read_text())
+    return result
 
 
 def timed(compute: Callable[[], Any]) -> tuple[Any, dict[str, float]]:

@@ -32,14 +32,16 @@ class Task:
         return self.train.pixels.shape[-1]
 
 
-def load(name: str) -> Task:
+def load(name: str, image_size: int = SIZE) -> Task:
     """One of `TASKS`, or a folder with labelled test images (`data.json`, or test/good and test/<defect>)."""
     if name in TASKS:
         return TASKS[name](name)
     folder = Path(name)
     if not folder.is_dir():
         raise SystemExit(f"{name}: no such folder, and none of the tasks {', '.join(TASKS)}")
-    return Task(folder.resolve().name, *(read(folder, split=split, image_size=SIZE) for split in ("train", "test")))
+    return Task(
+        folder.resolve().name, *(read(folder, split=split, image_size=image_size) for split in ("train", "test"))
+    )
 
 
 def digits(name: str, normal: Collection[int], n_train: int) -> Task:

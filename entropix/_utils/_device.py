@@ -1,5 +1,7 @@
 """`device="auto"`: the GPU where both PyTorch and the native kernels can use it, else the CPU."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -32,6 +34,21 @@ def resolve_device(device: str) -> torch.device:
     if resolved.index is not None and resolved.index >= torch.cuda.device_count():
         raise ValueError(f"device={device!r}, but there are {torch.cuda.device_count()} CUDA devices, counted from 0")
     return resolved
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Convolve in float32 on the GPU too, where PyTorch rounds to TF32's ten bits unless told otherwise.
+
+    A residual is divided by what normal images leave of it, so what is noise to a network is a percent of a score.
+    """
+    convolutions = torch.backends.cudnn.conv
+    before = convolutions.fp32_precision
+    convolutions.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
 
 
 def versions() -> dict[str, Any]:
