@@ -4,7 +4,8 @@
 
 A set is a folder with labelled test images, or a task of `tasks.py`. Every set gets `entropix.fit` as a user calls it;
 the columns are AUCs of the labelled test images. Beside the score and its terms: the paper's squared error of the same
-network, that error over the image's variance, principal components and nearest neighbours of the pixels. Then lesions
+network, that error over the image's variance, a variational autoencoder and AE-U (both of d = 16, as in the paper),
+principal components and nearest neighbours of the pixels. Then lesions
 are put on normal test images (as in `detection.py`), for the average precision of the heat map and of the squared error
 over all pixels. A decision between variants is taken by the summary: mean, mean rank, and what it loses on the worst
 set. A killed run continues where it was.
@@ -18,9 +19,10 @@ from typing import Any
 
 import numpy as np
 from detection import CARRIERS, SIZES
+from detectors import uncertainty, vae
 from pixels import pixel_metrics
 from rivals.shallow import Components, neighbour_distance
-from runs import environment, once, timed
+from runs import Runs, environment, once, timed
 from scipy.stats import rankdata
 from tasks import load
 from torch import Tensor
@@ -30,7 +32,17 @@ from entropix.data import ImageSet
 from entropix.datasets import KINDS, implant_lesions
 from entropix.scoring import detection_metrics
 
-COLUMNS = ("surprisal", "conditional", "latent", "squared error", "squared error / variance", "PCA", "k-NN")
+COLUMNS = (
+    "surprisal",
+    "conditional",
+    "latent",
+    "squared error",
+    "squared error / variance",
+    "VAE",
+    "AE-U",
+    "PCA",
+    "k-NN",
+)
 ALPHA = 0.05
 
 
@@ -46,7 +58,7 @@ def main() -> None:
     for name in options.data:
         runs = []
         for seed in options.seeds:
-            compute = partial(one_fit, name, seed, options.device)
+            compute = partial(one_fit, name, seed, Runs(parts, None, options.device))
             runs.append(once(parts / f"{Path(name).name}-{seed}.json", compute))
         sets.append({"data": Path(name).name, "runs": runs})
         print(json.dumps(sets[-1]))
@@ -54,17 +66,17 @@ def main() -> None:
     options.out.write_text(json.dumps(document, indent=1) + "\n")
 
 
-def one_fit(name: str, seed: int, device: str) -> dict[str, Any]:
-    task = None if Path(name).is_dir() else load(name)
-    source = Path(name) if task is None else task.train
-    detector, cost = timed(lambda: entropix.fit(source, seed=seed, device=device, progress=False))
-    test = detector.read(source) if task is None else task.test
-    labels, explained = test.labels, detector.explain(test)
-    x, train = scaled(test), scaled(detector.read(source, split="train") if task is None else source)
+def one_fit(name: str, seed: int, runs: Runs) -> dict[str, Any]:
+    task = load(name)
+    detector, cost = timed(lambda: entropix.fit(task.train, seed=seed, device=runs.device, progress=False))
+    test, labels, explained = task.test, task.test.labels, detector.explain(task.test)
+    x, train = scaled(test), scaled(task.train)
     components = Components.of(train)
     columns = {score: explained[score] for score in ("surprisal", "conditional", "latent")} | {
         "squared error": explained["residual"],
         "squared error / variance": explained["residual"] / x.flatten(1).var(1).clamp(min=1e-4).numpy(),
+        "VAE": vae(task, seed, runs).score(test),
+        "AE-U": uncertainty(task, seed, runs).score(test),
         "PCA": components.squared_residual(x).reshape(len(x), -1).mean(1),
         "k-NN": neighbour_distance(train, x),
     }
