@@ -20,9 +20,9 @@ COLOURS = ("black", "tab:pink", "tab:olive")  # of the strategies of `fit`
 
 def auc_against_d(sets: list[dict[str, Any]], path: Path) -> None:
     """A panel per set: the sweep with both scores, mean and range over seeds, and where the methods stand on it."""
-    columns = min(3, len(sets))
+    columns = min(5, len(sets))
     lines = -(-len(sets) // columns)
-    figure, axes = new_figure(4 * columns, 3.2 * lines + 0.6, lines, columns)
+    figure, axes = new_figure(3.4 * columns, 2.8 * lines + 0.8, lines, columns)
     for ax in axes.flat[len(sets) :]:
         ax.set_axis_off()
     for ax, entry in zip(axes.flat, sets, strict=False):
@@ -47,5 +47,5 @@ def auc_against_d(sets: list[dict[str, Any]], path: Path) -> None:
         ax.xaxis.set_major_formatter("{x:.0f}")
         ax.minorticks_off()
     handles = axes.flat[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=2 * columns, fontsize="small")
+    figure.legend(*handles, loc="outside lower center", ncols=5, fontsize="small")
     figure.savefig(path, dpi=120)
