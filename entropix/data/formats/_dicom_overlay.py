@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 LEAST_SIDE = 512  # pixels of the shorter side, for letters that can be read
-LETTERS = 58  # in a line, each half as wide as high
 NOTICE = "RESEARCH ONLY - NOT FOR DIAGNOSIS"
 TAKEN = ("PatientOrientation", "Laterality", "BurnedInAnnotation", *LOSSY)
 
@@ -69,21 +68,19 @@ def _strip(width: int, one: HeatMap | None, folder: MapFolder) -> Image:
     """Return the scale of the colours, score and p-value, and the notice, `width` pixels wide."""
     from PIL import Image, ImageDraw, ImageFont
 
-    size = max(width * 2 // LETTERS, 8)
+    lines = (("0", f"{folder.level:.3g} (alpha)", f"{folder.top:.3g} nats/pixel"), (_said(one, folder.alpha),))
+    lines = (*lines, (NOTICE, "", "entropix"))
+    tall = ImageFont.load_default(100)
+    longest = max(tall.getlength("   ".join(line)) for line in lines)
+    size = max(int(100 * 0.94 * width / longest), 6)
     step = size * 3 // 2
     strip = Image.new("RGB", (width, 4 * step))
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size)
     bar = coloured(np.linspace(0, 1, width)[None].repeat(size // 2, 0))
     strip.paste(Image.fromarray(np.round(255 * bar).astype(np.uint8)), (0, size // 4))
-    lines = (
-        ((0, "la", "0"), (0.5, "ma", f"{folder.level:.3g} (alpha)"), (1, "ra", f"{folder.top:.3g} nats/pixel")),
-        ((0, "la", _said(one, folder.alpha)),),
-        ((0, "la", NOTICE), (1, "ra", "entropix")),
-    )
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size)
     for row, parts in enumerate(lines, 1):
-        for where, anchor, text in parts:
-            edge = size // 4
-            draw.text((edge + where * (width - 2 * edge), row * step - size // 3), text, "white", font, anchor)
+        for where, anchor, text in zip((0.02, 0.5, 0.98), ("la", "ma", "ra"), parts, strict=False):
+            draw.text((where * width, row * step - size // 3), text, "white", font, anchor)
     return strip
 
 
