@@ -14,6 +14,11 @@ from dicom_files import item, save_dicom, save_series
 from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.pixels import apply_voi_lut
+from pydicom.uid import (
+    DigitalXRayImageStorageForPresentation,
+    EnhancedMRImageStorage,
+    UltrasoundMultiFrameImageStorage,
+)
 
 import entropix
 from entropix.data.formats._dicom_objects import OBJECTS
@@ -36,7 +41,7 @@ def detector() -> EntropixDetector:
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CT series with lesions, an enhanced file, a film without place, a radiograph in MONOCHROME1, and shipped ones."""
+    """A CT series with lesions, an enhanced file, a film, a radiograph in MONOCHROME1, and pydicom's own files."""
     folder = tmp_path_factory.mktemp("scans")
     images = entropix.datasets.phantoms(4, 2, image_size=48, seed=1).images[:, 0, :, :40]
     images[2:, 12:24, 20:32] = 1
@@ -47,11 +52,12 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plane = item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
     shared = [item(PixelMeasuresSequence=[measures], PlaneOrientationSequence=[plane])]
     groups = {"PerFrameFunctionalGroupsSequence": own, "SharedFunctionalGroupsSequence": shared}
-    save_dicom(folder / "enhanced.dcm", stored, FrameOfReferenceUID="1.2.3", **groups)
-    save_dicom(folder / "film.dcm", stored, Modality="US", PatientID="7")
     save_dicom(
-        folder / "dx.dcm", 255 - stored[3], PhotometricInterpretation="MONOCHROME1", PatientOrientation=["L", "F"]
+        folder / "enhanced.dcm", stored, SOPClassUID=EnhancedMRImageStorage, FrameOfReferenceUID="1.2.3", **groups
     )
+    save_dicom(folder / "film.dcm", stored, SOPClassUID=UltrasoundMultiFrameImageStorage, PatientID="7")
+    chest = {"PhotometricInterpretation": "MONOCHROME1", "PatientOrientation": ["L", "F"]}
+    save_dicom(folder / "dx.dcm", 255 - stored[3], SOPClassUID=DigitalXRayImageStorageForPresentation, **chest)
     for name in SHIPPED:
         path = get_testdata_file(name, download=False)
         if path:

@@ -40,7 +40,7 @@ def overlay(stack: Stack, folder: MapFolder, series: dict[str, Any]) -> Dataset:
     image = _capture(pixels, series)
     image.StudyInstanceUID = source.header.StudyInstanceUID
     if source.place is not None:
-        image.FrameOfReferenceUID = source.header.FrameOfReferenceUID
+        image.FrameOfReferenceUID, image.PositionReferenceIndicator = source.header.FrameOfReferenceUID, ""
         lie(image, source.place.divided(times))
     for keyword in TAKEN:
         if keyword in source.header:
