@@ -68,8 +68,8 @@ def _strip(width: int, one: HeatMap | None, folder: MapFolder) -> Image:
     """Return the scale of the colours, score and p-value, and the notice, `width` pixels wide."""
     from PIL import Image, ImageDraw, ImageFont
 
-    lines = (("0", f"{folder.level:.3g} (alpha)", f"{folder.top:.3g} nats/pixel"), (_said(one, folder.alpha),))
-    lines = (*lines, (NOTICE, "", "entropix"))
+    scale = ("0", f"{folder.level:.3g} (alpha)", f"{folder.top:.3g} nats/pixel")
+    lines = [scale, (_said(one, folder.alpha),), (NOTICE, "", "entropix")]
     tall = ImageFont.load_default(100)
     longest = max(tall.getlength("   ".join(line)) for line in lines)
     size = max(int(100 * 0.94 * width / longest), 6)
