@@ -19,7 +19,7 @@ from entropix.data._select import Select
 from entropix.data.formats._dicom import Dicom
 from entropix.data.formats._dicom_objects import DEFAULT_OBJECTS, check_objects
 from entropix.data.formats._format import Format, OtherSeries, by_number, in_words
-from entropix.data.formats._maps import Box, FileMaps, HeatMap, MapFolder, resize_map
+from entropix.data.formats._maps import FileMaps, HeatMap, MapFolder, resize_map
 from entropix.data.formats._nifti import Nifti
 from entropix.data.formats._nifti_space import as_seen, canonical_volume
 from entropix.data.formats._overlays import write_overlay
@@ -29,7 +29,6 @@ from entropix.exceptions import DataError
 __all__ = [
     "DEFAULT_OBJECTS",
     "FORMATS",
-    "Box",
     "Decoded",
     "FileMaps",
     "Format",

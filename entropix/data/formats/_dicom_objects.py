@@ -78,7 +78,7 @@ def write_objects(folder: MapFolder, files: Sequence[FileMaps]) -> None:
     """
     check_objects(folder.dicom)
     sources = [read_source(file, folder.keep_ids) for file in files]
-    for kind in folder.dicom:
+    for kind in dict.fromkeys(folder.dicom):
         divide, build = OBJECTS[kind]
         for number, stack in enumerate(divide(sources), 1):
             dataset = build(stack, folder, _series(kind, stack, number, folder.token))
