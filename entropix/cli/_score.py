@@ -10,6 +10,7 @@ import typer
 from entropix._utils import check_new_file, check_new_folder
 from entropix.cli._application import Data, Device, Json, Overwrite, Skip, app, print_json, print_left_out
 from entropix.cli._data import KeepIds, NoCache, Selected
+from entropix.data.formats import DEFAULT_OBJECTS
 
 
 @app.command()
@@ -21,6 +22,10 @@ def score(
     heatmaps: Annotated[
         Path | None, typer.Option(help="Folder for heat maps, in the format of the source or as PNG over it.")
     ] = None,
+    dicom: Annotated[
+        list[str],
+        typer.Option(help="What to write of DICOM files among the heat maps: overlay, map, seg, report; repeatable."),
+    ] = list(DEFAULT_OBJECTS),  # noqa: B006
     select: Selected = None,
     keep_ids: KeepIds = False,
     no_cache: NoCache = False,
@@ -43,11 +48,13 @@ def score(
     options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
     options |= {"skip_unreadable": skip_unreadable, "keep_ids": keep_ids, "cache": not no_cache}
     images = detector.read(data, split=split, progress=True, **options)
+    if heatmaps is not None:
+        writers.check_heatmaps(images, dicom)
     result = writers.score(detector, images)
     writers.write_scores(out, images, result)
     n_volumes = writers.write_volume_scores(of_volumes, images, result.terms)
     if heatmaps is not None:
-        writers.write_heatmaps(heatmaps, detector, images, keep_ids)
+        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result)
     alpha = detector.calibration_.reachable(detector.alpha)
     n_anomalous = int((result.p_values <= alpha).sum())
     summary = {

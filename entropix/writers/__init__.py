@@ -1,7 +1,7 @@
 """Files from a detector: score tables, volumes' scores, heat maps as PNG, NIfTI and DICOM, exported models."""
 
 from entropix.writers._export import export
-from entropix.writers._heatmaps import write_heatmaps
+from entropix.writers._heatmaps import check_heatmaps, write_heatmaps
 from entropix.writers._scores import Scored, score, write_scores
 from entropix.writers._tensorboard import TensorBoard
 from entropix.writers._volumes import Volume, aggregate, volumes, write_volume_scores
@@ -11,6 +11,7 @@ __all__ = [
     "TensorBoard",
     "Volume",
     "aggregate",
+    "check_heatmaps",
     "export",
     "score",
     "volumes",
