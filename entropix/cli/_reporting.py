@@ -15,20 +15,24 @@ def report(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     out: Annotated[Path, typer.Option(help="HTML file.")],
     data: Annotated[str | None, typer.Option(metavar="DATA", help="Images to score and to show.")] = None,
+    normal: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="Normal images of the fit, to show the most alike beside each image."),
+    ] = None,
     scores: Annotated[
         Path | None, typer.Option(help="Instead: CSV file of `entropix score`; numbers without pictures.")
     ] = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """Write one HTML page about MODEL: its data, its d, its scores and the most anomalous images."""
+    """Write one HTML page: how many images of DATA stand out, which, where and how sure that is; then about MODEL."""
     import entropix
     from entropix._utils import check_new_file
     from entropix.report import write_report
 
     check_new_file(out, overwrite)
     detector = entropix.load(model, device=device)
-    write_report(detector, out, model=model.name, data=data, scores=scores, overwrite=overwrite)
+    write_report(detector, out, model=model.name, data=data, normal=normal, scores=scores, overwrite=overwrite)
     print(f"report written to {out}")
 
 

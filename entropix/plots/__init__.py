@@ -4,6 +4,7 @@ from entropix.plots._axes import new_figure
 from entropix.plots._curves import plot_curve, plot_errors, plot_history
 from entropix.plots._heatmaps import plot_heatmaps
 from entropix.plots._scores import plot_precision_recall, plot_roc, plot_scores
+from entropix.plots._svg import svg
 
 __all__ = [
     "new_figure",
@@ -14,4 +15,5 @@ __all__ = [
     "plot_precision_recall",
     "plot_roc",
     "plot_scores",
+    "svg",
 ]

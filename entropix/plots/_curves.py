@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from entropix.detector import EntropixDetector
 from entropix.plots._axes import legend
+from entropix.selection import longest_needed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
     """Draw H(X^_d) against d beside H(X_n), and on a second axis the visibility of foreign content; d is marked.
+
+    The deficit, what a code misses of normal images, is shaded below the limit of H(X^_d); codes that are longer than
+    normal images need, where all that is added is leakage, are shaded on the right (`entropix.selection.choose`).
 
     Args:
         detector: its d was chosen from a curve.
@@ -35,6 +39,7 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
     ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
     ax.set(xlabel="latent dimension d", ylabel="entropy in nats", xscale="log")
     _power_ticks(ax, d)
+    _shade(ax, d, h)
     right = ax.twinx()
     visibility = [point["visibility"] for point in curve]
     error = [point["visibility_stderr"] for point in curve]
@@ -42,6 +47,19 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
     right.set_ylabel("visibility (0.5: none)")
     right.spines["right"].set_visible(True)
     legend(ax, right)
+
+
+def _shade(ax: Axes, d: list[int], h: list[float]) -> None:
+    """Shade the deficit below the limit of the entropies h, and the codes that are longer than needed."""
+    longest, full = longest_needed(dict(zip(d, h, strict=True))), max(h)
+    needed = [i for i, one in enumerate(d) if one <= longest]
+    ax.fill_between([d[i] for i in needed], [h[i] for i in needed], full, color="tab:red", alpha=0.12, lw=0)
+    words: Any = {"fontsize": "small", "color": "0.5", "fontstyle": "italic"}
+    ax.annotate("deficit", (d[0], full), (4, -4), textcoords="offset points", va="top", **words)
+    if longest < max(d):
+        ax.axvspan(longest, max(d), color="0.5", alpha=0.15, lw=0)
+        low = ax.get_ylim()[0]
+        ax.annotate("leakage", (max(d), low), (-4, 4), textcoords="offset points", ha="right", **words)
 
 
 def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
