@@ -240,7 +240,7 @@ def test_stopped_divided_and_older_fits(detector: entropix.EntropixDetector, tmp
     assert "--device cuda \\\n" in divided
     assert "--devices 4" in divided
     assert '<th class="name" scope="row">devices</th><td class="name">4</td>' in divided
-    assert "was stopped after epoch 2 of 3;" in stopped
+    assert "stopped after epoch\n2 of 3;" in stopped
     assert "the command trains to the end." in stopped
 
 
