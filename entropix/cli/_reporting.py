@@ -1,4 +1,4 @@
-"""Write a model for people and for other runtimes: report, export."""
+"""Write a model for people and for other runtimes: report, card, export."""
 
 from __future__ import annotations
 
@@ -34,6 +34,30 @@ def report(
     detector = entropix.load(model, device=device)
     write_report(detector, out, model=model.name, data=data, normal=normal, scores=scores, overwrite=overwrite)
     print(f"report written to {out}")
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Markdown file, such as README.md. Without it the card is printed.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Print the model card of MODEL, Markdown as the Hugging Face hub has it: data, d, calibration, limits."""
+    import entropix
+    from entropix._utils import check_new_file, new_file
+    from entropix.report import model_card
+
+    if out is not None:
+        check_new_file(out, overwrite)
+    text = model_card(entropix.load(model, device="cpu"), model)
+    if out is None:
+        print(text, end="")
+        return
+    with new_file(out) as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"card written to {out}")
 
 
 @app.command()

@@ -7,10 +7,7 @@ import io
 
 import numpy as np
 
-from entropix.plots import new_figure
-
-COLOURS = "inferno"
-OPACITY = 0.7  # of a heat map where it is brightest: the image stays visible below
+from entropix.plots import COLOURS, OPACITY, new_figure
 
 
 def grey_png(image: np.ndarray) -> str:

@@ -20,10 +20,10 @@ from entropix.options import to_words
 from entropix.report._figures import scale_png
 from entropix.report._pictures import NEIGHBOURS, Album, NormalImages
 from entropix.report._scores import Scores, read_scores
+from entropix.report._template import render
 from entropix.report._verdict import judge
 from entropix.report._volumes import strips
 from entropix.scoring import DEFAULT_SCORE, SCORES
-from entropix.selection import longest_needed
 
 MOST_LISTED = 20
 HIGHEST, TYPICAL = 9, 3  # images that are shown
@@ -72,14 +72,14 @@ def write_report(
         images = detector.read(data, progress=True)
         found = _score(detector, images)
         shown = _shown(detector, data, images, found, None if normal is None else NormalImages(detector, normal))
-    page = _render(
+    page = render(
+        "page.html",
         detector=detector,
         model=model,
         what=_name(scores if data is None else data, images),
         today=date.today(),
         verdict=None if found is None else judge(detector, found),
         figures=_figures(detector, found),
-        longest=longest_needed({int(p["latent_dim"]): p["entropy"] for p in detector.curve_}) if detector.curve_ else 0,
         highest=[] if found is None else _highest(detector, found),
         shown=shown,
         unreadable=[] if images is None else images.unreadable,
@@ -92,18 +92,6 @@ def write_report(
     with new_file(out) as partial_file:
         partial_file.write_text(page, encoding="utf-8", errors="backslashreplace")  # names of files may be no text
     return out
-
-
-def _render(**values: Any) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("entropix.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
-    return environment.get_template("page.html").render(**values)
 
 
 def _name(source: Any, images: ImageSet | None) -> str:

@@ -23,7 +23,6 @@ from entropix.report._detail import in_detail
 from entropix.report._figures import outline
 from entropix.report._pictures import NormalImages
 from entropix.report._where import places
-from entropix.selection import longest_needed
 
 NASTY = "<img src=x onerror=alert(1)> & 'co.png"
 
@@ -86,10 +85,10 @@ def test_opens_with_the_verdict(detector: entropix.EntropixDetector, folder: Pat
 
 def test_excluded_candidates_are_marked(detector: entropix.EntropixDetector, page: Path) -> None:
     rows = re.findall(r'<tr class="(\w+)"><td>(\d+)</td>', page.read_text(encoding="utf-8"))
-    longest = longest_needed({int(point["latent_dim"]): point["entropy"] for point in detector.curve_})
-    assert len(rows) == len(detector.curve_)
+    assert [int(d) for _, d in rows] == [point["latent_dim"] for point in detector.curve_]
     for state, d in rows:
-        assert state == ("chosen" if int(d) == detector.latent_dim_ else "out" if int(d) > longest else "yes")
+        chosen = detector.latent_dim_
+        assert state == ("chosen" if int(d) == chosen else "long" if int(d) > chosen else "short")
 
 
 def test_heat_where_no_body_is() -> None:
