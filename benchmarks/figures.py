@@ -64,7 +64,9 @@ def entropy_against_d(sets: list[dict[str, Any]], path: Path) -> None:
         dims = [point["latent_dim"] for point in fit["curve"]]
         low, high = fit["entropy"]["ci"]
         ax.axhspan(low, high, color="tab:blue", alpha=0.15, lw=0, label="H(X_n), 95 % interval")
-        ax.plot(dims, [point["entropy"] for point in fit["curve"]], ".-", color="tab:blue", label="H of reconstructions")
+        ax.plot(
+            dims, [point["entropy"] for point in fit["curve"]], ".-", color="tab:blue", label="H of reconstructions"
+        )
         best = max(entry["runs"][0]["fixed"], key=lambda row: row["auc"])["latent_dim"]
         ax.axvline(fit["latent_dim"], color="black", lw=1, label="chosen")
         ax.axvline(best, color="tab:orange", lw=1, ls="--", label="best of the sweep by labels")
@@ -76,12 +78,12 @@ def entropy_against_d(sets: list[dict[str, Any]], path: Path) -> None:
 
 
 def columns_by_set(document: dict[str, Any], path: Path) -> None:
-    """AUC of every column of `many_tasks.py` by set: a dot per column, the default score a star, the range of its seeds."""
+    """AUC of every column of `many_tasks.py` by set: a dot per column, the default score a star."""
     sets = document["sets"]
     figure, ((ax,),) = new_figure(10, 0.45 * len(sets) + 1.2, 1, 1)
     shown = [name for name in document["summary"]["columns"] if name not in ("conditional", "latent")]
     for name, marker in zip(shown, "*osvPXD", strict=True):
-        values = np.array([[run["auc"][name] for run in one["runs"]] for one in sets if one["runs"]]).mean(1)
+        values = [np.mean([run["auc"][name] for run in one["runs"]]) for one in sets]
         first = name == shown[0]
         ax.plot(values, range(len(sets)), marker, ms=14 if first else 7, mfc=None if first else "none", label=name)
     ax.set_yticks(range(len(sets)), [one["data"] for one in sets])

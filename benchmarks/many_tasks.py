@@ -60,11 +60,11 @@ def main() -> None:
         runs = []
         for seed in options.seeds:
             compute = partial(one_fit, name, seed, Runs(parts, None, options.device))
-            runs.append(once(parts / f"{Path(name).name}-{seed}.json", compute))
-        sets.append({"data": Path(name).name, "runs": runs})
+            runs.append({"seed": seed} | once(parts / f"{Path(name).name}-{seed}.json", compute))
+        sets.append({"data": Path(name).name, "counted": Path(name).name not in NOT_COUNTED, "runs": runs})
         print(json.dumps(sets[-1]))
-    counted = [one for one in sets if one["data"] not in NOT_COUNTED]
-    document = environment() | {"seeds": options.seeds, "sets": sets, "summary": summarise(counted)}
+    summary = summarise([one for one in sets if one["counted"]])
+    document = environment() | {"seeds": options.seeds, "sets": sets, "summary": summary}
     options.out.write_text(json.dumps(document, indent=1) + "\n")
 
 
