@@ -27,7 +27,7 @@ from entropix.scoring import DEFAULT_SCORE, SCORES
 
 MOST_LISTED = 20
 HIGHEST, TYPICAL = 9, 3  # images that are shown
-WIDE = (7.0, 3.4)  # figures as wide as the text, inches
+WIDE = (5.6, 3.3)  # figures as wide as the text, inches
 
 
 def write_report(
