@@ -1,10 +1,14 @@
-"""Progress on standard error: a bar on a terminal; elsewhere, for a long training, a line now and then."""
+"""Progress: a bar on a terminal (standard error) and in a notebook; elsewhere a line now and then of a long training.
+
+In a notebook Rich draws its bar by ipywidgets, which Jupyter, VS Code and Colab have; where it is missing, lines come.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TypeVar
 
@@ -59,7 +63,8 @@ class Progress:
         self._console = console = Console(stderr=True)
         self._description, self._total, self._on_epoch = description, total, on_epoch
         self.watched = enabled or on_epoch is not None
-        self._lines = enabled and not console.is_terminal
+        drawn = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+        self._lines = enabled and not drawn
         self._started = self._last_line = time.monotonic()
         self._bar = _Bar(
             rich.progress.TextColumn("{task.description}"),
@@ -69,7 +74,7 @@ class Progress:
             rich.progress.TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=not (enabled and console.is_terminal),
+            disable=not (enabled and drawn),
         )
         self._task = self._bar.add_task(description, total=total, note="")
 

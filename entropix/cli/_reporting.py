@@ -1,4 +1,4 @@
-"""Write a model for people and for other runtimes: report, export."""
+"""Write a model for people and for other runtimes: report, card, export."""
 
 from __future__ import annotations
 
@@ -15,21 +15,49 @@ def report(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     out: Annotated[Path, typer.Option(help="HTML file.")],
     data: Annotated[str | None, typer.Option(metavar="DATA", help="Images to score and to show.")] = None,
+    normal: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="Normal images of the fit, to show the most alike beside each image."),
+    ] = None,
     scores: Annotated[
         Path | None, typer.Option(help="Instead: CSV file of `entropix score`; numbers without pictures.")
     ] = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """Write one HTML page about MODEL: its data, its d, its scores and the most anomalous images."""
+    """Write one HTML page: how many images of DATA stand out, which, where and how sure that is; then about MODEL."""
     import entropix
     from entropix._utils import check_new_file
     from entropix.report import write_report
 
     check_new_file(out, overwrite)
     detector = entropix.load(model, device=device)
-    write_report(detector, out, model=model.name, data=data, scores=scores, overwrite=overwrite)
+    write_report(detector, out, model=model.name, data=data, normal=normal, scores=scores, overwrite=overwrite)
     print(f"report written to {out}")
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Markdown file, such as README.md. Without it the card is printed.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Print the model card of MODEL, Markdown as the Hugging Face hub has it: data, d, calibration, limits."""
+    import entropix
+    from entropix._utils import check_new_file, new_file
+    from entropix.report import model_card
+
+    if out is not None:
+        check_new_file(out, overwrite)
+    text = model_card(entropix.load(model, device="cpu"), model)
+    if out is None:
+        print(text, end="")
+        return
+    with new_file(out) as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"card written to {out}")
 
 
 @app.command()

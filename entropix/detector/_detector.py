@@ -18,6 +18,7 @@ from entropix.detector import _storage as storage
 from entropix.detector._fitted import Fitted
 from entropix.detector._learn import fit_images
 from entropix.detector._learn_vectors import fit_vectors
+from entropix.detector._notebook import CurveTable, Notebook
 from entropix.detector._scorer import Scorer
 from entropix.estimators import Entropy
 from entropix.exceptions import FitWarning
@@ -27,7 +28,7 @@ from entropix.strategies import StrategyName
 from entropix.training import MOST_HELD_OUT, Checkpoint
 
 
-class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
+class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
     """An autoencoder of normal images with models of its residuals and codes; `entropix.fit` makes and fits one.
 
     Images are given as anything `entropix.data.read` takes, flat feature vectors as (n, p) with n at least 20.
@@ -39,7 +40,8 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         latent_dim_: d, the size of the code.
         reason_: why this d, in words.
         entropy_: H(X_n) in nats: value, stderr, ci, dimension (intrinsic), n_distinct, ... None when d was given.
-        curve_: measurements at every candidate d, a list of dictionaries (`entropix.selection.CurvePoint`).
+        curve_: measurements at every candidate d, a list of dictionaries (`entropix.selection.CurvePoint`). A notebook
+            shows it as a table, and `curve_.to_frame()` is a pandas `DataFrame`.
         history_: mean training loss of each epoch.
         calibration_: scores of held-out normal images (`entropix.scoring.Calibration`).
         offset_: `predict` calls images with `score_samples` below it anomalous.
@@ -50,7 +52,7 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
     calibration_: Calibration
     entropy_: Entropy | None
     reason_: str
-    curve_: list[dict[str, float]]
+    curve_: CurveTable
     history_: list[float]
     offset_: float
     n_features_in_: int
@@ -202,7 +204,7 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         self.residual_model_, self.latent_model_ = fitted.residual_model, fitted.latent_model
         self.calibration_ = fitted.calibration
         self.value_range_, self.standard_ = fitted.value_range, fitted.standard
-        self.entropy_, self.reason_, self.curve_ = fitted.entropy, fitted.reason, fitted.curve
+        self.entropy_, self.reason_, self.curve_ = fitted.entropy, fitted.reason, CurveTable(fitted.curve)
         self.history_, self.settings_ = fitted.history, fitted.settings
         self.offset_ = -self.calibration_.threshold(self.calibration_.reachable(self.alpha))
         return self

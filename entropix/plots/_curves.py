@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from entropix.detector import EntropixDetector
 from entropix.plots._axes import legend
+from entropix.plots._drawn import Drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
+def plot_curve(detector: Drawn, ax: Axes) -> None:
     """Draw H(X^_d) against d beside H(X_n), and on a second axis the visibility of foreign content; d is marked.
+
+    Shaded are the deficit, what shorter codes miss of normal images, below the limit of H(X^_d), and the longer codes,
+    where all that is added is leakage (`entropix.selection.choose`).
 
     Args:
         detector: its d was chosen from a curve.
@@ -35,6 +38,7 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
     ax.axvline(detector.latent_dim_, color="0.5", lw=1, label=f"chosen d = {detector.latent_dim_}")
     ax.set(xlabel="latent dimension d", ylabel="entropy in nats", xscale="log")
     _power_ticks(ax, d)
+    _shade(ax, d, h, detector.latent_dim_)
     right = ax.twinx()
     visibility = [point["visibility"] for point in curve]
     error = [point["visibility_stderr"] for point in curve]
@@ -44,7 +48,19 @@ def plot_curve(detector: EntropixDetector, ax: Axes) -> None:
     legend(ax, right)
 
 
-def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
+def _shade(ax: Axes, d: list[int], h: list[float], chosen: int) -> None:
+    """Shade the deficit of codes up to the chosen one below the limit of the entropies h, and the longer codes."""
+    short, full = [i for i, one in enumerate(d) if one <= chosen], max(h)
+    ax.fill_between([d[i] for i in short], [h[i] for i in short], full, color="tab:red", alpha=0.12, lw=0)
+    words: Any = {"fontsize": "small", "color": "0.5", "fontstyle": "italic"}
+    ax.annotate("deficit", (d[0], full), (4, -4), textcoords="offset points", va="top", **words)
+    if chosen < max(d):
+        ax.axvspan(chosen, max(d), color="0.5", alpha=0.15, lw=0)
+        low = ax.get_ylim()[0]
+        ax.annotate("leakage", (max(d), low), (-4, 4), textcoords="offset points", ha="right", **words)
+
+
+def plot_errors(detector: Drawn, ax: Axes) -> None:
     """Draw the mean squared error of training and held-out normal images against d (the paper's Figure 3).
 
     The chosen d is marked.
@@ -68,7 +84,7 @@ def plot_errors(detector: EntropixDetector, ax: Axes) -> None:
     legend(ax)
 
 
-def plot_history(detector: EntropixDetector, ax: Axes) -> None:
+def plot_history(detector: Drawn, ax: Axes) -> None:
     """Draw the training loss against epochs.
 
     Args:

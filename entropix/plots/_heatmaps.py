@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from entropix.detector import EntropixDetector
+from entropix.plots._drawn import Drawn
 
 
-def plot_heatmaps(
-    detector: EntropixDetector, images: np.ndarray, axes: np.ndarray, masks: np.ndarray | None = None
-) -> None:
+def plot_heatmaps(detector: Drawn, images: np.ndarray, axes: np.ndarray, masks: np.ndarray | None = None) -> None:
     """Draw one column per image, with three rows: image, reconstruction, heat map.
 
     Args:

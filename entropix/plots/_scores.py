@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from entropix.detector import EntropixDetector
 from entropix.plots._axes import legend
+from entropix.plots._drawn import Drawn
 from entropix.scoring import DEFAULT_SCORE, SCORES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def plot_scores(detector: EntropixDetector, ax: Axes, scores: np.ndarray, labels: np.ndarray) -> None:
+def plot_scores(detector: Drawn, ax: Axes, scores: np.ndarray, labels: np.ndarray) -> None:
     """Draw histograms of the scores of held-out normal images and of other images.
 
     The level above which images are anomalous is marked.

@@ -1,5 +1,6 @@
-"""The report: one self-contained HTML page about a fitted detector and what it found."""
+"""A fitted detector for people: the report, one self-contained HTML page about what it found, and the model card."""
 
+from entropix.report._card import model_card
 from entropix.report._page import write_report
 
-__all__ = ["write_report"]
+__all__ = ["model_card", "write_report"]

@@ -4,61 +4,57 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from entropix.plots import new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-INK = "#010203"  # stands for the page's text colour, which the reader's light or dark mode decides
-STYLE: Any = {
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "none",  # text stays text
-}
-
-
-def svg(draw: Callable[[Axes], None], description: str, salt: str) -> str:
-    """Return a figure as an SVG element that scales with the page and carries its description.
-
-    Args:
-        draw: draws the figure on matplotlib axes.
-        description: for those who can't see it.
-        salt: makes the identifiers in the element; it has to differ between the figures of a page.
-    """
-    import matplotlib
-
-    buffer = io.StringIO()
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": salt}):
-        figure, axes = new_figure(4.4, 3.1)
-        draw(axes[0][0])
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    element = text[text.index("<svg") :].replace(INK, "var(--ink)")
-    return element.replace("<svg", f'<svg role="img" aria-label="{description}"', 1)
+from entropix.plots import COLOURS, OPACITY, new_figure
 
 
 def grey_png(image: np.ndarray) -> str:
-    """Return a data URI of an image (c, s, s) on [0, 1], grey or, with three channels, in colour."""
+    """Return a data URI of an image (c, h, w) on [0, 1], grey or, with three channels, in colour."""
     pixels = (image.clip(0, 1) * 255).round().astype(np.uint8)
     return _png(pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0])
 
 
 def heat_png(heat: np.ndarray, top: float) -> str:
-    """Return a data URI of a heat map (s, s), black at 0 and brightest at `top`."""
+    """Return a data URI of a heat map (s, s) to lay over its image: clear at 0, brightest and densest at `top`."""
     import matplotlib
 
-    return _png(matplotlib.colormaps["inferno"](heat / top, bytes=True)[..., :3])
+    strength = np.clip(heat / top, 0, 1)
+    colours = matplotlib.colormaps[COLOURS](strength)
+    colours[..., 3] = OPACITY * strength
+    return _png((colours * 255).round().astype(np.uint8))
+
+
+def scale_png() -> str:
+    """Return a data URI of the colours of heat maps from 0 to the top, left to right, as they lie over middle grey."""
+    import matplotlib
+
+    strength = np.linspace(0, 1, 64)[None]
+    opacity = OPACITY * strength[..., None]
+    seen = matplotlib.colormaps[COLOURS](strength)[..., :3] * opacity + 0.5 * (1 - opacity)
+    return _png((seen * 255).round().astype(np.uint8))
+
+
+def outline(heat: np.ndarray, level: float, height: int, width: int) -> str:
+    """Return the path (SVG's `d`) around what lies above `level`, in pixels of an image (height, width).
+
+    It follows the map as it is seen, interpolated between the centres of its pixels, and is closed at the edge.
+
+    Args:
+        heat: (s, s).
+        level: in the unit of `heat`.
+        height: of the image.
+        width: of the image.
+    """
+    _, axes = new_figure(1, 1)
+    lines = axes[0][0].contour(np.pad(heat, 1), [level]).allsegs[0] if heat.max() > level else []
+    scale = np.array([width, height]) / heat.shape[::-1]
+    path = []
+    for line in lines:
+        points = ((np.asarray(line) - 0.5) * scale).clip(0, [width, height])
+        path.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "Z")
+    return "".join(path)
 
 
 def _png(pixels: np.ndarray) -> str:

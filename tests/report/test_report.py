@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,6 +19,10 @@ import entropix
 from entropix import plots, writers
 from entropix.data import DataError, Select
 from entropix.report import write_report
+from entropix.report._detail import in_detail
+from entropix.report._figures import outline
+from entropix.report._pictures import NormalImages
+from entropix.report._where import places
 
 NASTY = "<img src=x onerror=alert(1)> & 'co.png"
 
@@ -45,7 +50,8 @@ def detector(folder: Path) -> entropix.EntropixDetector:
 
 @pytest.fixture(scope="module")
 def page(detector: entropix.EntropixDetector, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(detector, tmp_path_factory.mktemp("report") / "report.html", model="<m>", data=folder)
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    return write_report(detector, out, model="<m>", data=folder, normal=folder)
 
 
 def test_says_what_was_found(detector: entropix.EntropixDetector, page: Path) -> None:
@@ -53,19 +59,112 @@ def test_says_what_was_found(detector: entropix.EntropixDetector, page: Path) ->
     assert f"Why d = {detector.latent_dim_}" in text
     assert f"{detector.entropy_.value:.1f} nats" in text  # type: ignore[union-attr]
     assert "110 normal images" in text
-    assert text.count('aria-label="') >= 6 + 12
-    for what in ("ROC", "Precision", "Histogram", "Training loss", "Highest scores", "Typical scores"):
+    for what in ("ROC", "Precision", "Histogram", "Training loss", "Highest scores", "Typical scores", "research only"):
         assert what in text
-    command = text.partition("<pre>")[2].partition("</pre>")[0].replace("\\\n  ", "")
+    command = text.partition('<pre tabindex="0">')[2].partition("</pre>")[0].replace("\\\n  ", "")
     options = "--latent-dim auto --strategy select --architecture convolutional --image-size 32 --epochs 3 --seed 0"
     assert command == f"entropix fit DATA --out MODEL {options} --alpha 0.05 --device cpu"
+
+
+def test_opens_with_the_verdict(detector: entropix.EntropixDetector, folder: Path, page: Path) -> None:
+    text = " ".join(page.read_text(encoding="utf-8").replace("&nbsp;", " ").split())
+    images = detector.read(folder)
+    flagged = detector.predict(images) < 0
+    verdict = text.partition('class="verdict">')[2].partition("</p>")[0]
+    assert f"<strong>{flagged.sum()} of 24 images stand out</strong>" in verdict
+    assert "about 1.2 would stand out by chance" in verdict
+    normal, abnormal = (int(flagged[images.labels == label].sum()) for label in (0, 1))
+    assert f"By the labels, {normal} of 12 normal and {abnormal} of 12 abnormal images stand out" in text
+    assert f"<title>Anomaly report: {folder.name}</title>" in text
+    assert text.index("What stands out") < text.index("Why d =") < text.index("The fit")
+    shown = min(9, int(flagged.sum()))
+    assert text.count("<article") == shown + 3
+    assert text.count("normal 3</figcaption>") == shown + 3  # three normal images beside each
+    assert "of the 110 given" in text
+
+
+def test_excluded_candidates_are_marked(detector: entropix.EntropixDetector, page: Path) -> None:
+    rows = re.findall(r'<tr class="(\w+)"><td>(\d+)</td>', page.read_text(encoding="utf-8"))
+    assert [int(d) for _, d in rows] == [point["latent_dim"] for point in detector.curve_]
+    for state, d in rows:
+        chosen = detector.latent_dim_
+        assert state == ("chosen" if int(d) == chosen else "long" if int(d) > chosen else "short")
+
+
+def test_heat_where_no_body_is() -> None:
+    image, heat = np.zeros((1, 1, 32, 32), np.float32), np.zeros((1, 32, 32), np.float32)
+    image[:, :, 8:, 8:24] = 0.5  # a body that reaches the lower edge
+    image[:, :, 14:18, 14:18] = 0  # and has a hole, which is no background
+    heat[:, 15, 15], heat[:, 2, 2], heat[:, 31, 16] = 1, 2, 1
+    found = places(image, heat)
+    assert found.outside.heat == 0.5
+    assert found.outside.area == pytest.approx(1 - 24 * 16 / 1024)
+    assert found.frame.heat == 0.25
+    assert found.frame.area == pytest.approx(2 * 16 / 1024)
+    assert found.frame.suspicious
+    assert not found.outside.suspicious  # most of the area is
+
+
+def test_outline_surrounds_what_is_above() -> None:
+    heat = np.zeros((8, 8), np.float32)
+    heat[0:2, 5:8] = 2  # in a corner: closed at the edge
+    path = outline(heat, 1.0, 40, 80)
+    numbers = np.array(re.findall(r"[\d.]+", path), float).reshape(-1, 2)
+    assert path.count("M") == path.count("Z") == 1
+    assert numbers.min(0) == pytest.approx([50, 0], abs=1e-6)
+    assert numbers.max(0) == pytest.approx([80, 10], abs=1e-6)
+    assert outline(heat, 3.0, 40, 80) == ""
+
+
+def test_pictures_have_the_aspect_and_the_detail_of_their_files(
+    detector: entropix.EntropixDetector, tmp_path: Path
+) -> None:
+    stripes = np.tile(np.array([0, 255], np.uint8).repeat(2), (300, 50))  # finer than the model sees
+    Image.fromarray(stripes).save(tmp_path / "wide.png")
+    Image.fromarray(np.arange(100, dtype=np.uint8)[:, None].repeat(40, 1)).save(tmp_path / "tall.png")
+    images = detector.read(tmp_path)
+    found = dict(zip(images.names, in_detail(detector, tmp_path, images, np.arange(2), 384), strict=True))
+    assert found["tall.png"].shape == (1, 100, 40)
+    assert found["wide.png"].shape == (1, 300, 200)
+    assert found["wide.png"].std() > 0.3 > 3 * images.pixels[images.names.index("wide.png")].std()
+    arrays = stripes[None, :, :60]
+    of_array = in_detail(detector, arrays, detector.read(arrays), np.arange(1), 150)
+    assert of_array[0].shape == (1, 150, 30)
+    as_read = in_detail(detector, images, images, np.arange(2), 384)  # nothing finer is there
+    assert {one.shape for one in as_read} == {(1, 100, 40), (1, 300, 200)}
+
+
+def test_nearest_normal_images(detector: entropix.EntropixDetector, folder: Path) -> None:
+    normal = NormalImages(detector, folder)
+    queries = normal.images.subset([3, 50])
+    known = detector.reconstruct(normal.images).reshape(110, -1)
+    for i, row in zip((3, 50), normal.nearest(queries), strict=True):
+        distances = ((known - known[i]) ** 2).sum(1)
+        chosen = [normal.images.names.index(one.name) for one in row]
+        assert len(set(chosen)) == 3
+        assert i not in chosen  # the image itself
+        assert distances[chosen] == pytest.approx(np.sort(distances)[1:4], rel=1e-3)
+
+
+def test_volumes(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
+    slices = entropix.datasets.phantoms(24, 2, image_size=32, seed=3).images[:, 0].reshape(2, 12, 32, 32)
+    slices[1, 7, 8:20, 8:20] = 1  # a large lesion
+    for name, volume in zip("ab", slices, strict=True):
+        nibabel.save(nibabel.Nifti1Image(volume.transpose(1, 2, 0), np.eye(4)), tmp_path / f"{name}.nii.gz")
+    text = write_report(detector, tmp_path / "r.html", data=tmp_path).read_text(encoding="utf-8")
+    strips = text.partition("<h2>Volumes</h2>")[2].partition("<h2>Typical")[0]
+    titles = re.findall("<h3>(.*)</h3>", strips)
+    assert titles == ["b.nii.gz", "a.nii.gz"]
+    assert strips.count("<svg") == 2 * 8
+    assert " ".join(strips.split()).count("of 12 slices stand out, slice 8 the most") >= 1
+    assert strips.count('class="highest"') == 2
 
 
 def test_needs_nothing_else_and_escapes_names(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "<img src=x" not in text
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; &#39;co.png" in text
-    assert "entropix report: &lt;m&gt;" in text
+    assert "<code>&lt;m&gt;</code>" in text
     assert "<script" not in text
     links = re.findall(r'(?:src|href)="([^"]{0,12})', text)
     assert links
@@ -82,7 +181,9 @@ def test_from_scores_without_pictures(detector: entropix.EntropixDetector, folde
     assert "ROC" in text
     assert "<img" not in text
     assert "Highest scores" in text
+    assert "Anomaly report: s.csv" in text
     for refused, message in (
+        ({"normal": folder, "overwrite": True}, "normal images are shown beside those of data"),
         ({"scores": tmp_path / "s.csv"}, "exists"),
         ({"scores": tmp_path / "s.csv", "data": folder, "overwrite": True}, "give one"),
         ({"scores": out, "overwrite": True}, "is not what `entropix score` writes"),
@@ -113,9 +214,10 @@ def test_without_a_curve_labels_or_data(tmp_path: Path) -> None:
     detector = entropix.fit(colour.astype(np.float32), latent_dim=2, image_size=32, epochs=1, progress=False)
     bare = write_report(detector, tmp_path / "bare.html").read_text(encoding="utf-8")
     assert "It was given, not chosen" in bare
-    assert "<h2>Scores" not in bare
+    assert "No other images were looked at" in bare
+    assert "How far the numbers go" not in bare
     text = write_report(detector, tmp_path / "few.html", data=colour[:3].astype(np.float32)).read_text()
-    assert text.count("<img") == 6
+    assert text.count("<image") == 2 * 3  # in colour, each below its heat
     assert "--latent-dim 2 \\\n" in text
     assert "--epochs 1 \\\n" in text
     detector.settings_ |= {"select": asdict(Select(slices=(None, 9), series="T1 *")), "unreadable": [["a", "empty"]]}
@@ -136,8 +238,8 @@ def test_stopped_divided_and_older_fits(detector: entropix.EntropixDetector, tmp
     assert "stopped" not in plain
     assert "--device cuda \\\n" in divided
     assert "--devices 4" in divided
-    assert '<th class="name">devices</th><td class="name">4</td>' in divided
-    assert "was stopped after epoch 2 of 3;" in stopped
+    assert '<th class="name" scope="row">devices</th><td class="name">4</td>' in divided
+    assert "stopped after epoch\n2 of 3;" in stopped
     assert "the command trains to the end." in stopped
 
 
@@ -183,9 +285,10 @@ def test_in_a_browser(browser: Any, page: Path, width: int, scheme: str) -> None
     assert errors == []
     assert [url for url in requests if not url.startswith("data:")] == [page.as_uri()]
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     candidates = "document.querySelector('[aria-label=Candidates]')"
     assert tab.evaluate(f"{candidates}.scrollWidth <= {candidates}.clientWidth")
-    assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth && i.alt)")
+    assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth && (i.alt || i.closest('.bar')))")
     named = "[...document.querySelectorAll('svg')].every(s => s.role == 'img' && s.ariaLabel && s.clientHeight > 50)"
     assert tab.evaluate(named)
     page_colour, ink = (
@@ -194,4 +297,10 @@ def test_in_a_browser(browser: Any, page: Path, width: int, scheme: str) -> None
     )
     contrast = sum(map(int, ink)) - sum(map(int, page_colour))
     assert contrast > 400 if scheme == "dark" else contrast < -400
+    heat, outlined = (f"getComputedStyle(document.querySelector('.{part}')).opacity" for part in ("heat", "outline"))
+    tab.add_style_tag(content="* { transition: none !important; }")
+    tab.check("#heat-none")
+    assert tab.evaluate(heat) == tab.evaluate(outlined) == "0"
+    tab.check("#heat-half")
+    assert 0 < float(tab.evaluate(heat)) < 1
     tab.close()
