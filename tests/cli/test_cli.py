@@ -165,6 +165,7 @@ def test_info_command() -> None:
     assert document["native_cuda_usable"] == (torch.cuda.is_available() and document["native_cuda_built"])
 
 
+@pytest.mark.usefixtures("few_candidates")
 def test_demo_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A short one: twice into the same folder, and never into somebody else's."""
     for name, value in {"TRAIN": 100, "TEST": 20, "EPOCHS": 1, "SWEEP_DIMS": (1,)}.items():
