@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -10,7 +11,7 @@ from entropix.data import ImageView
 from entropix.estimators import Entropy
 from entropix.selection._curve import CurvePoint
 
-MOST_LOST = 1.0  # nats in every dimension in which normal images vary
+MOST_LOST = math.log(2)  # nats in every dimension in which normal images vary
 
 
 def has_not_learnt(
@@ -19,9 +20,8 @@ def has_not_learnt(
     """Return what shows that no code of the curve holds normal images; None if nothing does.
 
     Either of two things does. Even the best code has a larger error on held-out images than their mean, which takes no
-    code at all. Or its reconstructions lie e times closer together than the images in every one of their m dimensions,
-    H(X_n) - H(X^) = m <ln rho_k(x) / rho_k(x^)> > m: they hardly depend on the image. The default fits that were
-    measured stay far from both: at most 0.12 nats in each dimension are lost.
+    code at all. Or its reconstructions lie less than half as far apart as the images in every one of their m
+    dimensions, H(X_n) - H(X^) = m <ln rho_k(x) / rho_k(x^)> > m ln 2: they hardly depend on the image.
 
     Args:
         curve: what was measured at every candidate d.
