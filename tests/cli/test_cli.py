@@ -201,6 +201,13 @@ def test_heatmaps_have_titles_and_a_colour_bar(model: Path) -> None:
         entropix.plots.plot_heatmaps(entropix.load(model), images, axes, masks, ["one"])
 
 
+def test_too_short_a_fit_makes_no_choice(folder: Path, tmp_path: Path) -> None:
+    result = entropix_cli("fit", folder, "--out", tmp_path / "m", *FAST)
+    assert "which is no choice: 2 epochs were too few" in result.stdout
+    assert "fit again with epochs=600" in result.stderr
+    assert entropix.load(tmp_path / "m").settings_["enough_epochs"] == 600
+
+
 def test_fit_logs_epochs(folder: Path, tmp_path: Path) -> None:
     log = tmp_path / "fit.jsonl"
     options = ["--latent-dim", "1", "--log-json", log]
