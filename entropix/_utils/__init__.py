@@ -9,12 +9,14 @@ from entropix._utils._extras import install_hint
 from entropix._utils._files import check_new_file, check_new_folder, new_file, new_folder, open_table, remove_leftovers
 from entropix._utils._moved import moved_names
 from entropix._utils._seeds import seeded
+from entropix._utils._settings import SharedSettings
 from entropix._utils._tables import quoted, read_table, read_text
 
 __all__ = [
     "INFERENCE_BATCH",
     "Epoch",
     "Progress",
+    "SharedSettings",
     "as_path",
     "check_new_file",
     "check_new_folder",

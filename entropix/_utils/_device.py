@@ -1,12 +1,12 @@
 """`device="auto"`: the GPU where both PyTorch and the native kernels can use it, else the CPU."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 
 from entropix._native import native_info
+from entropix._utils._settings import SharedSettings
 from entropix._version import __version__
 
 
@@ -36,19 +36,15 @@ def resolve_device(device: str) -> torch.device:
     return resolved
 
 
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Convolve in float32 on the GPU too, where PyTorch rounds to TF32's ten bits unless told otherwise.
+_convolutions = SharedSettings(torch.backends.cudnn.conv, {"fp32_precision": "ieee"})  # type: ignore[attr-defined]
+
+
+def full_precision() -> AbstractContextManager[None]:
+    """A block that convolves in float32 on the GPU too, where PyTorch rounds to TF32's ten bits unless told otherwise.
 
     A residual is divided by what normal images leave of it, so what is noise to a network is a percent of a score.
     """
-    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
-    before = convolutions.fp32_precision
-    convolutions.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        convolutions.fp32_precision = before
+    return _convolutions.changed()
 
 
 def versions() -> dict[str, Any]:

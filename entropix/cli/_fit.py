@@ -57,7 +57,8 @@ def fit(
         return
     print(f"latent dimension {detector.latent_dim_}")
     if detector.entropy_ is not None:
-        print(f"because {detector.reason_}")
+        learnt = "enough_epochs" not in detector.settings_
+        print(f"{'because' if learnt else 'which is no choice:'} {detector.reason_}")
         print(f"H(X_n) = {detector.entropy_}")
         rows = [{"chosen": "yes" if row["latent_dim"] == detector.latent_dim_ else ""} | row for row in detector.curve_]
         print_table(rows, "Candidates")

@@ -7,23 +7,27 @@ from typing import Annotated
 
 import typer
 
-from entropix.cli._application import Json, app, print_json
+from entropix.cli._application import Json, app, interruptible, print_json
 
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("entropix-demo"),
+    out: Annotated[Path, typer.Option(help="Folder for model, report and pictures.")] = Path("entropix-demo"),
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare with the labelled sweep too, which takes minutes.")
+    ] = False,
     seed: int = 0,
     as_json: Json = False,
 ) -> None:
-    """Try everything on simulated images of known factors: fit, choose d, compare with the labelled sweep, draw."""
+    """Try everything on simulated slices of heads whose answers are known: fit, choose d, score, report, draw."""
     from entropix.cli import _demo as example
 
-    result = example.run(out, seed=seed, progress=True)
+    with interruptible():
+        result = example.run(out, seed=seed, full=full, progress=True)
     if as_json:
         print_json(result)
     else:
-        print(example.describe(result))
+        print(example.describe(result, out))
 
 
 @app.command()

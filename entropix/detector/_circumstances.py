@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import platform
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
+from entropix._utils import SharedSettings
 from entropix._version import __version__
 from entropix.data import ImageSet
 from entropix.training import (
@@ -21,29 +20,16 @@ from entropix.training import (
 PRESENTATIONS = 100_000  # images that a fit shows
 PAPER_PRESENTATIONS = 250_000  # those of the paper's training: 250 epochs of a thousand images
 
-_TURN = threading.Lock()
-_settings = ExitStack()  # of cuDNN, while fits run
-_fits = 0
+# not `torch.backends.cudnn.flags`, which fails while another thread is in a block of `full_precision`
+_deterministic = SharedSettings(torch.backends.cudnn, {"enabled": True, "benchmark": False, "deterministic": True})
 
 
-@contextmanager
-def deterministic() -> Iterator[None]:
+def deterministic() -> AbstractContextManager[None]:
     """A block in which cuDNN's algorithms are the same in every run; otherwise they may differ.
 
     The settings are those of the process: of blocks in several threads, the last one to end puts them back.
     """
-    global _fits
-    with _TURN:
-        if not _fits:
-            _settings.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True))
-        _fits += 1
-    try:
-        yield
-    finally:
-        with _TURN:
-            _fits -= 1
-            if not _fits:
-                _settings.close()
+    return _deterministic.changed()
 
 
 def default_epochs(n: int, presentations: int = PRESENTATIONS) -> int:

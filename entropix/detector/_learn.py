@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 
@@ -12,6 +13,7 @@ from entropix.data import ImageSet
 from entropix.detector._circumstances import default_epochs, deterministic, settings, to_resume
 from entropix.detector._fitted import Fitted
 from entropix.detector._watch import Watch
+from entropix.exceptions import FitWarning
 from entropix.models import ARCHITECTURES, Autoencoder, BaseAutoencoder, ImageAutoencoder, VariationalAutoencoder
 from entropix.options import FitOptions
 from entropix.scoring import (
@@ -25,6 +27,7 @@ from entropix.scoring import (
     learn_foreign_content,
     statistics,
 )
+from entropix.selection import has_not_learnt
 from entropix.strategies import STRATEGIES
 from entropix.training import (
     Checkpoint,
@@ -185,6 +188,14 @@ def _fit_auto(
     fitted.entropy = adapted.entropy
     fitted.curve = [point.to_dict() for point in adapted.curve]
     fitted.reason = adapted.reason
+    shown = has_not_learnt(adapted.curve, adapted.entropy, data.distinct, data.held_out)
+    if shown is not None:
+        fitted.settings["enough_epochs"] = enough = max(2 * epochs, default_epochs(len(data.train)))
+        fitted.reason = (
+            f"{epochs} epochs were too few for this autoencoder to learn these images: {shown}. So d = "
+            f"{adapted.latent_dim} says nothing about them; fit again with epochs={enough} (--epochs {enough})"
+        )
+        warnings.warn(fitted.reason, FitWarning, stacklevel=2)
     return fitted
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -178,17 +179,47 @@ def test_info_command() -> None:
     assert document["native_cuda_usable"] == (torch.cuda.is_available() and document["native_cuda_built"])
 
 
+@pytest.mark.usefixtures("few_candidates")
 def test_demo_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A short one: twice into the same folder, and never into somebody else's."""
-    for name, value in {"TRAIN": 120, "TEST": 20, "EPOCHS": 2, "SWEEP_DIMS": (1, 2)}.items():
+    for name, value in {"TRAIN": 100, "TEST": 20, "EPOCHS": 1, "SWEEP_DIMS": (1,)}.items():
         monkeypatch.setattr(entropix.cli._demo, name, value)
-    document = json.loads(entropix_cli("demo", "--out", tmp_path / "demo", "--json").stdout)
-    assert document["true_factors"] == 4
-    assert "chosen d" in entropix_cli("demo", "--out", tmp_path / "demo").stdout
-    assert {p.name for p in (tmp_path / "demo").iterdir()} == {"curve.png", "heatmaps.png", "demo.json"}
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").write_text("mine")
-    assert "is not empty" in entropix_cli("demo", "--out", tmp_path / "mine", code=1).stderr
+    out = tmp_path / "demo"
+    document = json.loads(entropix_cli("demo", "--out", out, "--full", "--json").stdout)
+    assert document["true_factors"] == 8
+    assert [row["latent_dim"] for row in document["sweep"]] == [1]
+    lines = entropix_cli("demo", "--out", out).stdout.splitlines()
+    assert any(line.split()[:3] == ["chosen", "d", str(document["latent_dim"])] for line in lines)
+    assert any(re.match(r"  surprisal +0\.\d{3}  at the chosen d", line) for line in lines)
+    assert not any("sweep" in line for line in lines)
+    assert lines[-1] == f"open {out / 'report.html'}"
+    assert {p.name for p in out.iterdir()} == {"model", "report.html", "heatmaps.png", "curve.png", "demo.json"}
+    assert "lesion-" in (out / "report.html").read_text(encoding="utf-8")
+    assert entropix.load(out / "model").latent_dim_ == document["latent_dim"]
+    for name in ("notes.txt", "model"):  # a model that no demo wrote
+        mine = tmp_path / f"mine-{name}"
+        mine.mkdir()
+        (mine / name).write_text("mine")
+        assert "is not empty" in entropix_cli("demo", "--out", mine, code=1).stderr
+
+
+def test_heatmaps_have_titles_and_a_colour_bar(model: Path) -> None:
+    images = entropix.datasets.phantoms(2, 2, image_size=40).images
+    figure, axes = entropix.plots.new_figure(4, 4, 3, 2)
+    masks = np.zeros((2, 40, 40), dtype=bool)
+    masks[1, 5:9, 5:9] = True
+    entropix.plots.plot_heatmaps(entropix.load(model), images, axes, masks, ["normal", "lesion"])
+    assert [ax.get_title() for ax in axes[0]] == ["normal", "lesion"]
+    assert [ax.get_ylabel() for ax in figure.axes[6:]] == ["nats per pixel"]
+    with pytest.raises(ValueError, match="zip"):
+        entropix.plots.plot_heatmaps(entropix.load(model), images, axes, masks, ["one"])
+
+
+def test_too_short_a_fit_makes_no_choice(folder: Path, tmp_path: Path) -> None:
+    result = entropix_cli("fit", folder, "--out", tmp_path / "m", *FAST)
+    assert "which is no choice: 2 epochs were too few" in result.stdout
+    assert "fit again with epochs=600" in result.stderr
+    assert entropix.load(tmp_path / "m").settings_["enough_epochs"] == 600
 
 
 def test_fit_logs_epochs(folder: Path, tmp_path: Path) -> None:

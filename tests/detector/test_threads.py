@@ -22,7 +22,7 @@ def drawing() -> Iterator[None]:
     over = threading.Event()
 
     def draw() -> None:
-        while not over.is_set():
+        while not over.wait(0.001):  # a pause: without one, every step of the block waits for the interpreter's lock
             torch.manual_seed(9)
             torch.rand(100)
 

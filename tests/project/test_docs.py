@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from helpers import python_blocks
 from typer.main import get_command
 
 from entropix.cli import app
@@ -20,7 +21,7 @@ USER_PAGES = {"README.md", *PAGES} - {"contributing.md", "theory.md"}
 def test_python_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    blocks = re.findall(r"```python\n(.*?)```", TEXTS[name], flags=re.DOTALL)
+    blocks = python_blocks(TEXTS[name])
     assert blocks or name in ("api.md", "contributing.md")
     for block in blocks:
         exec(compile(block, name, "exec"), names)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from helpers import python_blocks
 from typer.main import get_command
 
 from entropix.cli import app
@@ -14,7 +15,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 def test_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    blocks = python_blocks(README)
     assert len(blocks) == 4
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
