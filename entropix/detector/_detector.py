@@ -22,7 +22,15 @@ from entropix.detector._scorer import Scorer
 from entropix.estimators import Entropy
 from entropix.exceptions import FitWarning
 from entropix.options import FitOptions
-from entropix.scoring import DEFAULT_SCORE, PEAK, Calibration, Region, ScoreName, find_regions
+from entropix.scoring import (
+    DEFAULT_SCORE,
+    PEAK,
+    Calibration,
+    Region,
+    ScoreName,
+    false_discovery_adjusted,
+    find_regions,
+)
 from entropix.strategies import StrategyName
 from entropix.training import MOST_HELD_OUT, Checkpoint
 
@@ -130,7 +138,7 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
             )
         return self
 
-    def p_value(self, images: Any, score: ScoreName = DEFAULT_SCORE) -> np.ndarray:
+    def p_value(self, images: Any, score: ScoreName = DEFAULT_SCORE, *, fdr: float | None = None) -> np.ndarray:
         """Return conformal p-values (n,): the share of normal images that score as high or higher.
 
         A share alpha of normal images has p-values of at most alpha; the smallest there can be is
@@ -139,21 +147,32 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         Args:
             images: images, or vectors (n, p).
             score: name of the score.
-        """
-        scores = self.anomaly_score(images, score)
-        return self.calibration_.p_value(scores, score)
+            fdr: a false discovery rate: p-values are adjusted for the number of images, and of those that are at most
+                `fdr` a share of at most `fdr` belongs to normal images, in expectation (Benjamini and Hochberg 1995).
+                None: every image is judged on its own.
 
-    def predict(self, X: Any, alpha: float | None = None) -> np.ndarray:
+        Raises:
+            ValueError: an `fdr` that is not between 0 and 1.
+        """
+        p_values = self.calibration_.p_value(self.anomaly_score(images, score), score)
+        return p_values if fdr is None else false_discovery_adjusted(p_values, fdr)
+
+    def predict(self, X: Any, alpha: float | None = None, *, fdr: float | None = None) -> np.ndarray:
         """Return +1 for normal images and -1 for anomalous ones, (n,).
 
         Args:
             X: images, or vectors (n, p).
             alpha: share of normal images that are called anomalous. None: that of the constructor.
+            fdr: instead of alpha, the largest share of normal images among those that are called anomalous (`p_value`).
 
         Raises:
-            ValueError: an alpha that is below what the held-out images can tell.
+            ValueError: an alpha that is below what the held-out images can tell; both `alpha` and `fdr`.
         """
         check_is_fitted(self)
+        if fdr is not None:
+            if alpha is not None:
+                raise ValueError("alpha and fdr: give one, a share of the normal images or of those called anomalous")
+            return np.where(self.p_value(X, fdr=fdr) <= fdr, -1, 1)
         level = -self.offset_ if alpha is None else self.calibration_.threshold(alpha)
         return np.where(self.anomaly_score(X) <= level, 1, -1)
 
