@@ -18,6 +18,7 @@ from entropix.detector import _storage as storage
 from entropix.detector._fitted import Fitted
 from entropix.detector._learn import fit_images
 from entropix.detector._learn_vectors import fit_vectors
+from entropix.detector._recalibrate import images_of_site, recalibrated, rows_of_site, shift_of
 from entropix.detector._scorer import Scorer
 from entropix.estimators import Entropy
 from entropix.exceptions import FitWarning
@@ -127,16 +128,51 @@ class EntropixDetector(Scorer, OutlierMixin, BaseEstimator):
         else:
             fitted = fit_images(read(X, **options.reading()), options, checkpoint)
         self._take(fitted)
+        self._warn_of_level("fit on")
+        return self
+
+    def recalibrate(self, images: Any, *, skip_unreadable: bool = False, **options: Any) -> EntropixDetector:
+        """Return a detector for another site, from normal images of it: of another scanner, or another protocol.
+
+        The networks are kept. Renewed are the levels of the residual, p-values, thresholds and the levels of
+        `regions`; they hold for images of the site. `settings_["recalibrated"]` says how far its images are from
+        those of the fit (`entropix.scoring.Shift`).
+
+        Args:
+            images: normal images, at least 16 of two patients or volumes, or vectors (n, p). At most 2,000 are used.
+                Those that are labelled abnormal are left out.
+            skip_unreadable: as for `entropix.fit`.
+            **options: further arguments of `entropix.data.read`.
+
+        Raises:
+            DataError: unreadable, constant or too few images.
+            ValueError: unsuitable vectors.
+        """
+        check_is_fitted(self)
+        if self.standard_ is not None:
+            site = rows_of_site(self, images, self.seed)
+        else:
+            data = self.read(images, split="train", skip_unreadable=skip_unreadable, **options)
+            site = images_of_site(self, data, skip_unreadable, self.seed)
+        shift = shift_of(self, self.calibration_, site, self.calibration_.reachable(self.alpha))
+        new = EntropixDetector(**self.get_params())._take(recalibrated(self._fitted(), site, shift))
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(new, name, getattr(self, name))
+        new._warn_of_level("recalibrate with")
+        return new
+
+    def _warn_of_level(self, how: str) -> None:
+        """Warn if too few images were held out for alpha."""
         least = self.calibration_.least
         if self.alpha < least:
-            more = "fit on more images, or " if math.ceil(1 / self.alpha) <= MOST_HELD_OUT else ""
+            more = f"{how} more images, or " if math.ceil(1 / self.alpha) <= MOST_HELD_OUT else ""
             warnings.warn(
                 f"{len(self.calibration_)} held-out normal images tell false-positive rates from {least:.3g} on, not "
                 f"alpha={self.alpha}: predict() uses {least:.3g}; {more}choose a larger alpha",
                 FitWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        return self
 
     def p_value(self, images: Any, score: ScoreName = DEFAULT_SCORE, *, fdr: float | None = None) -> np.ndarray:
         """Return conformal p-values (n,): the share of normal images that score as high or higher.

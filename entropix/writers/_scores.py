@@ -11,7 +11,7 @@ import numpy as np
 from entropix._utils import new_file, open_table
 from entropix.data import ImageSet
 from entropix.detector import EntropixDetector, check_detector
-from entropix.scoring import DEFAULT_SCORE, SCORES, detection_metrics, false_discovery_adjusted
+from entropix.scoring import DEFAULT_SCORE, SCORES, detection_metrics, false_discovery_adjusted, warn_of_shift
 from entropix.writers._identifiers import identifiers, word_of
 from entropix.writers._volumes import ScoredVolume, score_volumes
 
@@ -52,6 +52,8 @@ def score(detector: EntropixDetector, images: ImageSet, fdr: float | None = None
         images: as `detector.read` gives them.
         fdr: decide by this false discovery rate (`EntropixDetector.p_value`) instead of the detector's alpha.
 
+    Warns with `ShiftWarning` if the images are so far from those of the model that p-values promise nothing.
+
     Raises:
         ValueError: an `fdr` that is not between 0 and 1.
     """
@@ -59,6 +61,7 @@ def score(detector: EntropixDetector, images: ImageSet, fdr: float | None = None
     terms = detector.explain(images, progress=True)
     known = detector.calibration_
     p_values, alpha = known.p_value(terms[DEFAULT_SCORE]), known.reachable(detector.alpha)
+    warn_of_shift(known, p_values, images.groups)
     anomalous = p_values <= alpha if fdr is None else false_discovery_adjusted(p_values, fdr) <= fdr
     metrics = {name: detection_metrics(images.labels, terms[name]) for name in SCORES}
     return Scored(
