@@ -126,10 +126,12 @@ def test_studies_in_results_out(model: Path, tmp_path: Path) -> None:
 
 def test_results_are_kept_and_others_put_aside(model: Path, tmp_path: Path) -> None:
     sent = studies(tmp_path / "scans", 2)
-    save_dicom(sent / "0001.dcm", np.zeros((4, 4), np.uint8), StudyInstanceUID="1.2.3.2", SOPInstanceUID="1.2.3.9")
+    line = np.zeros((1, 9), np.uint8)  # no image
+    save_dicom(
+        sent / "0001.dcm", line, StudyInstanceUID="1.2.3.2", SeriesInstanceUID="1.2.3.8", SOPInstanceUID="1.2.3.9"
+    )
     with running(Node(entropix.load(model), tmp_path / "node", port=0, quiet=0.2)) as node:
-        (sent / "0001.dcm").write_bytes((sent / "0001.dcm").read_bytes()[:-9])  # pixels that are not all there
-        storescu(node.port, sent)
+        assert storescu(node.port, sent) == 0
         wait_until(lambda: names(tmp_path / "node" / "results") and names(tmp_path / "node" / "failed"))
     assert len(list((tmp_path / "node" / "results").rglob("*.dcm"))) == 1
     assert "no readable image" in (tmp_path / "node" / "failed" / "1.2.3.2.1" / "reason.txt").read_text()
