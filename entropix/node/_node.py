@@ -111,17 +111,21 @@ class Node:
         LOG.info("%s: %d images, %d anomalous", name, len(images), int(scored.anomalous.sum()))
 
     def _send(self) -> None:
-        """Send results; after a failure, not again for a while."""
+        """Send results; what the other node does not take, not again for a while."""
         if self.to is not None and time.monotonic() < self._send_again:
             return
         for name in self.queue.to_send():
             if self.to is not None and (files := sorted(self.queue.outgoing(name).rglob("*.dcm"))):
                 try:
-                    send(files, self.to, self.ae_title)
+                    refused = send(files, self.to, self.ae_title)
                 except ConnectionError as error:
-                    LOG.warning("%s is sent later: %s", name, error)
+                    LOG.warning("results are sent later: %s", error)
                     self._send_again = time.monotonic() + RETRY_SECONDS
                     return
+                if refused:
+                    LOG.warning("%s is sent again later: %s", name, refused[0])
+                    self._send_again = time.monotonic() + RETRY_SECONDS
+                    continue
             self.queue.sent(name)
 
 

@@ -59,8 +59,7 @@ class Queue:
         """
         if not (UID.fullmatch(study) and UID.fullmatch(sop)):
             raise ValueError(f"study {study!r}, object {sop!r}; expected UIDs, digits and dots")
-        with received.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync(received)
         with self._lock:
             folder = self.folder / "arriving" / study
             folder.mkdir(exist_ok=True)
@@ -93,7 +92,9 @@ class Queue:
         return self.folder / "sending" / name
 
     def scored(self, name: str) -> None:
-        """Forget the objects of a study whose results are in `outgoing`."""
+        """Forget the objects of a study whose results are in `outgoing`, as soon as these are on disk."""
+        for path in (*self.outgoing(name).rglob("*"), self.outgoing(name), self.outgoing(name).parent):
+            _sync(path)
         shutil.rmtree(self.objects(name))
 
     def sent(self, name: str) -> None:
@@ -124,9 +125,9 @@ class Queue:
         return f"{study}.{k}"
 
 
-def _sync(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

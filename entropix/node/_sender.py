@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+LONGEST_TITLE = 16  # of a node (PS3.5, 6.2: AE)
 MOST_CONTEXTS = 128  # of an association (PS3.8, 9.3.2.2)
 
 
@@ -32,16 +33,16 @@ class Destination:
         """
         title, _, address = text.rpartition("@")
         host, _, port = address.rpartition(":")
-        if not (title and host and port.isdecimal() and 0 < int(port) < 65_536):
+        if not (0 < len(title) <= LONGEST_TITLE and host and port.isdecimal() and 0 < int(port) < 65_536):
             raise ValueError(f"{text!r} as a destination; expected TITLE@HOST:PORT, such as ARCHIVE@localhost:104")
         return cls(title, host, int(port))
 
 
-def send(files: Sequence[Path], to: Destination, ae_title: str) -> None:
-    """Send DICOM files, and remove each once the other node has it.
+def send(files: Sequence[Path], to: Destination, ae_title: str) -> list[str]:
+    """Send DICOM files, and remove each that the other node has taken; return why it refused others.
 
     Raises:
-        ConnectionError: the other node does not answer, refuses, or does not take an object; what it has is removed.
+        ConnectionError: the other node takes no association, or leaves it.
     """
     from pydicom import dcmread
     from pynetdicom import AE
@@ -54,14 +55,22 @@ def send(files: Sequence[Path], to: Destination, ae_title: str) -> None:
     association = entity.associate(to.host, to.port, ae_title=to.title)
     if not association.is_established:
         raise ConnectionError(f"{to.title}@{to.host}:{to.port} takes no association")
+    refused = []
     try:
         for path in files:
-            status = association.send_c_store(path)
-            if "Status" not in status or status.Status & 0xF000 not in (0x0000, 0xB000):  # success, or with a warning
-                told = f"status 0x{status.Status:04x}" if "Status" in status else "no answer"
-                raise ConnectionError(f"{to.title}@{to.host}:{to.port} did not take {path.name}: {told}")
-            path.unlink()
-    except (ValueError, RuntimeError) as error:  # no context for the object, or a connection that is gone
-        raise ConnectionError(f"{to.title}@{to.host}:{to.port}: {error}") from error
+            try:
+                status = association.send_c_store(path)
+            except ValueError as error:  # it takes no such objects
+                refused.append(f"{path.name}: {error}")
+                continue
+            except RuntimeError as error:
+                raise ConnectionError(f"{to.title}@{to.host}:{to.port}: {error}") from error
+            if "Status" not in status:
+                raise ConnectionError(f"{to.title}@{to.host}:{to.port} left")
+            if status.Status == 0 or status.Status >> 12 == 0xB:  # success, or with a warning (PS3.4, B.2.3)
+                path.unlink()
+            else:
+                refused.append(f"{path.name}: status 0x{status.Status:04x}")
     finally:
         association.release()
+    return refused
