@@ -17,6 +17,7 @@ from entropix.node._queue import Queue
 
 LOG = logging.getLogger("entropix.node")
 MOST_ASSOCIATIONS = 10  # at a time; others are refused, and come again
+VERIFICATION = "1.2.840.10008.1.1"  # C-ECHO (PS3.4, A.4)
 SUCCESS, OUT_OF_RESOURCES, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xC000  # PS3.4, B.2.3
 
 
@@ -42,12 +43,11 @@ def receiving(queue: Queue, host: str, port: int, ae_title: str, allow: Sequence
         ValueError: a title that is none.
     """
     from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
-    from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
     entity = AE(ae_title=ae_title)
     for context in AllStoragePresentationContexts:
         entity.add_supported_context(str(context.abstract_syntax), list(ALL_TRANSFER_SYNTAXES))
-    entity.add_supported_context(Verification)
+    entity.add_supported_context(VERIFICATION)
     entity.require_called_aet, entity.require_calling_aet = True, list(allow)
     entity.maximum_associations = MOST_ASSOCIATIONS
 
