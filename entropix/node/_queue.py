@@ -64,7 +64,6 @@ class Queue:
             folder = self.folder / "arriving" / study
             folder.mkdir(exist_ok=True)
             received.replace(folder / f"{sop}.dcm")
-            os.utime(folder)  # also if the object was there before
             _sync(folder)
         _sync(folder.parent)
 
