@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
 
 def save_dicom(path: Path, image: np.ndarray, **tags: Any) -> Path:
     """A file of an integer image (h, w) or frames (f, h, w); a tag of None is left out."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    meta.MediaStorageSOPClassUID = tags.get("SOPClassUID") or SecondaryCaptureImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid()
     meta.TransferSyntaxUID = tags.pop("syntax", ExplicitVRLittleEndian)
     dataset = FileDataset(path, {}, file_meta=meta, preamble=b"\0" * 128)
@@ -36,6 +36,36 @@ def save_dicom(path: Path, image: np.ndarray, **tags: Any) -> Path:
             setattr(dataset, name, value)
     dataset.save_as(path, enforce_file_format=True)
     return path
+
+
+def save_series(folder: Path, images: np.ndarray, study: str = "1", **tags: Any) -> list[Path]:
+    """Files of an axial series of images (n, h, w), 5 mm apart, of a patient whose number is MRN4711."""
+    folder.mkdir(parents=True, exist_ok=True)
+    given = {
+        "SOPClassUID": CTImageStorage,
+        "Modality": "CT",
+        "PatientName": "Doemann^Janine",
+        "PatientID": "MRN4711",
+        "PatientBirthDate": "19501231",
+        "PatientSex": "F",
+        "StudyInstanceUID": f"1.2.3.{study}",
+        "SeriesInstanceUID": f"1.2.3.{study}.1",
+        "FrameOfReferenceUID": f"1.2.3.{study}.2",
+        "StudyDate": "20260102",
+        "StudyTime": "030405.678901",
+        "StudyID": "STUDY77",
+        "AccessionNumber": "ACC88",
+        "ReferringPhysicianName": "Roemann^Richard",
+        "SeriesNumber": 3,
+        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+        "PixelSpacing": [0.7, 0.9],
+        "SliceThickness": 5,
+    } | tags
+    places = [[-10, -20, 5 * i] for i in range(len(images))]
+    return [
+        save_dicom(folder / f"{i}.dcm", one, ImagePositionPatient=places[i], InstanceNumber=i + 1, **given)
+        for i, one in enumerate(images)
+    ]
 
 
 def item(**tags: Any) -> Dataset:

@@ -10,6 +10,7 @@ import typer
 from entropix._utils import check_new_file, check_new_folder
 from entropix.cli._application import Data, Device, Json, Overwrite, Skip, app, print_json, print_left_out
 from entropix.cli._data import KeepIds, NoCache, Selected
+from entropix.data.formats import DEFAULT_OBJECTS
 
 
 @app.command()
@@ -27,6 +28,10 @@ def score(
     fdr: Annotated[
         float | None, typer.Option(help="Decide by this false discovery rate, instead of the model's alpha.")
     ] = None,
+    dicom: Annotated[
+        list[str],
+        typer.Option(help="What to write of DICOM files among the heat maps: overlay, map, seg, report; repeatable."),
+    ] = list(DEFAULT_OBJECTS),  # noqa: B006
     select: Selected = None,
     keep_ids: KeepIds = False,
     no_cache: NoCache = False,
@@ -49,13 +54,15 @@ def score(
     options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
     options |= {"skip_unreadable": skip_unreadable, "keep_ids": keep_ids, "cache": not no_cache}
     images = detector.read(data, split=split, progress=True, **options)
+    if heatmaps is not None:
+        writers.check_heatmaps(images, dicom)
     if labels is not None:
         images = with_labels(images, labels)
     result = writers.score(detector, images, fdr)
     writers.write_scores(out, images, result)
     n_volumes = writers.write_volume_scores(of_volumes, images, result.volumes)
     if heatmaps is not None:
-        writers.write_heatmaps(heatmaps, detector, images, keep_ids)
+        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result)
     n_anomalous = int(result.anomalous.sum())
     of_known = detector.calibration_.volumes
     summary = {

@@ -1,4 +1,4 @@
-"""Patients and series as pseudonyms: one identifier, one pseudonym, and no way back without the salt.
+"""Patients, series and UIDs as pseudonyms: one identifier, one pseudonym, and no way back without the salt.
 
 A plain hash of an identifier can be undone by hashing every possible number. This one is keyed with 16 random
 bytes, drawn once per user and kept in the user's data folder, so that pseudonyms stay the same from run to run
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import uuid
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,13 @@ def pseudonym(kind: str, identifier: str) -> str:
     """Return `kind-` and 16 hexadecimal digits, for an identifier such as a patient's number."""
     text = f"{kind}:{identifier}".encode(errors="backslashreplace")
     return f"{kind}-{hashlib.blake2b(text, key=_salt()[0], digest_size=8).hexdigest()}"
+
+
+def replaced_uid(uid: str) -> str:
+    """Return the UID that stands for a DICOM UID, always the same: 2.25 and a UUID as a number (PS3.5, B.2)."""
+    text = f"uid:{uid}".encode(errors="backslashreplace")
+    digest = hashlib.blake2b(text, key=_salt()[0], digest_size=16).digest()
+    return f"2.25.{uuid.UUID(bytes=digest, version=5).int}"
 
 
 def mark_of_salt() -> str | None:

@@ -17,7 +17,7 @@ from entropix.detector._fitted import Fitted
 from entropix.detector._inspect import inspect
 from entropix.detector._inspection import Inspection
 from entropix.detector._learn import DIMS, finish, fit_fixed, learn_network, untrained
-from entropix.detector._scorer import Scorer, check_detector, resize_map
+from entropix.detector._scorer import Scorer, check_detector
 
 __all__ = [
     "DIMS",
@@ -35,7 +35,6 @@ __all__ = [
     "inspect",
     "learn_network",
     "load",
-    "resize_map",
     "settings",
     "to_resume",
     "untrained",

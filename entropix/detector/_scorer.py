@@ -13,6 +13,7 @@ from torch import Tensor
 
 from entropix._utils import INFERENCE_BATCH, each_batch, in_batches, track
 from entropix.data import ImageSet, ImageView, Select, Standard, check_vectors, read
+from entropix.data.formats import resize_map
 from entropix.scoring import (
     DEFAULT_SCORE,
     SCORES,
@@ -181,9 +182,3 @@ def check_detector(detector: Any) -> None:
             f"{type(detector).__name__} as a detector; expected an EntropixDetector, such as entropix.load(folder)"
         )
     check_is_fitted(detector)
-
-
-def resize_map(one: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """Return a map (s, s) resized to `size` (h, w); values are interpolated, not rescaled."""
-    tensor = torch.from_numpy(one)[None, None]
-    return torch.nn.functional.interpolate(tensor, size=tuple(size), mode="bilinear")[0, 0].numpy()

@@ -100,7 +100,7 @@ class Node:
             images = self.detector.read(self.queue.objects(name), keep_ids=True, cache=False, skip_unreadable=True)
             scored = writers.score(self.detector, images)
             with new_folder(self.queue.outgoing(name)) as folder:
-                writers.write_heatmaps(folder / "maps", self.detector, images, keep_ids=True)
+                writers.write_heatmaps(folder / "maps", self.detector, images, True, ["overlay"], scored)
                 writers.write_scores(folder / "scores.csv", images, scored)
                 writers.write_volume_scores(folder / "scores.volumes.csv", images, scored.volumes)
         except (ValueError, RuntimeError) as error:

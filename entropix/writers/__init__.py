@@ -2,7 +2,7 @@
 
 from entropix.scoring import aggregate
 from entropix.writers._export import export
-from entropix.writers._heatmaps import write_heatmaps
+from entropix.writers._heatmaps import check_heatmaps, write_heatmaps
 from entropix.writers._scores import Scored, score, write_scores
 from entropix.writers._tensorboard import TensorBoard
 from entropix.writers._volumes import ScoredVolume, Volume, volumes, write_volume_scores
@@ -13,6 +13,7 @@ __all__ = [
     "TensorBoard",
     "Volume",
     "aggregate",
+    "check_heatmaps",
     "export",
     "score",
     "volumes",

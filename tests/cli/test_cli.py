@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import entropix_cli
+from dicom_files import save_series
 from PIL import Image
 
 import entropix
@@ -73,6 +74,19 @@ def test_score_writes_a_row_per_file(model: Path, folder: Path, tmp_path: Path) 
     assert "is a folder" in entropix_cli("score", model, folder, "--out", tmp_path, "--overwrite", code=1).stderr
     entropix_cli("score", model, folder, "--out", out, "--overwrite")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["maps", "s.csv"]
+
+
+def test_score_writes_the_dicom_objects_that_are_asked_for(model: Path, tmp_path: Path) -> None:
+    save_series(tmp_path / "in", np.random.default_rng(0).integers(0, 255, (2, 32, 32), dtype=np.uint8))
+    given = ("score", model, tmp_path / "in", "--out", tmp_path / "s.csv")
+    entropix_cli(*given, "--heatmaps", tmp_path / "maps", "--keep-ids")
+    written = sorted(path.relative_to(tmp_path / "maps").as_posix() for path in (tmp_path / "maps").rglob("*.dcm"))
+    assert written == ["map/0.dcm", "overlay/0.dcm", "overlay/1.dcm"]
+    chosen = ("--dicom", "overlay", "--dicom", "report", "--overwrite")
+    entropix_cli(*given, "--heatmaps", tmp_path / "more", *chosen)
+    assert sorted(path.name for path in (tmp_path / "more").iterdir()) == ["overlay", "report"]
+    refused = entropix_cli(*given, "--heatmaps", tmp_path / "none", "--dicom", "rtstruct", "--overwrite", code=1)
+    assert "expected one or more of overlay, map, seg, report" in refused.stderr
 
 
 def test_score_of_unknown_labels(model: Path, folder: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dicom_files import save_dicom
 import entropix
 from entropix.data import DataError, Select, read
 from entropix.data.formats import decode
+from entropix.data.formats._dicom_objects import OBJECTS
 from entropix.writers import write_heatmaps
 
 PIXELS = np.random.default_rng(0).integers(0, 4096, (16, 16)).astype(np.uint16)
@@ -86,19 +87,22 @@ def test_maps_of_names_in_other_alphabets(detector: entropix.EntropixDetector, t
     scans.mkdir()
     for file in ("IM#0", "IM_0", "IM#0.dcm"):
         save_dicom(scans / file, image, **tags)
-    write_heatmaps(tmp_path / "maps", detector, detector.read(scans, keep_ids=True, cache=False), keep_ids=True)
-    maps = [pydicom.dcmread(path) for path in sorted((tmp_path / "maps").iterdir())]
-    assert len(maps) == 3
-    for one in maps:
-        assert one.PatientName == name
-        assert one.SeriesNumber == 9000
+    images = detector.read(scans, keep_ids=True, cache=False)
+    write_heatmaps(tmp_path / "maps", detector, images, keep_ids=True, dicom=list(OBJECTS))
+    for kind, number, count in (("overlay", 9000, 3), ("map", 10000, 3), ("seg", 11000, 3), ("report", 12000, 3)):
+        written = [pydicom.dcmread(path) for path in sorted((tmp_path / "maps" / kind).iterdir())]
+        assert len(written) == count
+        for one in written:
+            assert one.PatientName == name
+            assert one.SeriesNumber == number
 
 
 @pytest.mark.parametrize(("number", "expected"), [(3, 9003), ("", 9000), (None, 9000)])
 def test_number_of_the_series(number: Any, expected: int, detector: Any, tmp_path: Path) -> None:
     save_dicom(tmp_path / "a.dcm", np.arange(256, dtype=np.uint8).reshape(16, 16), SeriesNumber=number)
     write_heatmaps(tmp_path / "maps", detector, detector.read(tmp_path / "a.dcm", cache=False))
-    assert pydicom.dcmread(tmp_path / "maps" / "a.dcm").SeriesNumber == expected
+    assert pydicom.dcmread(tmp_path / "maps" / "overlay" / "a.dcm").SeriesNumber == expected
+    assert pydicom.dcmread(tmp_path / "maps" / "map" / "a.dcm").SeriesNumber == expected + 1000
 
 
 @pytest.mark.parametrize("charset", [b"NO_SUCH_SET ", b"ISO_IR 192  "])
@@ -111,4 +115,4 @@ def test_character_sets_that_do_not_fit(charset: bytes, detector: Any, tmp_path:
     path.write_bytes(content.replace(b"ISO_IR 100  ", charset).replace(b"A^B^C^", b"\xe9\xff^\xff  "))
     images = detector.read(path, keep_ids=True, cache=False)
     write_heatmaps(tmp_path / "maps", detector, images, keep_ids=True)
-    assert len(read(tmp_path / "maps", image_size=16, cache=False)) == 1
+    assert len(read(tmp_path / "maps", image_size=16, cache=False)) == 2

@@ -1,11 +1,13 @@
 """Formats: the list is all there is to know of them, and a new one is found, read, named and mapped by its line."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import entropix.data.formats as formats
@@ -22,6 +24,7 @@ from entropix.data.formats import (
     in_words,
 )
 from entropix.detector import EntropixDetector
+from entropix.scoring import DEFAULT_SCORE, PEAK, SCORES, Calibration
 from entropix.writers import write_heatmaps
 
 ROOT = Path(__file__).parents[2]
@@ -48,8 +51,9 @@ class Rows(Format):
         image = np.array([line.split() for line in lines], dtype=np.float32)
         return Decoded([image[None] / 9], "source", kind="Rows")
 
-    def write_maps(self, folder: MapFolder, maps: FileMaps) -> None:
-        np.savetxt(folder.place(maps.name, ".rows"), maps.by_frame()[0], header=maps.patient)
+    def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:
+        for file in files:
+            np.savetxt(folder.place(file.name, ".rows"), file.by_frame()[0], header=file.name)
 
 
 class Pairs(Rows):
@@ -102,6 +106,10 @@ class Looking(EntropixDetector):
     def __init__(self, maps: np.ndarray) -> None:
         super().__init__()
         self.model_, self.maps = None, maps
+        self.calibration_ = Calibration(dict.fromkeys((DEFAULT_SCORE, PEAK), torch.ones(19)))
+
+    def explain(self, images: Any, progress: bool = False) -> dict[str, np.ndarray]:
+        return {name: np.zeros(len(self.maps)) for name in SCORES}
 
     def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
         return self.maps

@@ -3,7 +3,9 @@
 _format         what a format is.
 _maps           heat maps on their way to files; _overlays: over images, as PNG.
 _pillow         PNG, JPEG, TIFF and BMP; _tiff: what the tags of a TIFF page say of its values.
-_dicom          DICOM images with what identifies them; _dicom_maps: their heat maps.
+_dicom          DICOM images with what identifies them.
+_dicom_objects  what is written of them: _dicom_overlay, _dicom_maps, _dicom_seg, _dicom_report; _dicom_sources: what
+                these are made from; _dicom_place: where it lies; _dicom_identity: whose it is.
 _dicom_pixels   their pixels; _dicom_grey: as a viewer shows them; _codestream: what compressed ones claim.
 _nifti          slices of NIfTI volumes; _nifti_space: how a volume lies; _nifti_maps: heat maps.
 
@@ -15,8 +17,9 @@ from pathlib import Path
 from entropix.data._blocks import Decoded
 from entropix.data._select import Select
 from entropix.data.formats._dicom import Dicom
+from entropix.data.formats._dicom_objects import DEFAULT_OBJECTS, check_objects
 from entropix.data.formats._format import Format, OtherSeries, by_number, in_words
-from entropix.data.formats._maps import FileMaps, HeatMap, MapFolder
+from entropix.data.formats._maps import FileMaps, HeatMap, MapFolder, resize_map
 from entropix.data.formats._nifti import Nifti
 from entropix.data.formats._nifti_space import as_seen, canonical_volume
 from entropix.data.formats._overlays import write_overlay
@@ -24,6 +27,7 @@ from entropix.data.formats._pillow import Pillow
 from entropix.exceptions import DataError
 
 __all__ = [
+    "DEFAULT_OBJECTS",
     "FORMATS",
     "Decoded",
     "FileMaps",
@@ -34,6 +38,7 @@ __all__ = [
     "as_seen",
     "by_number",
     "canonical_volume",
+    "check_objects",
     "decode",
     "format_names",
     "format_of",
@@ -41,6 +46,7 @@ __all__ = [
     "is_image_file",
     "is_mask",
     "never_image",
+    "resize_map",
     "write_overlay",
 ]
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from entropix.data._blocks import Decoded
 from entropix.data._privacy import pseudonym
 from entropix.data._select import Select
-from entropix.data.formats._dicom_maps import write_map
+from entropix.data.formats._dicom_identity import patient_of
+from entropix.data.formats._dicom_objects import write_objects
 from entropix.data.formats._dicom_pixels import frames_of
+from entropix.data.formats._dicom_place import height_of
 from entropix.data.formats._format import Format, OtherSeries
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.exceptions import DataError
@@ -26,7 +27,7 @@ PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 class Dicom(Format):
-    """DICOM files, which often have no ending; heat maps are Secondary Captures that refer to them."""
+    """DICOM files, which often have no ending; heat maps are objects of their studies that refer to them."""
 
     names = ("DICOM",)
     suffixes = (".dcm", ".dicom", ".ima")
@@ -51,14 +52,13 @@ class Dicom(Format):
         if not select.wants_series(*series.values()):
             raise OtherSeries
         frames = list(frames_of(dataset))
-        patient = str(dataset.get("PatientID") or dataset.get("StudyInstanceUID") or "").strip()
-        position = _position(dataset)
+        position = height_of(dataset)
         slice_of = series["InstanceUID"] if len(frames) == 1 and position is not None else ""
         return Decoded(
             frames,
             "source",
             list(range(len(frames))) if len(frames) > 1 else None,
-            group=_identifier("patient", patient, keep_ids) or None,
+            group=patient_of(dataset, keep_ids) or None,
             volume=_identifier("series", slice_of, keep_ids),
             position=position or 0.0,
             kind=f"DICOM {dataset.get('Modality') or ''}".strip(),
@@ -67,9 +67,9 @@ class Dicom(Format):
             identifiers=_identifiers(dataset, keep_ids),
         )
 
-    def write_maps(self, folder: MapFolder, maps: FileMaps) -> None:
-        """Write a Secondary Capture of the file's study, one frame for each of its frames."""
-        write_map(folder.place(maps.name, ".dcm"), maps, folder)
+    def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:
+        """Write DICOM objects of the files' studies: the kinds that the folder asks for."""
+        write_objects(folder, files)
 
 
 def _read(path: Path) -> Dataset:
@@ -104,12 +104,3 @@ def _identifiers(dataset: Dataset, keep_ids: bool) -> dict[str, str]:
         for name, kind in kinds.items()
     }
     return found | {"accession": str(dataset.get("AccessionNumber") or "").strip() if keep_ids else ""}
-
-
-def _position(dataset: Dataset) -> float | None:
-    """Return where the slice lies along the normal of its plane in mm; None if nowhere, as a radiograph."""
-    try:
-        row, column = np.reshape(np.array(dataset.ImageOrientationPatient, dtype=float), (2, 3))
-        return float(np.cross(row, column) @ np.array(dataset.ImagePositionPatient, dtype=float))
-    except (AttributeError, TypeError, ValueError):
-        return None

@@ -65,16 +65,17 @@ class Format(ABC):
         """Return whether a file, by its name, says where something is in an image beside it."""
         return False
 
-    def write_maps(self, folder: MapFolder, maps: FileMaps) -> None:
-        """Write the heat maps of a file's images: as PNG, laid over each, unless the format can hold them itself.
+    def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:
+        """Write the heat maps of files' images: as PNG, laid over each, unless the format can hold them itself.
 
         Args:
             folder: where to, and what the maps of all files there share.
-            maps: of the images that `decode` returned for the file.
+            files: all of this format, with the images that `decode` returned for them.
         """
-        frames = by_number(self.decode(maps.path, folder.select, keep_ids=False))
-        for one in maps.maps:
-            write_overlay(folder, one, frames[one.frame])
+        for file in files:
+            frames = by_number(self.decode(file.path, folder.select, keep_ids=False))
+            for one in file.maps:
+                write_overlay(folder, one, frames[one.frame])
 
     def stem(self, path: Path) -> str:
         """Return the file's name without the ending of the format, in small letters."""

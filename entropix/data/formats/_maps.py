@@ -6,25 +6,57 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 import numpy as np
+import torch
 
 from entropix.data._select import Select
 
 
+class Box(Protocol):
+    """A part of an image that stands out: half-open rows and columns, largest surprise and sum (`entropix.Region`)."""
+
+    @property
+    def top(self) -> int: ...
+    @property
+    def left(self) -> int: ...
+    @property
+    def bottom(self) -> int: ...
+    @property
+    def right(self) -> int: ...
+    @property
+    def peak(self) -> float: ...
+    @property
+    def nats(self) -> float: ...
+
+
 @dataclass(frozen=True)
 class HeatMap:
-    """The heat map of one image.
+    """The heat map of one image, and what else was found of it.
 
     Attributes:
         name: of the image in its set.
         frame: its number in its file, None for a file that is one image.
-        values: nats per pixel (h, w), in the size of the image.
+        small: nats per pixel (s, s), in the model's size.
+        size: height and width (h, w) of the image.
+        score: of the image, in nats.
+        p_value: of the score.
+        regions: what lies above the level of the folder (`MapFolder.level`).
     """
 
     name: str
     frame: int | None
-    values: np.ndarray
+    small: np.ndarray
+    size: Sequence[int]
+    score: float
+    p_value: float
+    regions: Sequence[Box] = ()
+
+    @property
+    def values(self) -> np.ndarray:
+        """Nats per pixel (h, w) float32, in the size of the image."""
+        return resize_map(self.small, self.size)
 
 
 @dataclass(frozen=True)
@@ -34,12 +66,10 @@ class FileMaps:
     Attributes:
         path: the file.
         maps: one or more.
-        patient: what stands for the patient's number unless identifiers are kept.
     """
 
     path: Path
     maps: Sequence[HeatMap]
-    patient: str
 
     @property
     def name(self) -> str:
@@ -48,7 +78,7 @@ class FileMaps:
         return first.name if first.frame is None else first.name.removesuffix(f"#{first.frame}")
 
     def by_frame(self) -> dict[int, np.ndarray]:
-        """Return the maps by the number of their frame, which is 0 in a file that is one image."""
+        """Return the values (h, w) of the maps by the number of their frame, which is 0 in a file that is one image."""
         return {one.frame or 0: one.values for one in self.maps}
 
 
@@ -58,19 +88,30 @@ class MapFolder:
 
     Attributes:
         path: the folder.
-        top: nats per pixel at the upper end of the colours.
+        level: nats per pixel that the map of a normal image exceeds anywhere with the probability `alpha` only.
+        alpha: false-positive rate.
+        largest: nats per pixel of all maps.
         natural_scale: whether images are on [0, 1]; others are drawn from their lowest to their highest value.
         select: which part of the files was read.
         keep_ids: whether maps say who the patient is.
+        dicom: kinds of objects that are written of DICOM files (`dicom_kinds`).
         token: text that no other folder has.
     """
 
     path: Path
-    top: float
+    level: float
+    alpha: float
+    largest: float
     natural_scale: bool
     select: Select
     keep_ids: bool
+    dicom: Sequence[str]
     token: str = field(default_factory=secrets.token_hex)
+
+    @property
+    def top(self) -> float:
+        """Nats per pixel at the upper end of the colours, so that normal images, below the level, stay dark."""
+        return 2 * self.level
 
     def place(self, name: str, suffix: str) -> Path:
         """Return where the map of an image or file of that name goes; the folder above it is made.
@@ -86,3 +127,9 @@ class MapFolder:
             path = path.with_name(path.name + suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+
+def resize_map(one: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Return a map (s, s) resized to `size` (h, w); values are interpolated, not rescaled."""
+    tensor = torch.from_numpy(one)[None, None]
+    return torch.nn.functional.interpolate(tensor, size=tuple(size), mode="bilinear")[0, 0].numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ class Nifti(Format):
         """Return whether a file is called as masks are: scan_seg.nii.gz."""
         return self.has_suffix(path) and MASK_ENDING.search(self.stem(path)) is not None
 
-    def write_maps(self, folder: MapFolder, maps: FileMaps) -> None:
-        """Write a volume with the source's shape, affine and codes of its space."""
-        write_map(folder.place(maps.name, _ending(maps.path)), maps, folder.select.axis)
+    def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:
+        """Write volumes with the shape, affine and codes of the space of their sources."""
+        for file in files:
+            write_map(folder.place(file.name, _ending(file.path)), file, folder.select.axis)
 
 
 def _ending(path: Path) -> str:

@@ -15,20 +15,24 @@ def write_overlay(folder: MapFolder, one: HeatMap, image: np.ndarray) -> None:
     from PIL import Image
 
     low, high = (0.0, 1.0) if folder.natural_scale else (float(image.min()), float(image.max()))
-    seen = _lay_over(_picture(image, low, high), np.clip(one.values / folder.top, 0, 1))
+    seen = lay_over(picture(image, low, high), np.clip(one.values / folder.top, 0, 1))
     Image.fromarray(np.round(255 * np.clip(seen, 0, 1)).astype(np.uint8)).save(folder.place(one.name, ".png"))
 
 
-def _picture(image: np.ndarray, low: float, high: float) -> np.ndarray:
+def picture(image: np.ndarray, low: float, high: float) -> np.ndarray:
     """Return the image in colour (h, w, 3) on [0, 1]."""
     colour = image if len(image) == 3 else image.mean(0, keepdims=True).repeat(3, 0)
     return np.clip((colour.transpose(1, 2, 0) - low) / max(high - low, 1e-12), 0, 1)
 
 
-def _lay_over(picture: np.ndarray, strength: np.ndarray) -> np.ndarray:
+def lay_over(image: np.ndarray, strength: np.ndarray) -> np.ndarray:
     """Return a picture (h, w, 3) that shows the less of itself and the more of a colour the stronger the map is."""
+    seen = OPACITY * strength[..., None]
+    return image * (1 - seen) + coloured(strength) * seen
+
+
+def coloured(strength: np.ndarray) -> np.ndarray:
+    """Return the colours (h, w, 3) on [0, 1] of strengths (h, w) on [0, 1]."""
     import matplotlib
 
-    colours = matplotlib.colormaps["inferno"](strength)[..., :3]
-    strength = strength[..., None]
-    return picture * (1 - OPACITY * strength) + colours * OPACITY * strength
+    return matplotlib.colormaps["inferno"](strength)[..., :3]
