@@ -41,6 +41,10 @@ class ScaleWarning(EntropixWarning):
     """Images lie in a small part of the training images' values: perhaps they are in another unit."""
 
 
+class ShiftWarning(EntropixWarning):
+    """Images are not like those that the model knows, so that its p-values promise nothing about them."""
+
+
 class MemoryWarning(EntropixWarning):
     """The device's memory did not hold a batch; the work went on with smaller ones."""
 

@@ -5,7 +5,7 @@ group of commands each.
 """
 
 # ruff: noqa: F401 (their commands are in the order of the help)
-from entropix.cli import _data, _fit, _score, _sweep, _estimating, _reporting, _showing  # isort: skip
+from entropix.cli import _data, _fit, _score, _calibrate, _sweep, _estimating, _reporting, _serve, _showing  # isort: skip
 from entropix.cli._application import app, main
 
 __all__ = ["app", "main"]

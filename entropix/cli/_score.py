@@ -22,6 +22,12 @@ def score(
     heatmaps: Annotated[
         Path | None, typer.Option(help="Folder for heat maps, in the format of the source or as PNG over it.")
     ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV file of labels: path or id (patient, volume, UID), label (0 or 1).")
+    ] = None,
+    fdr: Annotated[
+        float | None, typer.Option(help="Decide by this false discovery rate, instead of the model's alpha.")
+    ] = None,
     dicom: Annotated[
         list[str],
         typer.Option(help="What to write of DICOM files among the heat maps: overlay, map, seg, report; repeatable."),
@@ -37,7 +43,7 @@ def score(
     """Score the images in DATA; print AUC and AP if DATA says which are abnormal."""
     import entropix
     from entropix import writers
-    from entropix.data import Select
+    from entropix.data import Select, with_labels
 
     of_volumes = out.with_name(f"{out.stem}.volumes{out.suffix}")
     check_new_file(out, overwrite)
@@ -50,20 +56,25 @@ def score(
     images = detector.read(data, split=split, progress=True, **options)
     if heatmaps is not None:
         writers.check_heatmaps(images, dicom)
-    result = writers.score(detector, images)
+    if labels is not None:
+        images = with_labels(images, labels)
+    result = writers.score(detector, images, fdr)
     writers.write_scores(out, images, result)
-    n_volumes = writers.write_volume_scores(of_volumes, images, result.terms)
+    n_volumes = writers.write_volume_scores(of_volumes, images, result.volumes)
     if heatmaps is not None:
         writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result)
-    alpha = detector.calibration_.reachable(detector.alpha)
-    n_anomalous = int((result.p_values <= alpha).sum())
+    n_anomalous = int(result.anomalous.sum())
+    of_known = detector.calibration_.volumes
     summary = {
         "model": str(model),
         "scores": str(out),
         "n": len(images),
         "volumes": str(of_volumes) if n_volumes else None,
         "n_volumes": n_volumes,
-        "alpha": alpha,
+        "n_anomalous_volumes": sum(volume.anomalous or False for volume in result.volumes) if of_known else None,
+        "alpha": result.alpha,
+        "alpha_volumes": of_known.reachable(detector.alpha) if of_known else None,
+        "fdr": fdr,
         "n_anomalous": n_anomalous,
         "metrics": result.metrics,
         "unreadable": [list(entry) for entry in images.unreadable],
@@ -74,7 +85,12 @@ def score(
         return
     for name, values in result.metrics.items():
         print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}")
-    print(f"{n_anomalous} of {len(images)} images are anomalous (p <= {alpha:.3g})")
+    by = "p <= {:.3g}" if fdr is None else f"false discovery rate {fdr:g}"
+    print(f"{n_anomalous} of {len(images)} images are anomalous ({by.format(result.alpha)})")
     print(f"{len(images)} scores written to {out}")
     if n_volumes:
-        print(f"{n_volumes} scores of volumes written to {of_volumes}")
+        told = "the model knows no held-out volumes to decide by"
+        if of_known:
+            level = by.format(summary["alpha_volumes"])
+            told = f"{summary['n_anomalous_volumes']} are anomalous ({level}; {len(of_known)} held-out volumes)"
+        print(f"{n_volumes} scores of volumes written to {of_volumes}: {told}")

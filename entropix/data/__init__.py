@@ -15,6 +15,7 @@ than 2^30 values (`_scale`).
 """
 
 from entropix.data._imageset import ImageSet, Origin, Scaling
+from entropix.data._labels import with_labels
 from entropix.data._reader import check_reading, read
 from entropix.data._select import Select
 from entropix.data._spool import allocate
@@ -37,4 +38,5 @@ __all__ = [
     "check_reading",
     "check_vectors",
     "read",
+    "with_labels",
 ]

@@ -33,6 +33,7 @@ class Decoded:
         kind: as in `Origin`.
         series: as in `Origin`.
         bits: as in `Origin`.
+        identifiers: UIDs and accession number, by their names in `Origin`.
     """
 
     frames: list[np.ndarray]
@@ -44,6 +45,7 @@ class Decoded:
     kind: str = ""
     series: str = ""
     bits: int = 8
+    identifiers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

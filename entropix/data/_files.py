@@ -70,6 +70,7 @@ def _origin(item: FileItem, decoded: Decoded, number: int | None) -> Origin:
         kind=decoded.kind,
         series=decoded.series,
         bits=decoded.bits,
+        **decoded.identifiers,
     )
 
 

@@ -32,6 +32,10 @@ class Origin:
         kind: "png", "DICOM CT", "NIfTI", ...
         series: what a DICOM file calls its series.
         bits: bits of a stored value.
+        study_uid: Study Instance UID of a DICOM file, or its pseudonym.
+        series_uid: Series Instance UID, or its pseudonym.
+        sop_uid: SOP Instance UID, or its pseudonym.
+        accession: accession number, where identifiers are kept.
     """
 
     path: Path | None = None
@@ -41,6 +45,10 @@ class Origin:
     kind: str = "array"
     series: str = ""
     bits: int = 0
+    study_uid: str = ""
+    series_uid: str = ""
+    sop_uid: str = ""
+    accession: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 _fit                      `fit` and `load`, the way in.
 _detector, _scorer        `EntropixDetector`, an outlier detector of scikit-learn.
 _learn, _learn_vectors    what a fit does with images, and with vectors; _fitted is what it learns.
+_recalibrate              what a fit learns anew from normal images of another site.
 _circumstances            seeds, epochs, settings: what a fit depends on beside the images.
 _storage                  model folders: _model_format has their versions, _parts what is made of their tensors.
 _inspect, _inspection     what a data set holds, before any training.

@@ -19,11 +19,20 @@ from entropix.detector._fitted import Fitted
 from entropix.detector._learn import fit_images
 from entropix.detector._learn_vectors import fit_vectors
 from entropix.detector._notebook import CurveTable, Notebook
+from entropix.detector._recalibrate import images_of_site, recalibrated, rows_of_site, shift_of
 from entropix.detector._scorer import Scorer
 from entropix.estimators import Entropy
 from entropix.exceptions import FitWarning
 from entropix.options import FitOptions
-from entropix.scoring import DEFAULT_SCORE, PEAK, Calibration, Region, ScoreName, find_regions
+from entropix.scoring import (
+    DEFAULT_SCORE,
+    PEAK,
+    Calibration,
+    Region,
+    ScoreName,
+    false_discovery_adjusted,
+    find_regions,
+)
 from entropix.strategies import StrategyName
 from entropix.training import MOST_HELD_OUT, Checkpoint
 
@@ -122,18 +131,53 @@ class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
         else:
             fitted = fit_images(read(X, **options.reading()), options, checkpoint)
         self._take(fitted)
+        self._warn_of_level("fit on")
+        return self
+
+    def recalibrate(self, images: Any, *, skip_unreadable: bool = False, **options: Any) -> EntropixDetector:
+        """Return a detector for another site, from normal images of it: of another scanner, or another protocol.
+
+        The networks are kept. Renewed are the levels of the residual, p-values, thresholds and the levels of
+        `regions`; they hold for images of the site. `settings_["recalibrated"]` says how far its images are from
+        those of the fit (`entropix.scoring.Shift`).
+
+        Args:
+            images: normal images, at least 16 of two patients or volumes, or vectors (n, p). At most 2,000 are used.
+                Those that are labelled abnormal are left out.
+            skip_unreadable: as for `entropix.fit`.
+            **options: further arguments of `entropix.data.read`.
+
+        Raises:
+            DataError: unreadable, constant or too few images.
+            ValueError: unsuitable vectors.
+        """
+        check_is_fitted(self)
+        if self.standard_ is not None:
+            site = rows_of_site(self, images, self.seed)
+        else:
+            data = self.read(images, split="train", skip_unreadable=skip_unreadable, **options)
+            site = images_of_site(self, data, skip_unreadable, self.seed)
+        shift = shift_of(self, self.calibration_, site, self.calibration_.reachable(self.alpha))
+        new = EntropixDetector(**self.get_params())._take(recalibrated(self._fitted(), site, shift))
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(new, name, getattr(self, name))
+        new._warn_of_level("recalibrate with")
+        return new
+
+    def _warn_of_level(self, how: str) -> None:
+        """Warn if too few images were held out for alpha."""
         least = self.calibration_.least
         if self.alpha < least:
-            more = "fit on more images, or " if math.ceil(1 / self.alpha) <= MOST_HELD_OUT else ""
+            more = f"{how} more images, or " if math.ceil(1 / self.alpha) <= MOST_HELD_OUT else ""
             warnings.warn(
                 f"{len(self.calibration_)} held-out normal images tell false-positive rates from {least:.3g} on, not "
                 f"alpha={self.alpha}: predict() uses {least:.3g}; {more}choose a larger alpha",
                 FitWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        return self
 
-    def p_value(self, images: Any, score: ScoreName = DEFAULT_SCORE) -> np.ndarray:
+    def p_value(self, images: Any, score: ScoreName = DEFAULT_SCORE, *, fdr: float | None = None) -> np.ndarray:
         """Return conformal p-values (n,): the share of normal images that score as high or higher.
 
         A share alpha of normal images has p-values of at most alpha; the smallest there can be is
@@ -142,21 +186,32 @@ class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
         Args:
             images: images, or vectors (n, p).
             score: name of the score.
-        """
-        scores = self.anomaly_score(images, score)
-        return self.calibration_.p_value(scores, score)
+            fdr: a false discovery rate: p-values are adjusted for the number of images, and of those that are at most
+                `fdr` a share of at most `fdr` belongs to normal images, in expectation (Benjamini and Hochberg 1995).
+                None: every image is judged on its own.
 
-    def predict(self, X: Any, alpha: float | None = None) -> np.ndarray:
+        Raises:
+            ValueError: an `fdr` that is not between 0 and 1.
+        """
+        p_values = self.calibration_.p_value(self.anomaly_score(images, score), score)
+        return p_values if fdr is None else false_discovery_adjusted(p_values, fdr)
+
+    def predict(self, X: Any, alpha: float | None = None, *, fdr: float | None = None) -> np.ndarray:
         """Return +1 for normal images and -1 for anomalous ones, (n,).
 
         Args:
             X: images, or vectors (n, p).
             alpha: share of normal images that are called anomalous. None: that of the constructor.
+            fdr: instead of alpha, the largest share of normal images among those that are called anomalous (`p_value`).
 
         Raises:
-            ValueError: an alpha that is below what the held-out images can tell.
+            ValueError: an alpha that is below what the held-out images can tell; both `alpha` and `fdr`.
         """
         check_is_fitted(self)
+        if fdr is not None:
+            if alpha is not None:
+                raise ValueError("alpha and fdr: give one, a share of the normal images or of those called anomalous")
+            return np.where(self.p_value(X, fdr=fdr) <= fdr, -1, 1)
         level = -self.offset_ if alpha is None else self.calibration_.threshold(alpha)
         return np.where(self.anomaly_score(X) <= level, 1, -1)
 

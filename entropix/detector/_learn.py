@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 from torch import Tensor
 
 from entropix._utils import Progress, in_batches, resolve_device, seeded
@@ -33,6 +34,7 @@ from entropix.training import (
     Checkpoint,
     Objective,
     RelativeError,
+    Slices,
     TrainingData,
     corrupted,
     squared_error,
@@ -214,7 +216,15 @@ def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], net
 
     latent = ActivationModel.fit(in_batches(seen, data.distinct[:MOST_REFERENCES]))
     fit = partial(ResidualModel.fit, network=network)
-    fitted = model_scores(model, fit, latent, held_out=data.held_out, groups=data.held_out_groups)
+    fitted = model_scores(
+        model,
+        fit,
+        latent,
+        held_out=data.held_out,
+        groups=data.held_out_groups,
+        volumes=data.held_out_volumes,
+        copies=data.copies,
+    )
     fitted.value_range, fitted.history = data.value_range, losses
     fitted.settings = {
         "n_images": data.n,
@@ -232,6 +242,8 @@ def model_scores(
     *,
     held_out: Tensor,
     groups: Sequence[str],
+    volumes: Sequence[str] | None = None,
+    copies: Slices | None = None,
 ) -> Fitted:
     """Fit the model of residuals of a trained autoencoder, and calibrate it on held-out normal inputs.
 
@@ -241,6 +253,8 @@ def model_scores(
         latent: the model of the latent term, fitted on training inputs.
         held_out: (n, ...) held-out inputs.
         groups: patient, volume or name of each held-out input.
+        volumes: the volume that each is a slice of, "" if of none; None: they are of none.
+        copies: copies of held-out inputs that complete their volumes; no model is fitted to them.
     """
     z = in_batches(model.encode, held_out)
     x_hat = in_batches(model.decode, z)
@@ -249,6 +263,14 @@ def model_scores(
     def measure(x: Tensor) -> Tensor:
         return latent.measure([*model.activations(x), *residual.activations(x)], model.encode(x))
 
-    known = HeldOut(held_out, x_hat, z, in_batches(measure, held_out), groups)
-    latent = latent.scaled(known.latent)
+    measured = in_batches(measure, held_out)
+    latent = latent.scaled(measured)
+    volumes = [""] * len(held_out) if volumes is None else volumes
+    known = HeldOut(held_out, x_hat, z, measured, groups, volumes, np.ones(len(held_out), bool))
+    if copies is not None and len(copies.volumes):
+        z = in_batches(model.encode, copies.pixels)
+        x_hat = in_batches(model.decode, z)
+        measured = in_batches(measure, copies.pixels)
+        none = np.zeros(len(copies.volumes), bool)
+        known = known.with_more(HeldOut(copies.pixels, x_hat, z, measured, copies.groups, copies.volumes, none))
     return Fitted(model, residual, latent, calibrate(known, fit, residual, latent))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from entropix.detector._model_format import damaged
 from entropix.estimators import Entropy
-from entropix.scoring import Calibration, ForeignNetwork, ResidualModel
+from entropix.scoring import DEFAULT_SCORE, Calibration, ForeignNetwork, ResidualModel
 
 LARGEST_SIZE = 2**24  # the largest size of a network that is believed
 Network = TypeVar("Network", bound=nn.Module)
@@ -68,7 +68,10 @@ def calibration(folder: Path, tensors: dict[str, Tensor]) -> Calibration:
         raise damaged(folder, f"its calibration lacks {', '.join(sorted(needed - set(tensors)))}")
     if any(tensor.ndim != 1 or not len(tensor) for tensor in tensors.values()):
         raise damaged(folder, "its calibration is not of lists of numbers")
-    return Calibration(tensors)
+    found = Calibration.from_tensors(tensors)
+    if found.volumes is not None and DEFAULT_SCORE not in found.volumes.held_out:
+        raise damaged(folder, f"its calibration of volumes lacks {DEFAULT_SCORE}")
+    return found
 
 
 def value_range(folder: Path, found: Any) -> tuple[float, float] | None:

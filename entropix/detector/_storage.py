@@ -105,7 +105,7 @@ def _tensors(fitted: Fitted) -> dict[str, Tensor]:
         "model": fitted.model.state_dict(),
         "residual_model": _named_tensors(fitted.residual_model),
         "latent_model": _named_tensors(fitted.latent_model),
-        "calibration": fitted.calibration.held_out,
+        "calibration": fitted.calibration.tensors(),
         "standard": {} if fitted.standard is None else _named_tensors(fitted.standard),
     }
     return {

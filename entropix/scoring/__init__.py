@@ -4,12 +4,20 @@
 exposure; `_features`: the same for flat vectors), where a network that learnt to find foreign content sees some
 (`_foreign_network`, `_implants`). `_activations` models where normal images lie among the activations of the encoder
 and of that network, `_latent` where the codes of vectors lie. `_units` makes nats of both. `_scores` is the table of
-scores, `_calibration` says how usual one is, `_regions` where a heat map stands out, `_metrics` how well scores
-separate labelled images.
+scores, `_volumes` makes one score of a volume's slices, `_calibration` says how usual one is, `_shift` whether images
+are like those of the fit, `_regions` where a heat map stands out, `_metrics` how well scores separate labelled images.
 """
 
 from entropix.scoring._activations import ActivationModel, statistics
-from entropix.scoring._calibration import PEAK, Calibration, FitResiduals, HeldOut, calibrate, check_alpha
+from entropix.scoring._calibration import (
+    PEAK,
+    Calibration,
+    FitResiduals,
+    HeldOut,
+    calibrate,
+    check_alpha,
+    false_discovery_adjusted,
+)
 from entropix.scoring._features import FeatureModel
 from entropix.scoring._foreign_network import ForeignNetwork, learn_foreign_content
 from entropix.scoring._latent import LatentModel
@@ -17,6 +25,8 @@ from entropix.scoring._metrics import detection_metrics
 from entropix.scoring._regions import Region, find_regions
 from entropix.scoring._residual import ResidualModel
 from entropix.scoring._scores import DEFAULT_SCORE, SCORES, Score, ScoreName, Terms, check_score
+from entropix.scoring._shift import Shift, measure_shift, one_of_each, warn_of_shift
+from entropix.scoring._volumes import aggregate, slices_of
 
 __all__ = [
     "DEFAULT_SCORE",
@@ -33,12 +43,19 @@ __all__ = [
     "ResidualModel",
     "Score",
     "ScoreName",
+    "Shift",
     "Terms",
+    "aggregate",
     "calibrate",
     "check_alpha",
     "check_score",
     "detection_metrics",
+    "false_discovery_adjusted",
     "find_regions",
     "learn_foreign_content",
+    "measure_shift",
+    "one_of_each",
+    "slices_of",
     "statistics",
+    "warn_of_shift",
 ]

@@ -8,6 +8,10 @@ whatever the distribution of scores (Vovk, Gammerman and Shafer 2005; Bates, Can
 too low. Each fifth of them is therefore scored by models fitted on the other four, patients and volumes undivided.
 The unit of such models differs a little from that of the final ones, as both are fitted on few images. It is corrected
 by the median ratio over the images that both were fitted on.
+
+*Volumes.* A new normal volume is exchangeable with the held-out ones, not with their slices: its score is compared with
+theirs, whose slices are scored by models that were fitted without the patient. Near-copies among neighbouring slices,
+which count once among the images, count here as they will in the new volume.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from torch import Tensor
 
 from entropix._utils import INFERENCE_BATCH
 from entropix.scoring._scores import DEFAULT_SCORE, SCORES, Terms
+from entropix.scoring._volumes import aggregate, slices_of
 from entropix.training import MOST_HELD_OUT
 
 FOLDS = 5
@@ -56,6 +61,8 @@ class HeldOut:
         z: their codes (n, d).
         latent: (n,) what the model of the latent term measures of each.
         groups: patient, volume or name of each.
+        volumes: the volume that each is a slice of, "" if of none.
+        distinct: (n,) False for copies of others, which are scored for their volume's sake alone.
     """
 
     x: Tensor
@@ -63,6 +70,8 @@ class HeldOut:
     z: Tensor
     latent: Tensor
     groups: Sequence[str]
+    volumes: Sequence[str]
+    distinct: np.ndarray
 
     def __len__(self) -> int:
         return len(self.x)
@@ -70,11 +79,28 @@ class HeldOut:
     def subset(self, chosen: np.ndarray) -> HeldOut:
         """Return the inputs at which the mask `chosen`, (n,), is True."""
         mask = torch.from_numpy(chosen).to(self.x.device)
-        groups = [group for group, inside in zip(self.groups, chosen, strict=True) if inside]
-        return HeldOut(self.x[mask], self.x_hat[mask], self.z[mask], self.latent[mask], groups)
+        groups, volumes = (
+            [name for name, inside in zip(names, chosen, strict=True) if inside]
+            for names in (self.groups, self.volumes)
+        )
+        parts = (self.x[mask], self.x_hat[mask], self.z[mask], self.latent[mask])
+        return HeldOut(*parts, groups, volumes, self.distinct[chosen])
+
+    def with_more(self, others: HeldOut) -> HeldOut:
+        """Return these inputs and `others`."""
+        return HeldOut(
+            torch.cat([self.x, others.x]),
+            torch.cat([self.x_hat, others.x_hat]),
+            torch.cat([self.z, others.z]),
+            torch.cat([self.latent, others.latent]),
+            [*self.groups, *others.groups],
+            [*self.volumes, *others.volumes],
+            np.concatenate([self.distinct, others.distinct]),
+        )
 
 
 PEAK = "peak"  # the largest value of a heat map: `regions` goes by it
+VOLUMES = "volumes"
 
 
 @dataclass(frozen=True)
@@ -84,12 +110,27 @@ class Calibration:
     Attributes:
         held_out: scores (n,), ascending, of every calibrated score by its name; under "peak" the largest values of the
             heat maps, nats per pixel.
+        volumes: the same of the held-out volumes, but for the heat maps; None where the images were of none.
     """
 
     held_out: dict[str, Tensor]
+    volumes: Calibration | None = None
 
     def __len__(self) -> int:
         return len(self.held_out[DEFAULT_SCORE])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all scores by name, those of volumes under `volumes.`."""
+        of_volumes = {} if self.volumes is None else self.volumes.held_out
+        return self.held_out | {f"{VOLUMES}.{name}": values for name, values in of_volumes.items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> Calibration:
+        """Return the calibration that has these `tensors`."""
+        start = f"{VOLUMES}."
+        of_volumes = {name.removeprefix(start): one for name, one in tensors.items() if name.startswith(start)}
+        own = {name: one for name, one in tensors.items() if not name.startswith(start)}
+        return cls(own, cls(of_volumes) if of_volumes else None)
 
     def __getitem__(self, name: str) -> Tensor:
         """Return the scores of the held-out images, (n,) ascending.
@@ -149,6 +190,22 @@ def check_alpha(alpha: float) -> None:
         raise ValueError(f"alpha={alpha!r}; expected a false-positive rate between 0 and 1, such as 0.05")
 
 
+def false_discovery_adjusted(p_values: np.ndarray, fdr: float) -> np.ndarray:
+    """Return p-values (m,) adjusted for their number: those that are at most `fdr` are the discoveries.
+
+    Of the discoveries a share of at most `fdr` are normal, in expectation (Benjamini and Hochberg 1995). This holds for
+    conformal p-values, though they share their held-out images (Bates, Candes, Lei, Romano and Sesia 2023, theorem 2).
+
+    Raises:
+        ValueError: `fdr` is not between 0 and 1.
+    """
+    from scipy.stats import false_discovery_control
+
+    if isinstance(fdr, bool) or not isinstance(fdr, int | float) or not 0 < fdr < 1:
+        raise ValueError(f"fdr={fdr!r}; expected a false discovery rate between 0 and 1, such as 0.1")
+    return false_discovery_control(p_values) if len(p_values) else p_values
+
+
 def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent: Latent) -> Calibration:
     """Return the cross-fitted scores of held-out images.
 
@@ -163,8 +220,9 @@ def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent:
     calibrated = [score for score in SCORES.values() if score.calibrated]
     found = {name: torch.empty_like(conditional) for name in (*(score.name for score in calibrated), PEAK)}
     for fold in np.unique(folds):
-        scored, fitted_on = held_out.subset(folds == fold), held_out.subset(folds != fold)
-        inside, rest = torch.from_numpy(folds == fold), torch.from_numpy(folds != fold)
+        others = (folds != fold) & held_out.distinct
+        scored, fitted_on = held_out.subset(folds == fold), held_out.subset(others)
+        inside, rest = torch.from_numpy(folds == fold), torch.from_numpy(others)
         part = fit(fitted_on.x, fitted_on.x_hat)
         unit = (conditional[rest] / _surprise(part, fitted_on)).median()
         nats = latent.left_out(scored.latent, fitted_on.latent)
@@ -172,7 +230,22 @@ def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent:
         for score in calibrated:
             found[score.name][inside] = score.function(terms)
         found[PEAK][inside] = unit * _peak(part, scored)
-    return Calibration({name: values.sort().values.cpu() for name, values in found.items()})
+    distinct = torch.from_numpy(held_out.distinct)
+    scores = {name: values[distinct.to(values.device)].sort().values.cpu() for name, values in found.items()}
+    return Calibration(scores, _of_volumes(found, held_out.volumes))
+
+
+def _of_volumes(scores: dict[str, Tensor], volumes: Sequence[str]) -> Calibration | None:
+    """The scores of volumes from those of slices, (n,) by name."""
+    members = [np.array(slices) for slices in slices_of(volumes).values()]
+    if not members:
+        return None
+    found = {}
+    for name, values in scores.items():
+        if name != PEAK:
+            known = values.cpu().numpy()
+            found[name] = torch.tensor([aggregate(known[slices]) for slices in members], dtype=values.dtype)
+    return Calibration({name: values.sort().values for name, values in found.items()})
 
 
 def _folds(groups: Sequence[str]) -> np.ndarray:

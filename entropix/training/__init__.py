@@ -17,7 +17,7 @@ from entropix.training._corruption import corrupted
 from entropix.training._loop import TRAINING_BATCH, OnEpoch, train
 from entropix.training._objectives import NestedError, Objective, RelativeError, RunningMeans, squared_error
 from entropix.training._split import MOST_HELD_OUT, image_duplicates, split
-from entropix.training._training_data import FEWEST_HELD_OUT, TrainingData, without_constant
+from entropix.training._training_data import FEWEST_HELD_OUT, Slices, TrainingData, without_constant
 
 __all__ = [
     "FEWEST_HELD_OUT",
@@ -30,6 +30,7 @@ __all__ = [
     "OnEpoch",
     "RelativeError",
     "RunningMeans",
+    "Slices",
     "TrainingData",
     "corrupted",
     "hash_of",

@@ -18,6 +18,31 @@ FEWEST_HELD_OUT = 16
 
 
 @dataclass(frozen=True)
+class Slices:
+    """Slices of volumes.
+
+    Attributes:
+        pixels: (n, c, s, s) on [-1, 1].
+        groups: patient or volume of each.
+        volumes: the volume of each.
+    """
+
+    pixels: Tensor
+    groups: list[str]
+    volumes: list[str]
+
+    @classmethod
+    def of(cls, data: ImageSet, images: ImageView, chosen: np.ndarray) -> Slices:
+        """Return those of the images at indices `chosen` that are slices of volumes."""
+        slices = np.array([i for i in chosen.tolist() if data.origins[i].volume], np.int64)
+        return cls(
+            images.subset(slices)[:],
+            [data.groups[i] for i in slices],
+            [data.origins[i].volume for i in slices],
+        )
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """Images on [-1, 1] on the device, split into training images and held-out ones.
 
@@ -27,6 +52,8 @@ class TrainingData:
         distinct_groups: patient, volume or name of each of `distinct`.
         held_out: (n_held_out, c, s, s), distinct, in random order.
         held_out_groups: patient, volume or name of each held-out image.
+        held_out_volumes: the volume that each of them is a slice of, "" if of none.
+        copies: the copies and near-copies of held-out images that are slices of volumes, which are not whole without.
         value_range: lowest and highest raw value (`ImageSet.value_range`).
         n: number of images before the split.
         n_distinct: number of distinct ones among them.
@@ -38,6 +65,8 @@ class TrainingData:
     distinct_groups: list[str]
     held_out: Tensor
     held_out_groups: list[str]
+    held_out_volumes: list[str]
+    copies: Slices
     value_range: tuple[float, float] | None
     n: int
     n_distinct: int
@@ -80,6 +109,9 @@ class TrainingData:
                 stacklevel=3,
             )
         held_out = np.random.default_rng(seed).permutation(held_out)
+        patients = {data.groups[i] for i in held_out}
+        others = np.setdiff1d(np.arange(len(images)), np.concatenate([training, held_out]))
+        copies = np.array([i for i in others.tolist() if data.groups[i] in patients], np.int64)
         distinct = np.random.default_rng(seed).permutation(np.intersect1d(training, distinct))
         return cls(
             train=images.subset(training),
@@ -87,6 +119,8 @@ class TrainingData:
             distinct_groups=[data.groups[i] for i in distinct],
             held_out=images.subset(held_out)[:],
             held_out_groups=[data.groups[i] for i in held_out],
+            held_out_volumes=[data.origins[i].volume for i in held_out],
+            copies=Slices.of(data, images, copies),
             value_range=value_range,
             n=len(images),
             n_distinct=n_distinct,

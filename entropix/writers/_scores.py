@@ -11,7 +11,9 @@ import numpy as np
 from entropix._utils import new_file, open_table
 from entropix.data import ImageSet
 from entropix.detector import EntropixDetector, check_detector
-from entropix.scoring import DEFAULT_SCORE, SCORES, detection_metrics
+from entropix.scoring import DEFAULT_SCORE, SCORES, detection_metrics, false_discovery_adjusted, warn_of_shift
+from entropix.writers._identifiers import identifiers, word_of
+from entropix.writers._volumes import ScoredVolume, score_volumes
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,18 @@ class Scored:
     Attributes:
         terms: scores and the terms of the default one, (n,) by name (`entropix.detector.Scorer.explain`).
         p_values: p-values (n,) of the default score.
+        anomalous: decisions (n,): p-values up to alpha or, where a false discovery rate was asked for, its discoveries.
+        alpha: false-positive rate of the decisions: that of the detector, or the smallest that it can tell.
         metrics: "auc" and "ap" of every score, where labels are known.
+        volumes: the volumes of the images, scored and decided in the same way by held-out normal volumes.
     """
 
     terms: dict[str, np.ndarray]
     p_values: np.ndarray
+    anomalous: np.ndarray
+    alpha: float
     metrics: dict[str, dict[str, float]]
+    volumes: list[ScoredVolume]
 
 
 def check_images(detector: EntropixDetector, images: ImageSet) -> None:
@@ -36,37 +44,55 @@ def check_images(detector: EntropixDetector, images: ImageSet) -> None:
         raise TypeError(f"{type(images).__name__} as images; expected what detector.read(images) returns")
 
 
-def score(detector: EntropixDetector, images: ImageSet) -> Scored:
-    """Score images, and measure how well the scores separate those of known label."""
+def score(detector: EntropixDetector, images: ImageSet, fdr: float | None = None) -> Scored:
+    """Score images and their volumes, decide which are anomalous, and measure how well scores separate known labels.
+
+    Args:
+        detector: a fitted one.
+        images: as `detector.read` gives them.
+        fdr: decide by this false discovery rate (`EntropixDetector.p_value`) instead of the detector's alpha.
+
+    Warns with `ShiftWarning` if the images are so far from those of the model that p-values promise nothing.
+
+    Raises:
+        ValueError: an `fdr` that is not between 0 and 1.
+    """
     check_images(detector, images)
     terms = detector.explain(images, progress=True)
+    known = detector.calibration_
+    p_values, alpha = known.p_value(terms[DEFAULT_SCORE]), known.reachable(detector.alpha)
+    warn_of_shift(known, p_values, images.groups)
+    anomalous = p_values <= alpha if fdr is None else false_discovery_adjusted(p_values, fdr) <= fdr
     metrics = {name: detection_metrics(images.labels, terms[name]) for name in SCORES}
-    p_values = detector.calibration_.p_value(terms[DEFAULT_SCORE])
-    return Scored(terms, p_values, {name: values for name, values in metrics.items() if values})
+    return Scored(
+        terms,
+        p_values,
+        anomalous,
+        alpha,
+        {name: values for name, values in metrics.items() if values},
+        score_volumes(images, terms, known.volumes, detector.alpha, fdr),
+    )
 
 
 def write_scores(path: Path, images: ImageSet, scored: Scored) -> None:
     """Write a CSV file with one row per image.
 
-    Columns: path, label (empty where unknown), the default score, its p-value, the other scores; group (patient) and
-    volume follow where the files tell them.
+    Columns: path, label (empty where unknown), the default score, its p-value, the other scores, whether the image is
+    anomalous (yes or no); group (patient), volume, UIDs and accession number follow where the files tell them.
 
     Args:
         path: the file.
         images: the images.
         scored: their scores.
     """
-    told = {
-        "group": [group if group != name else "" for name, group in zip(images.names, images.groups, strict=True)],
-        "volume": [origin.volume for origin in images.origins],
-    }
-    told = {name: values for name, values in told.items() if any(values)}
+    told = identifiers(images, range(len(images)))
     with new_file(path) as partial, open_table(partial) as file:
         writer = csv.writer(file)
         columns = {DEFAULT_SCORE: scored.terms[DEFAULT_SCORE], "p_value": scored.p_values}
         columns |= {name: scored.terms[name] for name in SCORES if name != DEFAULT_SCORE}
-        writer.writerow(["path", "label", *columns, *told])
+        writer.writerow(["path", "label", *columns, "anomalous", *told])
         rows = np.column_stack(list(columns.values())).tolist()
         for i, (name, label, values) in enumerate(zip(images.names, images.labels.tolist(), rows, strict=True)):
             more = [values_of[i] for values_of in told.values()]
-            writer.writerow([name, "" if label < 0 else label, *map(repr, values), *more])
+            shown = "" if label < 0 else label
+            writer.writerow([name, shown, *map(repr, values), word_of(bool(scored.anomalous[i])), *more])

@@ -1,16 +1,8 @@
-"""From scores of slices to scores of volumes.
-
-The score of a volume is the mean over the tenth of its slices that score highest (at least one). Why: a lesion fills
-a few neighbouring slices, so the mean over all drowns a small one in a large volume; the largest alone is decided by
-one noisy slice, and grows with the number of slices of a normal volume too. A fixed share does neither. It is the
-expected shortfall of the slices' scores at 90 % (Rockafellar and Uryasev 2000), for slices counted whole.
-"""
+"""Volumes of an image set, their scores and what is decided of them."""
 
 from __future__ import annotations
 
 import csv
-import math
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +10,8 @@ import numpy as np
 
 from entropix._utils import new_file, open_table
 from entropix.data import ImageSet
-from entropix.scoring import DEFAULT_SCORE, SCORES
-
-SHARE = 0.1
+from entropix.scoring import DEFAULT_SCORE, SCORES, Calibration, aggregate, false_discovery_adjusted, slices_of
+from entropix.writers._identifiers import identifiers, word_of
 
 
 @dataclass(frozen=True)
@@ -36,45 +27,95 @@ class Volume:
     slices: list[int]
 
 
+@dataclass(frozen=True)
+class ScoredVolume(Volume):
+    """A volume with its scores.
+
+    Attributes:
+        label: 1 if any slice is abnormal, 0 if none is, -1 where unknown.
+        scores: the mean of the highest tenth of its slices, by the name of the score.
+        highest: index of the slice whose default score is the highest.
+        p_value: of the default score, among held-out normal volumes; None where the model knows of none.
+        anomalous: decided as for images; None without a p-value.
+    """
+
+    label: int
+    scores: dict[str, float]
+    highest: int
+    p_value: float | None = None
+    anomalous: bool | None = None
+
+
 def volumes(images: ImageSet) -> list[Volume]:
     """Return the volumes of which the set holds more than one slice."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for i, origin in enumerate(images.origins):
-        if origin.volume:
-            members[origin.volume].append(i)
+    found = slices_of([origin.volume for origin in images.origins])
+    return [Volume(name, sorted(indices, key=lambda i: images.origins[i].position)) for name, indices in found.items()]
+
+
+def score_volumes(
+    images: ImageSet, terms: dict[str, np.ndarray], known: Calibration | None, alpha: float, fdr: float | None = None
+) -> list[ScoredVolume]:
+    """Return the volumes with scores and decisions.
+
+    Args:
+        images: the slices.
+        terms: scores (n,) of the slices by name.
+        known: scores of held-out normal volumes, if there are any.
+        alpha: false-positive rate of the decisions.
+        fdr: a false discovery rate to decide by instead.
+    """
+    found = volumes(images)
+    scores = [{name: aggregate(terms[name][one.slices]) for name in SCORES} for one in found]
+    p_values: list[float | None] = [None] * len(found)
+    anomalous: list[bool | None] = [None] * len(found)
+    if known is not None:
+        p = known.p_value(np.array([one[DEFAULT_SCORE] for one in scores]))
+        called = p <= known.reachable(alpha) if fdr is None else false_discovery_adjusted(p, fdr) <= fdr
+        p_values, anomalous = p.tolist(), called.tolist()
     return [
-        Volume(name, sorted(indices, key=lambda i: images.origins[i].position))
-        for name, indices in members.items()
-        if len(indices) > 1
+        ScoredVolume(
+            one.name,
+            one.slices,
+            label=int(images.labels[one.slices].max()),
+            scores=scores[i],
+            highest=max(one.slices, key=lambda i: terms[DEFAULT_SCORE][i]),
+            p_value=p_values[i],
+            anomalous=anomalous[i],
+        )
+        for i, one in enumerate(found)
     ]
 
 
-def aggregate(scores: np.ndarray) -> float:
-    """Return the score of a volume whose slices have these scores (n,)."""
-    return float(np.sort(scores)[-math.ceil(SHARE * len(scores)) :].mean())
-
-
-def write_volume_scores(path: Path, images: ImageSet, terms: dict[str, np.ndarray]) -> int:
+def write_volume_scores(path: Path, images: ImageSet, scored: list[ScoredVolume]) -> int:
     """Write a CSV file with one row per volume, where there are any; return their number.
 
-    Columns: volume, label (1 if any slice is abnormal, empty where unknown), slices, every score, and the slice whose
-    default score is the highest.
+    Columns: volume, label (1 if any slice is abnormal, empty where unknown), slices, every score, the p-value of the
+    default one and whether the volume is anomalous (yes or no; both empty where the model knows no held-out volumes),
+    and the slice whose default score is the highest; group (patient), UIDs and accession number follow where the files
+    tell them.
 
     Args:
         path: the file.
         images: the slices.
-        terms: scores (n,) of the slices by name.
+        scored: the volumes, as `score` gives them.
     """
-    found = volumes(images)
-    if not found:
+    if not scored:
         return 0
+    told = identifiers(images, [volume.slices[0] for volume in scored], besides=("volume", "sop_uid"))
     with new_file(path) as partial, open_table(partial) as file:
         writer = csv.writer(file)
-        writer.writerow(("volume", "label", "slices", *SCORES, "highest_slice"))
-        for volume in found:
-            label = int(images.labels[volume.slices].max())
-            values = [repr(aggregate(terms[name][volume.slices])) for name in SCORES]
-            highest = max(volume.slices, key=lambda i: terms[DEFAULT_SCORE][i])
-            shown = "" if label < 0 else label
-            writer.writerow([volume.name, shown, len(volume.slices), *values, images.names[highest]])
-    return len(found)
+        writer.writerow(("volume", "label", "slices", *SCORES, "p_value", "anomalous", "highest_slice", *told))
+        for row, volume in enumerate(scored):
+            writer.writerow(
+                [
+                    volume.name,
+                    "" if volume.label < 0 else volume.label,
+                    len(volume.slices),
+                    *(repr(volume.scores[name]) for name in SCORES),
+                    "" if volume.p_value is None else repr(volume.p_value),
+                    word_of(volume.anomalous),
+                    images.names[volume.highest],
+                    *(values[row] for values in told.values()),
+                ]
+            )
+    return len(scored)

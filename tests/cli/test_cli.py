@@ -61,7 +61,7 @@ def test_score_writes_a_row_per_file(model: Path, folder: Path, tmp_path: Path) 
     assert set(document["metrics"]) == {"surprisal", "residual"}
     assert 0 <= document["metrics"]["surprisal"]["auc"] <= 1
     rows = read_rows(out)
-    assert list(rows[0]) == ["path", "label", "surprisal", "p_value", "residual"]
+    assert list(rows[0]) == ["path", "label", "surprisal", "p_value", "residual", "anomalous"]
     assert [row["label"] for row in rows] == ["0"] * 10 + ["1"] * 10
     scores = entropix.load(model).anomaly_score(str(folder / rows[3]["path"]))
     assert document["n_anomalous"] == sum(float(row["p_value"]) <= document["alpha"] for row in rows)

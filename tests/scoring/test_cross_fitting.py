@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -34,9 +35,15 @@ def usual() -> LatentModel:
     return LatentModel(empty, empty, empty, empty, empty)
 
 
+def held_out(x: Tensor, latent: Tensor, groups: list[str]) -> HeldOut:
+    """Images of no volumes, none a copy."""
+    codes = torch.zeros(len(x), 1)
+    return HeldOut(x, torch.zeros_like(x), codes, latent, groups, [""] * len(x), np.ones(len(x), bool))
+
+
 def calibrated(latent: Tensor, groups: list[str]) -> Calibration:
     x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
-    known = HeldOut(x, torch.zeros_like(x), torch.zeros(N, 1), latent, groups)
+    known = held_out(x, latent, groups)
     return calibrate(known, Memory.fit, Memory.fit(x, x), usual())
 
 
@@ -62,7 +69,7 @@ def test_images_of_one_patient_are_judged_by_models_of_others() -> None:
         return Memory.fit(x, x_hat)
 
     x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
-    known = HeldOut(x, torch.zeros_like(x), torch.zeros(N, 1), torch.zeros(N), [str(i % 7) for i in range(N)])
+    known = held_out(x, torch.zeros(N), [str(i % 7) for i in range(N)])
     calibrate(known, fit, Memory.fit(x, x), usual())
     assert len(seen) == 5
     for fitted_on in seen:
@@ -78,3 +85,27 @@ def test_a_code_is_unusual_beside_those_of_the_other_images() -> None:
     first, second, *_ = scores(calibration)
     assert first == pytest.approx(2 + 6 - 1)
     assert second <= 2 + 1  # beside the usual codes of the other folds, which may be without the largest
+
+
+def test_copies_count_for_their_volume_alone() -> None:
+    """Two volumes of ten slices: half of the slices of the first are copies, and score higher than all others."""
+    x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
+    volumes = [str(i // 10) for i in range(N)]
+    copy = np.arange(N) < 5
+    excess = torch.where(torch.from_numpy(copy), 7.0, 0.0)
+    fitted_on: list[int] = []
+
+    def fit(x: Tensor, x_hat: Tensor) -> Memory:
+        fitted_on.extend(int(number) for number in x[:, 0, 0, 0])
+        return Memory.fit(x, x_hat)
+
+    codes = torch.zeros(N, 1)
+    known = HeldOut(x, torch.zeros_like(x), codes, excess, volumes, volumes, ~copy)
+    calibration = calibrate(known, fit, Memory.fit(x, x), usual())
+    assert min(fitted_on) == 5
+    assert len(calibration) == N - 5
+    assert scores(calibration)[0] == 2
+    assert calibration.volumes is not None
+    assert len(calibration.volumes) == 2
+    assert scores(calibration.volumes) == [9, 2]
+    assert "peak" not in calibration.volumes.held_out

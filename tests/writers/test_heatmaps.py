@@ -7,6 +7,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import torch
 from dicom_files import save_dicom
 from nibabel.testing import data_path
 from PIL import Image
@@ -16,8 +17,9 @@ from entropix.data import Select, read
 from entropix.data.formats._nifti_space import canonical, into_volume
 from entropix.detector._detector import EntropixDetector
 from entropix.detector._scorer import resize_map
+from entropix.scoring import Calibration
 from entropix.writers._heatmaps import write_heatmaps
-from entropix.writers._volumes import aggregate, write_volume_scores
+from entropix.writers._volumes import aggregate, score_volumes, write_volume_scores
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +123,19 @@ def test_volume_scores(detector: EntropixDetector, tmp_path: Path) -> None:
     assert aggregate(np.arange(11.0)) == 9.5
     images = detector.read(Path(data_path) / "anatomical.nii")
     terms = detector.explain(images)
-    assert write_volume_scores(tmp_path / "v.csv", images, terms) == 1
+    scored = score_volumes(images, terms, Calibration({"surprisal": torch.tensor([0.0])}), 0.05)
+    assert write_volume_scores(tmp_path / "v.csv", images, scored) == 1
     header, row = (tmp_path / "v.csv").read_text().splitlines()
-    assert header == "volume,label,slices,surprisal,residual,highest_slice"
+    assert header == "volume,label,slices,surprisal,residual,p_value,anomalous,highest_slice,group"
     cells = row.split(",")
     assert cells[:3] == ["anatomical.nii", "", "25"]
     assert float(cells[3]) == pytest.approx(np.sort(terms["surprisal"])[-3:].mean())
-    assert cells[5] == images.names[int(terms["surprisal"].argmax())]
-    assert write_volume_scores(tmp_path / "none.csv", images.subset([0]), terms) == 0
+    assert cells[5:7] == ["0.5", "yes"]  # one held-out volume tells no smaller rate
+    assert cells[7:] == [images.names[int(terms["surprisal"].argmax())], "anatomical.nii"]
+    (undecided,) = score_volumes(images, terms, None, 0.05)
+    assert undecided.p_value is undecided.anomalous is None
+    assert score_volumes(images.subset([0]), terms, None, 0.05) == []
+    assert write_volume_scores(tmp_path / "none.csv", images, []) == 0
     assert not (tmp_path / "none.csv").exists()
 
 

@@ -64,6 +64,7 @@ class Dicom(Format):
             kind=f"DICOM {dataset.get('Modality') or ''}".strip(),
             series=series["Description"],
             bits=int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 0),
+            identifiers=_identifiers(dataset, keep_ids),
         )
 
     def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:
@@ -93,3 +94,13 @@ def _is_bare(start: bytes) -> bool:
 
 def _identifier(kind: str, value: str, keep_ids: bool) -> str:
     return value if keep_ids or not value else pseudonym(kind, value)
+
+
+def _identifiers(dataset: Dataset, keep_ids: bool) -> dict[str, str]:
+    """Return by what an archive finds the image: UIDs, or their pseudonyms, and the accession number, or nothing."""
+    kinds = {"study_uid": "Study", "series_uid": "Series", "sop_uid": "SOP"}
+    found = {
+        name: _identifier(kind.lower(), str(dataset.get(f"{kind}InstanceUID") or "").strip(), keep_ids)
+        for name, kind in kinds.items()
+    }
+    return found | {"accession": str(dataset.get("AccessionNumber") or "").strip() if keep_ids else ""}

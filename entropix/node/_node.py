@@ -1,0 +1,136 @@
+"""`Node`: receives studies, scores each when it is complete, and sends or keeps the results.
+
+A study is complete when nothing of it has come for a while, as DICOM does not say how much there is to come. What comes
+later is scored as a part of its own. One study is in memory at a time, all others are on disk (`Queue`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from entropix import writers
+from entropix._utils import new_folder
+from entropix.detector import EntropixDetector, check_detector
+from entropix.node._queue import Queue
+from entropix.node._receiver import check_installed, receiving
+from entropix.node._sender import Destination, send
+
+LOG = logging.getLogger("entropix.node")
+POLL_SECONDS = 0.2
+RETRY_SECONDS = 30.0
+
+
+@dataclass
+class Node:
+    """A DICOM node around a detector.
+
+    Attributes:
+        detector: fitted to images.
+        folder: for the queue and, below `results`, a folder for each study: score tables and, unless they are sent,
+            DICOM heat maps, both with the identifiers of the study.
+        host: address to listen at.
+        port: TCP port; 0: any that is free.
+        ae_title: its AE title.
+        allow: AE titles that may send to it; none: all, which is for the machine itself alone.
+        to: node to which the heat maps are sent.
+        quiet: seconds without another object after which a study is complete.
+
+    Raises:
+        ModuleNotFoundError: the extra `node` is not installed.
+        ValueError: a detector of vectors; no `allow` at an address that other machines reach.
+    """
+
+    detector: EntropixDetector
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 11_112
+    ae_title: str = "ENTROPIX"
+    allow: Sequence[str] = ()
+    to: Destination | None = None
+    quiet: float = 30.0
+
+    def __post_init__(self) -> None:
+        check_installed()
+        check_detector(self.detector)
+        if self.detector.standard_ is not None:
+            raise ValueError("this detector was fitted to flat feature vectors; a DICOM node is for images")
+        if not self.allow and not _is_loopback(self.host):
+            raise ValueError(
+                f"host={self.host!r} can be reached from other machines: say which AE titles may send (allow, --allow)"
+            )
+        self.queue = Queue(Path(self.folder))
+        self._stopped = threading.Event()
+        self._send_again = 0.0
+
+    def run(self) -> None:
+        """Receive, score and send until `stop` is called.
+
+        Raises:
+            OSError: the port is in use.
+        """
+        self.queue.recover()
+        with receiving(self.queue, self.host, self.port, self.ae_title, self.allow) as self.port:
+            LOG.info("%s listens at %s:%d", self.ae_title, self.host, self.port)
+            while not self._stopped.is_set():
+                if not self.work():
+                    self._stopped.wait(POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Let `run` return after the study that it is at."""
+        self._stopped.set()
+
+    def work(self) -> bool:
+        """Score the first study that is complete, and send what is to be sent; return whether there was one."""
+        self.queue.complete(self.quiet)
+        ready = self.queue.ready()
+        if ready:
+            self._score(ready[0])
+        self._send()
+        return bool(ready)
+
+    def _score(self, name: str) -> None:
+        """Write the results of a study to where they are sent from, or put it aside."""
+        try:
+            images = self.detector.read(self.queue.objects(name), keep_ids=True, cache=False, skip_unreadable=True)
+            scored = writers.score(self.detector, images)
+            with new_folder(self.queue.outgoing(name)) as folder:
+                writers.write_heatmaps(folder / "maps", self.detector, images, True, ["overlay"], scored)
+                writers.write_scores(folder / "scores.csv", images, scored)
+                writers.write_volume_scores(folder / "scores.volumes.csv", images, scored.volumes)
+        except (ValueError, RuntimeError) as error:
+            LOG.error("%s is put aside: %s", name, error)
+            self.queue.fail(name, str(error))
+            return
+        self.queue.scored(name)
+        LOG.info("%s: %d images, %d anomalous", name, len(images), int(scored.anomalous.sum()))
+
+    def _send(self) -> None:
+        """Send results; what the other node does not take, not again for a while."""
+        if self.to is not None and time.monotonic() < self._send_again:
+            return
+        for name in self.queue.to_send():
+            if self.to is not None and (files := sorted(self.queue.outgoing(name).rglob("*.dcm"))):
+                try:
+                    refused = send(files, self.to, self.ae_title)
+                except ConnectionError as error:
+                    LOG.warning("results are sent later: %s", error)
+                    self._send_again = time.monotonic() + RETRY_SECONDS
+                    return
+                if refused:
+                    LOG.warning("%s is sent again later: %s", name, refused[0])
+                    self._send_again = time.monotonic() + RETRY_SECONDS
+                    continue
+            self.queue.sent(name)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

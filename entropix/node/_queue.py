@@ -1,0 +1,133 @@
+"""Studies on disk, in a folder for each state; what is in which state survives any crash.
+
+    receiving/        objects of which a part has come
+    arriving/STUDY    whole objects of a study that may not be complete
+    ready/STUDY.K     complete, to be scored; K counts what came of one study at different times
+    sending/STUDY.K   its results, to be sent
+    results/STUDY.K   its results
+    failed/STUDY.K    what cannot be scored, with `reason.txt`
+
+An object or a study goes from one state to the next by a rename, which happens or does not. A study leaves `ready`
+after its results are whole in `sending`: where both are there, after a crash, the results count.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from entropix._utils import remove_leftovers
+
+UID = re.compile(r"[0-9.]{1,64}")  # PS3.5, 9.1; nothing else becomes the name of a file
+
+
+class Queue:
+    """Studies on disk; several threads may use it, and one process.
+
+    Args:
+        folder: for all states; it is made, or holds what an earlier process left.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+        for state in ("receiving", "arriving", "ready", "sending", "results", "failed"):
+            (folder / state).mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.receiving)  # their senders were never told that these had come
+        self.receiving.mkdir()
+
+    @property
+    def receiving(self) -> Path:
+        """Return the folder for objects of which a part has come."""
+        return self.folder / "receiving"
+
+    def add(self, received: Path, study: str, sop: str) -> None:
+        """Take a whole object in; when this returns, it is on disk.
+
+        Args:
+            received: its file, in `receiving`.
+            study: Study Instance UID.
+            sop: SOP Instance UID; an object that is sent twice is one.
+
+        Raises:
+            ValueError: these are no UIDs.
+            OSError: the disk is full, or worse.
+        """
+        if not (UID.fullmatch(study) and UID.fullmatch(sop)):
+            raise ValueError(f"study {study!r}, object {sop!r}; expected UIDs, digits and dots")
+        _sync(received)
+        with self._lock:
+            folder = self.folder / "arriving" / study
+            folder.mkdir(exist_ok=True)
+            received.replace(folder / f"{sop}.dcm")
+            _sync(folder)
+        _sync(folder.parent)
+
+    def complete(self, quiet: float) -> None:
+        """Let studies be ready of which nothing has come for `quiet` seconds."""
+        with self._lock:
+            for folder in sorted((self.folder / "arriving").iterdir()):
+                if abs(time.time() - folder.stat().st_mtime) >= quiet:  # a clock may have been set back
+                    folder.rename(self.folder / "ready" / self._next_name(folder.name))
+
+    def ready(self) -> list[str]:
+        """Return the names of complete studies, those that came first before others."""
+        return self._names("ready")
+
+    def to_send(self) -> list[str]:
+        """Return the names of studies whose results are to be sent."""
+        return self._names("sending")
+
+    def objects(self, name: str) -> Path:
+        """Return the folder with the objects of a complete study."""
+        return self.folder / "ready" / name
+
+    def outgoing(self, name: str) -> Path:
+        """Return the folder for the results of a study."""
+        return self.folder / "sending" / name
+
+    def scored(self, name: str) -> None:
+        """Forget the objects of a study whose results are in `outgoing`, as soon as these are on disk."""
+        for path in (*self.outgoing(name).rglob("*"), self.outgoing(name), self.outgoing(name).parent):
+            _sync(path)
+        shutil.rmtree(self.objects(name))
+
+    def sent(self, name: str) -> None:
+        """Keep what is left in `outgoing` as results."""
+        self.outgoing(name).rename(self.folder / "results" / name)
+
+    def fail(self, name: str, reason: str) -> None:
+        """Put a complete study aside."""
+        (self.objects(name) / "reason.txt").write_text(f"{reason}\n", encoding="utf-8", errors="backslashreplace")
+        self.objects(name).rename(self.folder / "failed" / name)
+
+    def recover(self) -> None:
+        """Bring what a killed process left half done to one state; call it before anything else."""
+        for name in self.to_send():
+            if self.objects(name).exists():
+                self.scored(name)
+        for name in self.ready():
+            remove_leftovers(self.outgoing(name))
+
+    def _names(self, state: str) -> list[str]:
+        folders = [path for path in (self.folder / state).iterdir() if not path.name.startswith(".")]
+        return [path.name for path in sorted(folders, key=lambda path: (path.stat().st_mtime, path.name))]
+
+    def _next_name(self, study: str) -> str:
+        k = 1
+        while any((self.folder / s / f"{study}.{k}").exists() for s in ("ready", "sending", "results", "failed")):
+            k += 1
+        return f"{study}.{k}"
+
+
+def _sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

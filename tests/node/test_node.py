@@ -1,0 +1,217 @@
+"""The node between DCMTK's storescu and storescp: every study that went in comes out, once, whatever is killed."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dicom_files import save_dicom
+
+import entropix
+from entropix.node import Destination, Node
+
+pytest.importorskip("pynetdicom")
+pytestmark = [
+    pytest.mark.skipif(not (shutil.which("storescu") and shutil.which("storescp")), reason="no dcmtk"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+HOST = "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    normal = entropix.datasets.phantoms(100, 3, image_size=16).images
+    folder = tmp_path_factory.mktemp("node") / "model"
+    entropix.fit(normal, latent_dim=2, image_size=16, epochs=1, progress=False, out=folder, device="cpu")
+    return folder
+
+
+def studies(folder: Path, n: int, images_each: int = 1) -> Path:
+    folder.mkdir()
+    pixels = entropix.datasets.phantoms(n * images_each, 3, image_size=32, seed=1).images[:, 0]
+    for i, image in enumerate(pixels):
+        study, number = divmod(i, images_each)
+        save_dicom(
+            folder / f"{i:04}.dcm",
+            (255 * image).astype(np.uint8),
+            Modality="CR",
+            PatientID=f"P{study}",
+            StudyInstanceUID=f"1.2.3.{study + 1}",
+            SeriesInstanceUID=f"1.2.3.{study + 1}.1",
+            SOPInstanceUID=f"1.2.3.{study + 1}.1.{number + 1}",
+        )
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
+
+
+def storescu(port: int, *paths: Path, title: str = "MODALITY", called: str = "ENTROPIX") -> int:
+    command = ["storescu", "-aet", title, "-aec", called, "--scan-directories", HOST, str(port), *map(str, paths)]
+    return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
+
+
+@contextlib.contextmanager
+def archive(folder: Path) -> Iterator[Destination]:
+    """DCMTK's storescp, which writes what it gets to `folder`."""
+    folder.mkdir()
+    port = free_port()
+    process = subprocess.Popen(["storescp", "-aet", "ARCHIVE", "-od", str(folder), str(port)])
+    try:
+        wait_until(lambda: listens(port))
+        yield Destination("ARCHIVE", HOST, port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def running(node: Node) -> Iterator[Node]:
+    thread = threading.Thread(target=node.run)
+    thread.start()
+    try:
+        wait_until(lambda: node.port != 0 and listens(node.port))
+        yield node
+    finally:
+        node.stop()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex((HOST, port)) == 0
+
+
+def wait_until(done: object, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not done():  # type: ignore[operator]
+        assert time.monotonic() < end, "took too long"
+        time.sleep(0.05)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_studies_in_results_out(model: Path, tmp_path: Path) -> None:
+    sent = studies(tmp_path / "scans", 3, images_each=2)
+    with archive(tmp_path / "archive") as to:
+        node = Node(entropix.load(model), tmp_path / "node", port=0, to=to, allow=["MODALITY"], quiet=0.5)
+        with running(node):
+            assert storescu(node.port, sent) == 0
+            assert storescu(node.port, sent, title="STRANGER") != 0
+            assert storescu(node.port, sent, called="OTHER") != 0
+            wait_until(lambda: len(names(tmp_path / "node" / "results")) == 3)
+    found = list((tmp_path / "archive").iterdir())
+    assert len(found) == 6
+    assert names(tmp_path / "node" / "results") == ["1.2.3.1.1", "1.2.3.2.1", "1.2.3.3.1"]
+    assert not list((tmp_path / "node").rglob("*.dcm"))  # the archive has them
+    rows = (tmp_path / "node" / "results" / "1.2.3.2.1" / "scores.csv").read_text().splitlines()
+    assert len(rows) == 3
+    assert "1.2.3.2.1.2" in rows[2]
+
+
+def test_results_are_kept_and_others_put_aside(model: Path, tmp_path: Path) -> None:
+    sent = studies(tmp_path / "scans", 2)
+    line = np.zeros((1, 9), np.uint8)  # no image
+    save_dicom(
+        sent / "0001.dcm", line, StudyInstanceUID="1.2.3.2", SeriesInstanceUID="1.2.3.8", SOPInstanceUID="1.2.3.9"
+    )
+    with running(Node(entropix.load(model), tmp_path / "node", port=0, quiet=0.2)) as node:
+        assert storescu(node.port, sent) == 0
+        wait_until(lambda: names(tmp_path / "node" / "results") and names(tmp_path / "node" / "failed"))
+    assert len(list((tmp_path / "node" / "results").rglob("*.dcm"))) == 1
+    assert "no readable image" in (tmp_path / "node" / "failed" / "1.2.3.2.1" / "reason.txt").read_text()
+
+
+def test_a_dead_archive_delays_and_loses_nothing(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("entropix.node._node.RETRY_SECONDS", 0.5)
+    nowhere = Destination("ARCHIVE", HOST, free_port())
+    with running(Node(entropix.load(model), tmp_path / "node", port=0, to=nowhere, quiet=0.2)) as node:
+        storescu(node.port, studies(tmp_path / "scans", 2))
+        wait_until(lambda: len(names(tmp_path / "node" / "sending")) == 2)
+    with archive(tmp_path / "archive") as to:
+        node = Node(entropix.load(model), tmp_path / "node", port=0, to=to, quiet=0.2)
+        node.queue.recover()
+        node.work()
+        assert len(names(tmp_path / "archive")) == 2
+    assert len(names(tmp_path / "node" / "results")) == 2
+
+
+def test_other_machines_need_a_list(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="say which AE titles may send"):
+        Node(entropix.load(model), tmp_path / "node", host="0.0.0.0")
+
+
+@contextlib.contextmanager
+def served(model: Path, folder: Path, port: int, to: Destination) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "entropix", "serve", str(model), "--folder", str(folder), "--port", str(port)]
+    command += ["--to", f"{to.title}@{to.host}:{to.port}", "--quiet", "1", "--device", "cpu", "--allow", "MODALITY"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: listens(port), 180)
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        process.wait()
+
+
+def in_and_out(model: Path, tmp_path: Path, n: int, before_kill: int) -> None:
+    """n studies in, and as many results out, with a kill -9 after `before_kill` results, while studies still come in.
+
+    What the sender was told is stored need not be sent again; what it was not told, it sends again, as modalities do.
+    """
+    sent, port = studies(tmp_path / "scans", n), free_port()
+    results = tmp_path / "node" / "results"
+    first, rest = (sorted(sent.iterdir())[half] for half in (slice(n // 2), slice(n // 2, None)))
+    with archive(tmp_path / "archive") as to:
+        with served(model, tmp_path / "node", port, to) as process:
+            assert storescu(port, *first) == 0
+            wait_until(lambda: len(names(results)) >= before_kill, 600)
+            told: list[Path] = []
+
+            def one_by_one() -> None:
+                told.extend(path for path in rest if storescu(port, path) == 0)
+
+            sender = threading.Thread(target=one_by_one)
+            sender.start()
+            time.sleep(0.5)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            sender.join()
+        untold = [path for path in rest if path not in told]
+        assert untold
+        with served(model, tmp_path / "node", port, to) as process:
+            assert storescu(port, *untold) == 0
+            wait_until(lambda: len(names(results)) >= n, 900)
+            process.terminate()
+            assert process.wait(60) == 0
+    assert names(tmp_path / "node" / "failed") == names(tmp_path / "node" / "sending") == []
+    import pydicom
+
+    maps = [pydicom.dcmread(path, stop_before_pixels=True) for path in (tmp_path / "archive").iterdir()]
+    sources = [one.SourceImageSequence[0].ReferencedSOPInstanceUID for one in maps]
+    assert len(maps) == len(set(sources)) == n
+
+
+def test_a_kill_loses_nothing(model: Path, tmp_path: Path) -> None:
+    in_and_out(model, tmp_path, 6, before_kill=1)
+
+
+@pytest.mark.slow
+def test_a_kill_loses_none_of_two_hundred_studies(model: Path, tmp_path: Path) -> None:
+    in_and_out(model, tmp_path, 200, before_kill=40)
