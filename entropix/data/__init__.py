@@ -14,8 +14,10 @@ is listed in `ImageSet.unreadable`. A header is believed only as far as the file
 than 2^30 values (`_scale`).
 """
 
+from entropix.data._choice import Globs
 from entropix.data._imageset import ImageSet, Origin, Scaling
-from entropix.data._reader import check_reading, read
+from entropix.data._passed_over import by_reason, in_short
+from entropix.data._reader import check_reading, read, survey
 from entropix.data._select import Select
 from entropix.data._spool import allocate
 from entropix.data._vectors import FEWEST_ROWS, Standard, are_vectors, check_vectors
@@ -25,6 +27,7 @@ from entropix.exceptions import DataError, MissingSplitError
 __all__ = [
     "FEWEST_ROWS",
     "DataError",
+    "Globs",
     "ImageSet",
     "ImageView",
     "MissingSplitError",
@@ -34,7 +37,10 @@ __all__ = [
     "Standard",
     "allocate",
     "are_vectors",
+    "by_reason",
     "check_reading",
     "check_vectors",
+    "in_short",
     "read",
+    "survey",
 ]

@@ -35,8 +35,8 @@ MOST_BYTES = 10 * 2**30
 # Images that are read in less time are not worth keeping, unless a folder for them is named.
 WORTH_SECONDS = 1.0
 ABANDONED_SECONDS = 24 * 3600
-FORMAT = 1
-FACTS = ("names", "groups", "natural_scale", "inferred_scale", "unreadable")
+FORMAT = 2
+FACTS = ("names", "groups", "natural_scale", "inferred_scale", "unreadable", "passed_over")
 
 
 def default_folder() -> Path | None:
