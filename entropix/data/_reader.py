@@ -116,7 +116,12 @@ def survey(
         return _pass_through(dataset, image_size, split, channels)
     select = select or Select()
     choice = Choice(as_globs(include, "include"), as_globs(exclude, "exclude"), select)
-    found = open_source(dataset, int(image_size), split, channels, choice)
+    try:
+        found = open_source(dataset, int(image_size), split, channels, choice)
+    except DataError as error:
+        if refuse or not isinstance(dataset, str | Path) or not Path(dataset).is_dir():
+            raise
+        found = Files([], f"folder {dataset}", problem=str(error))
     if isinstance(found, Stream):
         blocks = chain.from_iterable(track(found.blocks, "reading images", progress, found.total))
         images = assemble(blocks, channels=channels, source=found.source)

@@ -12,7 +12,7 @@ from entropix.data._blocks import Decoded
 from entropix.data._privacy import pseudonym
 from entropix.data._select import Select
 from entropix.data.formats._dicom_maps import write_map
-from entropix.data.formats._dicom_objects import burnt_in, no_image
+from entropix.data.formats._dicom_objects import drawn, no_image
 from entropix.data.formats._dicom_pixels import frames_of
 from entropix.data.formats._format import Format, OtherSeries, PassedOver
 from entropix.data.formats._maps import FileMaps, MapFolder
@@ -42,7 +42,7 @@ class Dicom(Format):
 
         Raises:
             DataError: no pixel data, a header that cannot be true, or a compression without decoder.
-            PassedOver: no image; or a Secondary Capture with burnt-in text, unless `select` names its series.
+            PassedOver: no image; or what was drawn or computed, unless `select` names its series.
             OtherSeries: not the series that `select` names.
             Exception: others as pydicom and its plug-ins raise them.
         """
@@ -50,8 +50,8 @@ class Dicom(Format):
         series = {k: str(dataset.get(f"Series{k}") or "") for k in ("Description", "Number", "InstanceUID")}
         if not select.wants_series(*series.values()):
             raise OtherSeries(f"series {next((name for name in series.values() if name), 'without a name')}")
-        if select.series is None and (kind := burnt_in(dataset)):
-            raise PassedOver(f"DICOM Secondary Capture, {kind}; to read it, choose its series (--select series=...)")
+        if select.series is None and (kind := drawn(dataset)):
+            raise PassedOver(f"DICOM {kind}; to read it, choose its series (--select series=...)")
         frames = list(frames_of(dataset))
         patient = str(dataset.get("PatientID") or dataset.get("StudyInstanceUID") or "").strip()
         position = _position(dataset)
