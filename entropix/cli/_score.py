@@ -8,8 +8,21 @@ from typing import Annotated, Any
 import typer
 
 from entropix._utils import check_new_file, check_new_folder
-from entropix.cli._application import Data, Device, Json, Overwrite, Skip, app, print_json, print_left_out
-from entropix.cli._data import KeepIds, NoCache, Selected
+from entropix.cli._application import (
+    Data,
+    Device,
+    Exclude,
+    Include,
+    Json,
+    Overwrite,
+    Selected,
+    Skip,
+    Split,
+    app,
+    print_json,
+    print_left_out,
+)
+from entropix.cli._data import KeepIds, NoCache
 
 
 @app.command()
@@ -17,11 +30,13 @@ def score(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     data: Data,
     out: Annotated[Path, typer.Option(help="CSV file for the scores.")],
-    split: Annotated[str, typer.Option(help="train or test, where DATA has both.")] = "test",
+    split: Split = "test",
     heatmaps: Annotated[
         Path | None, typer.Option(help="Folder for heat maps, in the format of the source or as PNG over it.")
     ] = None,
     select: Selected = None,
+    include: Include = None,
+    exclude: Exclude = None,
     keep_ids: KeepIds = False,
     no_cache: NoCache = False,
     device: Device = "auto",
@@ -41,7 +56,8 @@ def score(
         check_new_folder(heatmaps)
     detector = entropix.load(model, device=device)
     options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
-    options |= {"skip_unreadable": skip_unreadable, "keep_ids": keep_ids, "cache": not no_cache}
+    options |= {"include": include, "exclude": exclude, "skip_unreadable": skip_unreadable}
+    options |= {"keep_ids": keep_ids, "cache": not no_cache}
     images = detector.read(data, split=split, progress=True, **options)
     result = writers.score(detector, images)
     writers.write_scores(out, images, result)
@@ -60,8 +76,9 @@ def score(
         "n_anomalous": n_anomalous,
         "metrics": result.metrics,
         "unreadable": [list(entry) for entry in images.unreadable],
+        "passed_over": [list(entry) for entry in images.passed_over],
     }
-    print_left_out(images.unreadable)
+    print_left_out(images.unreadable, images.passed_over)
     if as_json:
         print_json(summary)
         return

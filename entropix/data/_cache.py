@@ -37,6 +37,7 @@ WORTH_SECONDS = 1.0
 ABANDONED_SECONDS = 24 * 3600
 FORMAT = 2
 FACTS = ("names", "groups", "natural_scale", "inferred_scale", "unreadable", "passed_over")
+ENTRIES = ("unreadable", "passed_over")  # lists of pairs, of which JSON makes lists of lists
 
 
 def default_folder() -> Path | None:
@@ -80,7 +81,8 @@ class Cache:
                 labels=np.array(facts["labels"], dtype=np.int64),
                 sizes=np.array(facts["sizes"], dtype=np.int64),
                 origins=[Origin(**origin | {"path": paths[origin["path"]]}) for origin in facts["origins"]],
-                **{name: facts[name] for name in FACTS},
+                **{name: facts[name] for name in FACTS if name not in ENTRIES},
+                **{name: [(entry, reason) for entry, reason in facts[name]] for name in ENTRIES},
             )
         except (OSError, ValueError, LookupError, TypeError):
             return None

@@ -138,7 +138,8 @@ def survey(
             masks={item.path: item.masks for item in found.items if item.masks},
             problem=found.problem or problem,
         )
-    images = replace(images, select=select, problem=images.problem or several_modalities(images, select))
+    problem = images.problem or several_modalities(images, select)
+    images = replace(images, select=select, include=choice.include, exclude=choice.exclude, problem=problem)
     if images.problem and refuse:
         raise DataError(images.problem)
     return images

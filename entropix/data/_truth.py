@@ -2,12 +2,12 @@
 
 Masks are never read as images. They say where something is, for judging heat maps. Layouts that are known:
 
-- beside the image: `a_mask.png` of `a.png`; `B-0-seg.nii.gz` of `B-0-t2f.nii.gz`, as no image is called `B-0` (BraTS);
+- beside the image: `a_mask.png` of `a.png`; `B-0-seg.nii` of `B-0-t2f.nii`, as no image is called `B-0` (BraTS);
 - in a folder of masks beside that of images: `labelsTr/a.nii.gz` of `imagesTr/a_0000.nii.gz` (nnU-Net),
   `masks/a.png` of `images/a.png`, `ground_truth/cut/0_mask.png` of `test/cut/0.png` (MVTec AD);
 - BIDS: `derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii.gz` of all images of sub-01 whose entities start so.
 
-Masks of the brain and of tissues (`desc-brain`, `label-GM`, ..., `probseg`) say nothing of anomalies. Where an image has
+- BIDS: `derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii` of all images of sub-01 whose entities start so.
 several others, those called lesion are taken, else all.
 """
 

@@ -55,6 +55,7 @@ def write_report(
     data: Any = None,
     scores: str | Path | None = None,
     overwrite: bool = False,
+    **options: Any,
 ) -> Path:
     """Write one HTML page that needs nothing else, and return its path.
 
@@ -65,6 +66,7 @@ def write_report(
         data: images to score and to show, anything `entropix.data.read` takes.
         scores: instead of `data`, the CSV file that `entropix score` wrote: numbers without pictures.
         overwrite: replace `out`.
+        **options: how `data` is read: `split`, `select`, `skip_unreadable` and other arguments of `entropix.data.read`.
 
     Raises:
         ValueError: both `data` and `scores`; a detector of vectors.
@@ -80,7 +82,7 @@ def write_report(
         raise ValueError("data and scores (--data and --scores): give one; with data, scores are computed")
     if detector.standard_ is not None:
         raise ValueError("this detector was fitted to flat feature vectors; a report is about images")
-    images = None if data is None else detector.read(data, progress=True)
+    images = None if data is None else detector.read(data, progress=True, **options)
     found = None if scores is None else read_scores(as_path(scores, "scores"))
     if images is not None:
         found = _score(detector, images)
@@ -139,6 +141,7 @@ def _command(detector: EntropixDetector) -> str:
     settings = detector.settings_
     values = detector.get_params() | {"skip_unreadable": bool(settings["unreadable"])}
     values |= {name: settings[name] for name in values if name in settings}
+    values |= {name: settings.get(name, []) for name in ("include", "exclude")}
     values |= {"image_size": detector.model_.image_size, "select": Select(**settings.get("select", {}))}
     if (devices := settings.get("devices", 1)) > 1:
         values["device"] = settings["device"].split(":")[0]
