@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,7 +52,9 @@ def score(
 
     of_volumes = out.with_name(f"{out.stem}.volumes{out.suffix}")
     check_new_file(out, overwrite)
+    of_masks = out.with_name(f"{out.stem}.masks{out.suffix}")
     check_new_file(of_volumes, overwrite)
+    check_new_file(of_masks, overwrite)
     if heatmaps is not None:
         check_new_folder(heatmaps)
     detector = entropix.load(model, device=device)
@@ -62,6 +65,9 @@ def score(
     result = writers.score(detector, images)
     writers.write_scores(out, images, result)
     n_volumes = writers.write_volume_scores(of_volumes, images, result.terms)
+    located = writers.locate(detector, images)
+    if located.rows:
+        writers.write_located(of_masks, located)
     if heatmaps is not None:
         writers.write_heatmaps(heatmaps, detector, images, keep_ids)
     alpha = detector.calibration_.reachable(detector.alpha)
@@ -75,16 +81,25 @@ def score(
         "alpha": alpha,
         "n_anomalous": n_anomalous,
         "metrics": result.metrics,
+        "masks": str(of_masks) if located.rows else None,
+        "located": located.overall,
         "unreadable": [list(entry) for entry in images.unreadable],
         "passed_over": [list(entry) for entry in images.passed_over],
     }
     print_left_out(images.unreadable, images.passed_over)
+    for name, reason in located.unusable:
+        print(f"masks of {name} not used: {reason}", file=sys.stderr)
     if as_json:
         print_json(summary)
         return
     for name, values in result.metrics.items():
         print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}")
+    if "ap" in located.overall:
+        told = "voxels of {} files with masks: AP {ap:.3f}, best Dice {best_dice:.3f}, AUPRO {aupro:.3f}"
+        print(told.format(len(located.rows), **located.overall))
     print(f"{n_anomalous} of {len(images)} images are anomalous (p <= {alpha:.3g})")
     print(f"{len(images)} scores written to {out}")
     if n_volumes:
         print(f"{n_volumes} scores of volumes written to {of_volumes}")
+    if located.rows:
+        print(f"how heat maps fit masks written to {of_masks}")

@@ -16,6 +16,7 @@ than 2^30 values (`_scale`).
 
 from entropix.data._choice import Globs
 from entropix.data._imageset import ImageSet, Origin, Scaling
+from entropix.data._masks import read_mask
 from entropix.data._passed_over import by_reason, in_short
 from entropix.data._reader import check_reading, read, survey
 from entropix.data._select import Select
@@ -42,5 +43,6 @@ __all__ = [
     "check_vectors",
     "in_short",
     "read",
+    "read_mask",
     "survey",
 ]

@@ -17,6 +17,8 @@ ENTITIES = (
     *("flip", "inv", "mt", "part", "proc", "hemi", "space", "split", "recording", "chunk", "seg", "res", "den"),
     *("label", "desc", SUFFIX),
 )
+# Entities that say what a mask or a map is of, and not of which image.
+OF_MASK = frozenset({"label", "desc", "space", "res", "den", "seg", "hemi", SUFFIX})
 # Beside the images of a data set: what was made of them, what they were made of, and programs.
 NOT_RAW = {"derivatives": "derived from the images", "sourcedata": "what the images were made of", "code": "programs"}
 DESCRIPTION = "dataset_description.json"

@@ -74,6 +74,7 @@ class Cache:
             self._key = self._known() or self._content_key()
             facts = json.loads((self._entry / "facts.json").read_text(encoding="utf-8"))
             images = np.load(self._entry / "images.npy", mmap_mode="c", allow_pickle=False)
+            facts |= {name: [tuple(entry) for entry in facts[name]] for name in ENTRIES}
             os.utime(self._entry)
             paths = [item.path for item in self.items]
             return ImageSet(
@@ -81,8 +82,7 @@ class Cache:
                 labels=np.array(facts["labels"], dtype=np.int64),
                 sizes=np.array(facts["sizes"], dtype=np.int64),
                 origins=[Origin(**origin | {"path": paths[origin["path"]]}) for origin in facts["origins"]],
-                **{name: facts[name] for name in FACTS if name not in ENTRIES},
-                **{name: [(entry, reason) for entry, reason in facts[name]] for name in ENTRIES},
+                **{name: facts[name] for name in FACTS},
             )
         except (OSError, ValueError, LookupError, TypeError):
             return None

@@ -5,9 +5,9 @@ Masks are never read as images. They say where something is, for judging heat ma
 - beside the image: `a_mask.png` of `a.png`; `B-0-seg.nii` of `B-0-t2f.nii`, as no image is called `B-0` (BraTS);
 - in a folder of masks beside that of images: `labelsTr/a.nii.gz` of `imagesTr/a_0000.nii.gz` (nnU-Net),
   `masks/a.png` of `images/a.png`, `ground_truth/cut/0_mask.png` of `test/cut/0.png` (MVTec AD);
-- BIDS: `derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii.gz` of all images of sub-01 whose entities start so.
-
 - BIDS: `derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii` of all images of sub-01 whose entities start so.
+
+Masks of brain and tissues (`desc-brain`, `label-GM`, ..., `probseg`) say nothing of anomalies. Where an image has
 several others, those called lesion are taken, else all.
 """
 
@@ -19,13 +19,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from entropix.data._bids import SUFFIX, entities
+from entropix.data._bids import OF_MASK, SUFFIX, entities
 from entropix.data._files import FileItem
 from entropix.data._names import is_image_folder, is_mask_folder
 from entropix.data.formats import MASK_ENDING, is_mask, stem_of
 
-# Entities that say what a mask is of, and not of which image.
-OF_MASK = frozenset({"label", "desc", "space", "res", "den", "seg", "hemi", SUFFIX})
 NORMAL_TISSUE = re.compile(r"brain|aseg|aparc|^(gm|wm|csf|bone|bg|cbm|bs|scgm)$", re.IGNORECASE)
 SEPARATORS = ("-", "_", ".", " ")
 

@@ -2,19 +2,23 @@
 
 from entropix.writers._export import export
 from entropix.writers._heatmaps import write_heatmaps
+from entropix.writers._masks import Located, locate, write_located
 from entropix.writers._scores import Scored, score, write_scores
 from entropix.writers._tensorboard import TensorBoard
 from entropix.writers._volumes import Volume, aggregate, volumes, write_volume_scores
 
 __all__ = [
+    "Located",
     "Scored",
     "TensorBoard",
     "Volume",
     "aggregate",
     "export",
+    "locate",
     "score",
     "volumes",
     "write_heatmaps",
+    "write_located",
     "write_scores",
     "write_volume_scores",
 ]

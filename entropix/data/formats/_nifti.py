@@ -14,7 +14,7 @@ from entropix.data._scale import MAX_VALUES, robust_scale
 from entropix.data._select import AXES, Select
 from entropix.data.formats._format import MASK_ENDING, Format, OtherSeries, PassedOver
 from entropix.data.formats._maps import FileMaps, MapFolder
-from entropix.data.formats._nifti_maps import write_map
+from entropix.data.formats._nifti_maps import write_derivative, write_map
 from entropix.data.formats._nifti_space import as_seen, canonical
 from entropix.exceptions import DataError
 
@@ -60,8 +60,12 @@ class Nifti(Format):
         return self.has_suffix(path) and MASK_ENDING.search(self.stem(path)) is not None
 
     def write_maps(self, folder: MapFolder, maps: FileMaps) -> None:
-        """Write a volume with the source's shape, affine and codes of its space."""
-        write_map(folder.place(maps.name, _ending(maps.path)), maps, folder.select.axis)
+        """Write a volume with the source's shape, affine and codes of its space; of BIDS files as a derivative."""
+        ending = _ending(maps.path)
+        if entities(maps.name):
+            write_derivative(folder, maps, ending)
+        else:
+            write_map(folder.place(maps.name, ending), maps, folder)
 
 
 def _ending(path: Path) -> str:
