@@ -30,7 +30,7 @@ def png(path: Path, values: np.ndarray) -> None:
         ("images/a.png", ["masks/a.png", "masks/b.png"], ["masks/a.png"]),
         ("x/images/a.png", ["y/masks/a.png"], []),
         ("a (1).png", ["a (1)_mask.png", "a (1)_mask_1.png"], ["a (1)_mask.png", "a (1)_mask_1.png"]),
-        ("test/cut/0.png", ["ground_truth/cut/0_mask.png", "ground_truth/hole/0_mask.png"], ["ground_truth/cut/0_mask.png"]),
+        ("test/cut/0.png", ["ground_truth/cut/0_mask.png", "ground_truth/b/0.png"], ["ground_truth/cut/0_mask.png"]),
         (
             "sub-01/anat/sub-01_acq-a_T1w.nii.gz",
             [

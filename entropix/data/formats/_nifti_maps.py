@@ -1,7 +1,7 @@
 """Heat maps as NIfTI: a float32 volume of the shape and place in space of the one that was scored.
 
-Those of files with BIDS names are a BIDS derivative: named by the entities of their source, with a JSON file beside each
-and a `dataset_description.json` for the folder. `mod` keeps the maps of several contrasts of one person apart.
+Those of files with BIDS names are a BIDS derivative: named by the entities of their source, with a JSON file beside
+each and a `dataset_description.json` for the folder. `mod` keeps the maps of several contrasts of one person apart.
 """
 
 from __future__ import annotations
