@@ -6,9 +6,9 @@ Data are folders with labelled test images (`data.json`, or test/good and test/<
 Every method chooses d, most without labels. The automatic fits are judged by their own networks, the other methods by
 the sweep's network of their d (of the candidate nearest in ratio; TwoNN's is rounded up). Reported are AUC and AP of
 the paper's score and of the default one; the regret, which is the sweep's best AUC by labels minus that of the
-method, paper's score for both; and the cost in fixed-d trainings, the one at the chosen d included. Each finished
-training is kept in JSON's folder of `.parts`, so a killed run continues where it was; beside the JSON comes a figure.
-The sweep, its elbow and the fixed d always run; `--methods` limits the others, most of which are a training each.
+method, paper's score for both; and over all sets the regret beyond that of the constant d that has least.
+Each finished training is kept in JSON's folder of `.parts`, so a killed run continues where it was; beside the JSON
+comes a figure. The sweep, its elbow and the fixed d always run; `--methods` limits the others.
 """
 
 import argparse
@@ -28,7 +28,8 @@ from entropix.strategies import STRATEGIES
 from entropix.training import TrainingData
 
 DIMS = (1, 2, 4, 8, 16, 32, 64, 128)
-FIXED = (8, 16)
+FIXED = (4, 8, 16, 32)
+RESAMPLES = 10_000
 SCORES = ("residual", "surprisal")
 
 
@@ -50,7 +51,7 @@ def main() -> None:
         sets[-1] |= {"epochs": runs.epochs_of(task), "methods": compare(by_seed), "runs": by_seed}
         for method in sets[-1]["methods"]:
             print(json.dumps({"data": task.name} | method))
-    document = environment() | {"seeds": options.seeds, "sets": sets}
+    document = environment() | {"seeds": options.seeds, "sets": sets, "summary": summarise(sets)}
     options.out.write_text(json.dumps(document, indent=1) + "\n")
     auc_against_d(sets, options.out.with_suffix(".png"))
 
@@ -103,43 +104,53 @@ def compare(by_seed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row per method, means over seeds; the oracle picks the d with the best mean AUC, by labels."""
     fixed = [run["fixed"] for run in by_seed]
     aucs = np.mean([[row["auc"] for row in rows] for rows in fixed], axis=0)
-    best = DIMS[int(aucs.argmax())]
-    n, sweep = len(by_seed), len(DIMS)
-    rows = {"oracle": _of_sweep(fixed, [best] * n, [best] * n, sweep)}
-    rows |= {f"fixed-{d}": _of_sweep(fixed, [d] * n, [d] * n, 1) for d in FIXED}
+    n = len(by_seed)
+    constant = {"oracle": DIMS[int(aucs.argmax())]} | {f"fixed-{d}": d for d in FIXED}
+    rows = {name: _of_sweep(fixed, [d] * n, [d] * n) for name, d in constant.items()}
     knees = [elbow(DIMS, [row["error_held_out"] for row in rows]) for rows in fixed]
-    rows["elbow"] = _of_sweep(fixed, knees, knees, sweep)
+    rows["elbow"] = _of_sweep(fixed, knees, knees)
     for name in by_seed[0]["rivals"]:
-        chosen = [run["rivals"][name] for run in by_seed]
-        ds = [choice["latent_dim"] for choice in chosen]
-        used = [at_least(d, DIMS) if name == "twonn" else nearest(d, DIMS) for d in ds]
-        rows[name] = _of_sweep(fixed, ds, used, 1 + _cost(chosen, fixed))
+        ds = [run["rivals"][name]["latent_dim"] for run in by_seed]
+        rows[name] = _of_sweep(fixed, ds, [at_least(d, DIMS) if name == "twonn" else nearest(d, DIMS) for d in ds])
     for strategy in by_seed[0]["auto"]:
         fits = [run["auto"][strategy] for run in by_seed]
         ds = [fit["latent_dim"] for fit in fits]
-        rows[strategy] = _row(ds, [{score: fit[score] for score in SCORES} for fit in fits], _cost(fits, fixed))
+        rows[strategy] = _row(ds, [{score: fit[score] for score in SCORES} for fit in fits])
         # what the choice alone is worth: the sweep's network of that d
-        at_d = _of_sweep(fixed, ds, [nearest(d, DIMS) for d in ds], 0)
+        at_d = _of_sweep(fixed, ds, [nearest(d, DIMS) for d in ds])
         rows[strategy]["regret_of_choice"] = float(aucs.max() - at_d["auc_residual"])
     return [{"method": name} | row | {"regret": float(aucs.max() - row["auc_residual"])} for name, row in rows.items()]
 
 
-def _of_sweep(fixed: list[list[dict[str, Any]]], chosen: list[float], used: list[int], cost: float) -> dict[str, Any]:
+def summarise(sets: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Of every method, over sets: mean AUC of both scores, mean and worst regret of its d, and the regret that it has
+    beyond that of the best constant d, with a 95 % interval from resampled sets."""
+    by_method = {row["method"]: [one["methods"][i] for one in sets] for i, row in enumerate(sets[0]["methods"])}
+    regrets = {
+        name: np.array([row.get("regret_of_choice", row["regret"]) for row in rows]) for name, rows in by_method.items()
+    }
+    best = min((f"fixed-{d}" for d in FIXED), key=lambda name: regrets[name].mean())
+    chosen = np.random.default_rng(0).integers(len(sets), size=(RESAMPLES, len(sets)))
+    summary: dict[str, dict[str, Any]] = {}
+    for name, rows in by_method.items():
+        more = regrets[name] - regrets[best]
+        summary[name] = {f"auc_{score}": float(np.mean([row[f"auc_{score}"] for row in rows])) for score in SCORES}
+        summary[name] |= {"regret": float(regrets[name].mean()), "worst": float(regrets[name].max())}
+        summary[name] |= {"beyond": best, "more": float(more.mean())}
+        summary[name]["interval"] = np.quantile(more[chosen].mean(1), (0.025, 0.975)).tolist()
+    return summary
+
+
+def _of_sweep(fixed: list[list[dict[str, Any]]], chosen: list[float], used: list[int]) -> dict[str, Any]:
     rows = [of_seed[DIMS.index(d)] for of_seed, d in zip(fixed, used, strict=True)]
-    scores = [{"residual": {"auc": row["auc"], "ap": row["ap"]}, "surprisal": row["surprisal"]} for row in rows]
-    return _row(chosen, scores, cost)
+    return _row(
+        chosen, [{"residual": {"auc": row["auc"], "ap": row["ap"]}, "surprisal": row["surprisal"]} for row in rows]
+    )
 
 
-def _row(chosen: list[float], scores: list[dict[str, dict[str, float]]], cost: float) -> dict[str, Any]:
+def _row(chosen: list[float], scores: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
     means = {f"{m}_{score}": float(np.mean([s[score][m] for s in scores])) for score in SCORES for m in ("auc", "ap")}
-    return {"d": chosen, "cost": cost} | means
-
-
-def _cost(runs: list[dict[str, Any]], fixed: list[list[dict[str, Any]]]) -> float:
-    """Time of `runs` in fixed-d trainings: that of the processor, which other work on the machine does not change."""
-    trainings = [row for rows in fixed for row in rows]
-    clock = "cpu_seconds" if all("cpu_seconds" in run for run in [*runs, *trainings]) else "seconds"
-    return float(np.mean([run[clock] for run in runs]) / np.mean([row[clock] for row in trainings]))
+    return {"d": chosen} | means
 
 
 if __name__ == "__main__":

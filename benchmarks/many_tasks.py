@@ -6,7 +6,7 @@ A set is a folder with labelled test images, or a task of `tasks.py`. Every set 
 the columns are AUCs of the labelled test images. Beside the score and its terms: the paper's squared error of the same
 network, that error over the image's variance, a variational autoencoder and AE-U (both of d = 16, as in the paper),
 principal components and nearest neighbours of the pixels. Then lesions
-are put on normal test images (as in `detection.py`), for the average precision of the heat map and of the squared error
+are put on normal test images, for the average precision of the heat map and of the squared error
 over all pixels. A decision between variants is taken by the summary: mean, mean rank, and what it loses on the worst
 set. A killed run continues where it was.
 """
@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from detection import CARRIERS, SIZES
-from detectors import uncertainty, vae
+from detectors import scaled, uncertainty, vae
 from pixels import pixel_metrics
 from rivals.shallow import Components, neighbour_distance
 from runs import Runs, environment, once, timed
-from scipy.stats import rankdata
+from scipy.stats import friedmanchisquare, rankdata, studentized_range
 from tasks import load
-from torch import Tensor
 
 import entropix
 from entropix.data import ImageSet
@@ -44,6 +42,9 @@ COLUMNS = (
     "k-NN",
 )
 ALPHA = 0.05
+NOT_COUNTED = ("BrainDistinct",)  # its abnormal images come from other scanners than its normal ones: reported only
+CARRIERS = 200  # normal test images that lesions are put on
+SIZES = {"small": (0.04, 0.08), "large": (0.1, 0.2)}  # radius as a share of the image's width
 
 
 def main() -> None:
@@ -59,10 +60,11 @@ def main() -> None:
         runs = []
         for seed in options.seeds:
             compute = partial(one_fit, name, seed, Runs(parts, None, options.device))
-            runs.append(once(parts / f"{Path(name).name}-{seed}.json", compute))
-        sets.append({"data": Path(name).name, "runs": runs})
+            runs.append({"seed": seed} | once(parts / f"{Path(name).name}-{seed}.json", compute))
+        sets.append({"data": Path(name).name, "counted": Path(name).name not in NOT_COUNTED, "runs": runs})
         print(json.dumps(sets[-1]))
-    document = environment() | {"seeds": options.seeds, "sets": sets, "summary": summarise(sets)}
+    summary = summarise([one for one in sets if one["counted"]])
+    document = environment() | {"seeds": options.seeds, "sets": sets, "summary": summary}
     options.out.write_text(json.dumps(document, indent=1) + "\n")
 
 
@@ -75,8 +77,8 @@ def one_fit(name: str, seed: int, runs: Runs) -> dict[str, Any]:
     columns = {score: explained[score] for score in ("surprisal", "conditional", "latent")} | {
         "squared error": explained["residual"],
         "squared error / variance": explained["residual"] / x.flatten(1).var(1).clamp(min=1e-4).numpy(),
-        "VAE": vae(task, seed, runs).score(test),
-        "AE-U": uncertainty(task, seed, runs).score(test),
+        "VAE": vae(task, seed, runs),
+        "AE-U": uncertainty(task, seed, runs),
         "PCA": components.squared_residual(x).reshape(len(x), -1).mean(1),
         "k-NN": neighbour_distance(train, x),
     }
@@ -88,6 +90,7 @@ def one_fit(name: str, seed: int, runs: Runs) -> dict[str, Any]:
         "entropy": None if detector.entropy_ is None else float(detector.entropy_),
         "false_positive_rate": float(false.mean()),
         "normal": int(normal.sum()),
+        "device": str(detector.device_),
         **cost,
         **lesions(detector, test.subset(np.flatnonzero(normal)[:CARRIERS])),
     }
@@ -105,18 +108,22 @@ def lesions(detector: entropix.EntropixDetector, normal: ImageSet) -> dict[str, 
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def scaled(images: ImageSet) -> Tensor:
-    """(n, c, s, s) on [-1, 1]."""
-    return images.scaled() * 2 - 1
+def summarise(sets: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of every column: mean AUC, mean rank (1 is best), and the most that it is below the best column of a set.
 
-
-def summarise(sets: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Of every column: mean AUC, mean rank (1 is best), and the most that it is below the best column of a set."""
+    Two columns whose mean ranks are closer than `critical_difference` are not told apart at the level .05 (Nemenyi's
+    test; Demsar, JMLR 2006, section 3.2.2); `friedman_p` is for the hypothesis that all columns are alike.
+    """
     auc = np.array([[np.mean([run["auc"][c] for run in one["runs"]]) for c in COLUMNS] for one in sets])
+    n, k = auc.shape
     ranks = rankdata(-auc, axis=1).mean(0)
     worst = (auc.max(1, keepdims=True) - auc).max(0)
     rows = zip(COLUMNS, auc.mean(0), ranks, worst, strict=True)
-    return {c: {"mean": float(m), "mean_rank": float(r), "worst_loss": float(w)} for c, m, r, w in rows}
+    return {
+        "columns": {c: {"mean": float(m), "mean_rank": float(r), "worst_loss": float(w)} for c, m, r, w in rows},
+        "critical_difference": float(studentized_range.ppf(0.95, k, np.inf) / 2**0.5 * (k * (k + 1) / (6 * n)) ** 0.5),
+        "friedman_p": float(friedmanchisquare(*auc.T).pvalue) if n > 2 else None,
+    }
 
 
 if __name__ == "__main__":

@@ -8,10 +8,13 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 
 
+ABOUT = ("lesions: pixel AP over the squared error's", "false positives at .05", "d")
 METHODS = {
     "oracle": "sweep of 8, best by labels",
+    "fixed-4": "d = 4",
     "fixed-8": "d = 8",
     "fixed-16": "d = 16",
+    "fixed-32": "d = 32",
     "elbow": "elbow of the held-out error",
     "pca": "PCA, 95 % of the variance",
     "twonn": "TwoNN intrinsic dimension",
@@ -21,74 +24,59 @@ METHODS = {
     "prune": "**entropix, prune**",
     "constrain": "**entropix, constrain**",
 }
-DETECTORS = {
-    "default": "**entropix**",
-    "default-papers-score": "the same network, paper's score",
-    "labelled-sweep": "sweep of 8, best by labels, paper's score",
-    "vae": "VAE, d = 16",
-    "ae-u": "AE-U, d = 16",
-    "pca": "PCA reconstruction",
-    "isolation-forest": "isolation forest on PCA",
-    "one-class-svm": "one-class SVM on PCA",
-    "knn": "5 nearest images",
-}
 
 
 def auto_vs_fixed() -> str:
-    """AUC with every way to choose d, by set; regret and cost."""
+    """Every way to choose d, over all sets: AUC of both scores, regret, and its distance from the best constant d's."""
     document = json.loads((ROOT / "benchmarks/results/auto_vs_fixed.json").read_text())
-    sets = document["sets"]
     rows = {}
-    for name in METHODS:
-        entries = [row for one in sets for row in one["methods"] if row["method"] == name]
-        if not entries:
-            continue
-        cells = [f"{row['auc_residual']:.3f} ({_mean_d(row['d'])})" for row in entries]
-        regret = [100 * row["regret"] for row in entries]
-        cost = _mean([row["cost"] for row in entries])
-        # others than our fits are judged by the sweep's network anyway
-        choice = _mean([100 * row.get("regret_of_choice", row["regret"]) for row in entries])
-        rows[METHODS[name]] = [*cells, f"{choice:.1f}", f"{_mean(regret):.1f}", f"{max(regret):.1f}", f"{cost:.1f}"]
-    default = [next(row for row in one["methods"] if row["method"] == "select") for one in sets]
-    gain = [100 * (row["regret"] - row["auc_surprisal"] + row["auc_residual"]) for row in default]
-    scores = [f"**{row['auc_surprisal']:.3f}**" for row in default]
-    chosen, cost = rows["**entropix**"][-4], rows["**entropix**"][-1]
-    rows["**entropix, default score**"] = [*scores, chosen, f"{_mean(gain):.1f}", f"{max(gain):.1f}", cost]
-    head = ["choice of d", *(one["data"] for one in sets), "regret of d alone", "regret", "worst", "cost"]
-    title = "AUC of the paper's score (d), mean and worst regret in AUC points, cost in fixed-d trainings; "
+    for name, one in document["summary"].items():
+        low, high = (100 * bound for bound in one["interval"])
+        more = "" if name == one["beyond"] else f"{100 * one['more']:+.1f} ({low:+.1f} to {high:+.1f})"
+        aucs = [f"{one[f'auc_{score}']:.3f}" for score in ("residual", "surprisal")]
+        rows[METHODS[name]] = [*aucs, f"{100 * one['regret']:.1f}", f"{100 * one['worst']:.1f}", more]
+    best = METHODS[one["beyond"]]
+    head = [
+        "choice of d",
+        "AUC, paper's score",
+        "AUC, default score",
+        "regret of d",
+        "worst",
+        f"more than {best} (95 %)",
+    ]
+    title = f"Means over {len(document['sets'])} sets, regret in AUC points of the paper's score; "
     return "\n".join([_title(title, document), "", *_table(head, rows)])
 
 
 def many_tasks() -> str:
-    """The default fit on sets of all kinds: its AUC beside scores of one line, localisation, false positives."""
+    """The default fit on sets of all kinds beside other scores and detectors: AUC, localisation, false positives."""
     document = json.loads((ROOT / "benchmarks/results/many_tasks.json").read_text())
-    columns = ("surprisal", "squared error", "squared error / variance", "PCA", "k-NN")
-    rows = {}
+    summary = document["summary"]
+    columns, rows, others = list(summary["columns"]), {}, {}
     for one in document["sets"]:
         runs = one["runs"]
         cells = [f"{_mean([run['auc'][column] for run in runs]):.3f}" for column in columns]
         place = [_mean([run[key] for run in runs]) for key in ("pixel_ap", "pixel_ap_squared_error")]
         false = _mean([run["false_positive_rate"] for run in runs])
-        rows[one["data"]] = [*cells, " / ".join(f"{value:.3f}" for value in place), f"{false:.3f}"]
-    head = ["set", "**entropix**", *columns[1:], "lesions: pixel AP / squared error's", "false positives at .05"]
+        d = ", ".join(str(run["latent_dim"]) for run in runs)
+        (rows if one["counted"] else others)[one["data"]] = [*cells, f"{place[0] / place[1]:.1f}", f"{false:.3f}", d]
+    rows["**mean**"] = [f"**{summary['columns'][column]['mean']:.3f}**" for column in columns]
+    rows["mean rank"] = [f"{summary['columns'][column]['mean_rank']:.1f}" for column in columns]
+    rows["most below the best of a set"] = [f"{summary['columns'][column]['worst_loss']:.3f}" for column in columns]
+    rows |= {f"{name}, in no mean": cells for name, cells in others.items()}
+    head = [
+        "set",
+        "**entropix** (surprisal)",
+        *columns[1:],
+        "lesions: pixel AP over the squared error's",
+        "false positives at .05",
+        "d",
+    ]
     seeds = ", ".join(map(str, document["seeds"]))
-    title = f"AUC on the labelled test images, default fits, seed {seeds}, {document['device']}; "
+    title = f"AUC on the labelled test images, default fits, means of seeds {seeds}, {document['device']}; "
     title += f"`{document['command']}`:"
-    return "\n".join([title, "", *_table(head, rows)])
-
-
-def detection() -> str:
-    """AUC by set and, for simulated lesions, pixel AP and best Dice, of the default fit beside other detectors."""
-    document = json.loads((ROOT / "benchmarks/results/detection.json").read_text())
-    rows = {}
-    for name, label in DETECTORS.items():
-        entries = [row for one in document["sets"] for row in one["methods"] if row["method"] == name]
-        rows[label] = [f"{row['auc']:.3f} / {row['ap']:.3f}" for row in entries]
-        place = [_mean([row[key] for row in entries]) for key in ("pixel_ap", "dice") if key in entries[0]]
-        rows[label].append(" / ".join(f"{value:.3f}" for value in place))
-    head = ["detector", *(one["data"] for one in document["sets"]), "lesions: pixel AP / best Dice"]
-    title = "AUC / AP on the labelled test images; simulated lesions on normal ones, mean over kinds, sizes and sets; "
-    return "\n".join([_title(title, document), "", *_table(head, rows)])
+    note = f"Mean ranks closer than {summary['critical_difference']:.1f} are not told apart (Nemenyi, .05)."
+    return "\n".join([title, "", *_table(head, rows), "", note])
 
 
 def _title(text: str, document: dict[str, Any]) -> str:
@@ -100,16 +88,13 @@ def _title(text: str, document: dict[str, Any]) -> str:
 
 
 def _table(head: list[str], rows: dict[str, list[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *([label, *cells] for label, cells in rows.items())]
+    lines = [head, ["---"] * len(head)]
+    lines += [[label, *cells, *[""] * (len(head) - 1 - len(cells))] for label, cells in rows.items()]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
-
-
-def _mean_d(chosen: list[float]) -> str:
-    return f"{_mean(chosen):.3g}"
 
 
 def neighbours() -> str:
@@ -135,6 +120,24 @@ def neighbours() -> str:
         f"{prefix['n']:,} codes in one pass: {prefix['ratio']:.0f} times faster than the best rival once per prefix.",
     ]
     return "\n".join(lines)
+
+
+def cuda() -> str:
+    """The CUDA kernels beside PyTorch's operators and what the hardware allows."""
+    document = json.loads((ROOT / "benchmarks/results/kernels_cuda.json").read_text())
+    rows = {}
+    for kernel in ("knn", "prefix_knn", "count_within", "reconstruction_error"):
+        for case in document[kernel]:
+            size = case.get("shape") or (case["n"], case["d"])
+            what = f"`{kernel}`, {' x '.join(f'{length:,}' for length in size)}"
+            if "dtype" in case:
+                what += f", {case['dtype'].removeprefix('torch.')}{', with the map' if case['map'] else ''}"
+            ours, *others = case["ms"].values()
+            rows[what] = [f"{ours:.2f}", f"{others[0]:.2f}" if others else "", f"{case['floor_ms']:.2f}"]
+    head = ["", "entropix, ms", "PyTorch (cdist and topk; eager), ms", "floor, ms"]
+    title = f"{document['device']}, commit {document['commit'][:7]}; `{document['command']}`. The floor counts two "
+    title += "instructions for every coordinate of every pair, or every byte once:"
+    return "\n".join([title, "", *_table(head, rows)])
 
 
 def entropies() -> str:
@@ -242,9 +245,9 @@ def scale() -> str:
 
 TABLES = {
     "real": auto_vs_fixed,
-    "detection": detection,
     "many": many_tasks,
     "neighbours": neighbours,
+    "cuda": cuda,
     "entropies": entropies,
     "training": training,
     "growth": growth,

@@ -1,4 +1,4 @@
-"""Detectors without training in the deep sense: principal components, scikit-learn's outlier detectors, neighbours."""
+"""Detectors without training in the deep sense: principal components and neighbours."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,28 +24,10 @@ class Components:
 
         return cls(PCA(EXPLAINED, svd_solver="full").fit(_rows(images)))
 
-    def features(self, images: Tensor) -> np.ndarray:
-        """(n, r) coordinates."""
-        return self.pca.transform(_rows(images))
-
     def squared_residual(self, images: Tensor) -> np.ndarray:
         """(n, c, s, s) squared error of the reconstruction."""
-        back = self.pca.inverse_transform(self.features(images))
+        back = self.pca.inverse_transform(self.pca.transform(_rows(images)))
         return np.square(_rows(images) - back).reshape(images.shape)
-
-
-def isolation_forest(features: np.ndarray, seed: int) -> Any:
-    """Liu, Ting and Zhou (2008), scikit-learn's defaults; fitted."""
-    from sklearn.ensemble import IsolationForest
-
-    return IsolationForest(random_state=seed).fit(features)
-
-
-def one_class_svm(features: np.ndarray) -> Any:
-    """Schoelkopf, Platt, Shawe-Taylor, Smola and Williamson (2001), scikit-learn's defaults; fitted."""
-    from sklearn.svm import OneClassSVM
-
-    return OneClassSVM().fit(features)
 
 
 def neighbour_distance(train: Tensor, images: Tensor) -> np.ndarray:

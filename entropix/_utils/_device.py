@@ -42,7 +42,7 @@ def full_precision() -> Iterator[None]:
 
     A residual is divided by what normal images leave of it, so what is noise to a network is a percent of a score.
     """
-    convolutions = torch.backends.cudnn.conv
+    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
     before = convolutions.fp32_precision
     convolutions.fp32_precision = "ieee"
     try:

@@ -14,7 +14,6 @@ import typer
 from entropix._utils import check_new_file, check_new_folder
 from entropix.cli._application import Data, Json, app, interruptible, print_json, print_left_out, print_table
 from entropix.cli._fit_flags import with_fit_flags
-from entropix.selection import longest_needed
 from entropix.training import TRAINING_BATCH, Epoch, parallel
 
 
@@ -60,9 +59,8 @@ def fit(
     if detector.entropy_ is not None:
         print(f"because {detector.reason_}")
         print(f"H(X_n) = {detector.entropy_}")
-        longest = longest_needed({int(row["latent_dim"]): row["entropy"] for row in detector.curve_})
-        rows = [{"candidate": "yes" if row["latent_dim"] <= longest else "out"} | row for row in detector.curve_]
-        print_table(rows, f"Candidates; codes longer than {longest} are out")
+        rows = [{"chosen": "yes" if row["latent_dim"] == detector.latent_dim_ else ""} | row for row in detector.curve_]
+        print_table(rows, "Candidates")
     print(f"model written to {out}")
 
 

@@ -4,7 +4,7 @@
 `_perturbations` makes), `_choice` picks one and says why.
 """
 
-from entropix.selection._choice import Choice, choose, longest_needed
+from entropix.selection._choice import Choice, choose
 from entropix.selection._curve import MEASURED_IMAGES, Curve, CurvePoint, ImageEntropy, Prefixes
 
-__all__ = ["MEASURED_IMAGES", "Choice", "Curve", "CurvePoint", "ImageEntropy", "Prefixes", "choose", "longest_needed"]
+__all__ = ["MEASURED_IMAGES", "Choice", "Curve", "CurvePoint", "ImageEntropy", "Prefixes", "choose"]

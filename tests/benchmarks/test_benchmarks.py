@@ -2,11 +2,11 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import auto_vs_fixed
-import detection
-import detectors
+import many_tasks
 import numpy as np
 import pytest
 import readme_tables
@@ -141,15 +141,9 @@ def test_shallow_detectors_find_what_is_off() -> None:
     train, usual = normal[:200].reshape(-1, 1, 8, 8), normal[200:].reshape(-1, 1, 8, 8)
     off, far = 4 * torch.randn(5, 1, 8, 8), (20 * torch.ones(5, 2) @ plane).reshape(-1, 1, 8, 8)
     components = shallow.Components.of(train)
-    assert components.features(train).shape == (200, 2)
     assert components.squared_residual(usual).max() < 1e-6 < components.squared_residual(off).mean()
     distance = [shallow.neighbour_distance(train, x) for x in (usual, off, far)]
     assert distance[0].max() < min(distance[1].min(), distance[2].min())
-    forest = shallow.isolation_forest(components.features(train), seed=0)
-    svm = shallow.one_class_svm(components.features(train))
-    for fitted in (forest, svm):
-        scores = [-fitted.score_samples(components.features(x)) for x in (usual, far)]
-        assert scores[1].min() > scores[0].mean()
 
 
 def test_pixel_metrics() -> None:
@@ -157,8 +151,8 @@ def test_pixel_metrics() -> None:
     masks = rng.random((3, 4, 4)) < 0.3
     maps = np.round(masks + rng.normal(0, 0.7, masks.shape), 1)  # with ties
     dice = max(2 * (masks & (maps >= t)).sum() / (masks.sum() + (maps >= t).sum()) for t in np.unique(maps))
-    assert detection.pixel_metrics(masks, maps)["dice"] == pytest.approx(dice)
-    assert detection.pixel_metrics(masks, masks.astype(float)) == {"pixel_ap": 1.0, "dice": 1.0}
+    assert many_tasks.pixel_metrics(masks, maps)["dice"] == pytest.approx(dice)
+    assert many_tasks.pixel_metrics(masks, masks.astype(float)) == {"pixel_ap": 1.0, "dice": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -173,11 +167,12 @@ def tiny() -> Task:
 
 def test_runs_are_computed_once(tiny: Task, tmp_path: Path) -> None:
     runs = Runs(tmp_path, epochs=1, device="cpu")
-    first = runs.fixed(tiny, 2, 0)
-    assert {"auc", "ap", "error_held_out", "seconds", "cpu_seconds", "surprisal"} <= set(first)
+    first = runs.sweep(tiny, (2, 3), 0)
+    assert [row["latent_dim"] for row in first] == [2, 3]
+    assert {"auc", "ap", "error_held_out", "seconds", "cpu_seconds", "surprisal"} <= set(first[0])
     assert runs.detector(tiny, 2, 0).latent_dim_ == 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["model-tiny-1-0-2", "tiny-1-0-2.json"]
-    assert runs.once(tiny, 0, "2", lambda: pytest.fail("computed again")) == first
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model-tiny-1-0-2", "model-tiny-1-0-3", "tiny-1-0-2-3.json"]
+    assert runs.once(tiny, 0, "2-3", lambda: pytest.fail("computed again")) == first
     with pytest.raises(RuntimeError, match="killed"):
         runs.once(tiny, 0, "4", lambda: (_ for _ in ()).throw(RuntimeError("killed")))
     assert not (tmp_path / "tiny-1-0-4.json").exists()
@@ -186,40 +181,51 @@ def test_runs_are_computed_once(tiny: Task, tmp_path: Path) -> None:
 def test_auto_vs_fixed(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole script for two dims, and again from what it left."""
     monkeypatch.setattr(auto_vs_fixed, "DIMS", (8, 16))
+    monkeypatch.setattr(auto_vs_fixed, "FIXED", (8, 16))
     monkeypatch.setattr(auto_vs_fixed, "load", lambda _: tiny)
     out = tmp_path / "r.json"
     arguments = f"--data tiny --epochs 1 --seeds 0 --device cpu --out {out}"
     monkeypatch.setattr(sys, "argv", ["auto_vs_fixed.py", *arguments.split()])
     auto_vs_fixed.main()
-    (entry,) = json.loads(out.read_text())["sets"]
+    document = json.loads(out.read_text())
+    (entry,) = document["sets"]
     rows = {row["method"]: row for row in entry["methods"]}
     names = ["oracle", "fixed-8", "fixed-16", "elbow", "pca", "twonn", "irmae", "least-volume"]
     assert list(rows) == [*names, *STRATEGIES]
     assert rows["oracle"]["regret"] == 0
     assert all(rows[name]["regret"] >= 0 for name in names)
     assert min(rows["fixed-8"]["regret"], rows["fixed-16"]["regret"]) == 0
-    assert rows["fixed-8"]["cost"] == 1
-    assert rows["oracle"]["cost"] == rows["elbow"]["cost"] == 2
-    assert rows["irmae"]["cost"] > 1
+    assert document["summary"]["fixed-8"]["regret"] == rows["fixed-8"]["regret"]
+    assert document["summary"]["select"]["regret"] == rows["select"]["regret_of_choice"]
     assert (tmp_path / "r.png").stat().st_size > 1000
     monkeypatch.setattr(entropix, "fit", lambda *_, **__: pytest.fail("computed again"))
     auto_vs_fixed.main()
 
 
-def test_detection(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detectors, "DIMS", (2,))
-    monkeypatch.setattr(detection, "load", lambda _: tiny)
-    monkeypatch.setattr(detection, "SIZES", {"large": (0.1, 0.2)})
-    arguments = f"--data tiny --epochs 1 --seeds 0 --device cpu --parts {tmp_path / 'p'} --out {tmp_path / 'd.json'}"
-    monkeypatch.setattr(sys, "argv", ["detection.py", *arguments.split()])
-    detection.main()
-    (entry,) = json.loads((tmp_path / "d.json").read_text())["sets"]
-    rows = {row["method"]: row for row in entry["methods"]}
-    assert set(rows) == set(detection.METHODS)
-    for name, row in rows.items():
-        assert all(0 <= value <= 1 for key, value in row.items() if key != "method")
-        assert ("pixel_ap" in row) == (name not in ("isolation-forest", "one-class-svm", "knn"))
-    assert set(entry["runs"]["pca"][0]["lesions"]) == {f"{kind}, large" for kind in entropix.datasets.KINDS}
+def test_many_tasks(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_tasks, "load", lambda _: tiny)
+    monkeypatch.setattr(many_tasks, "SIZES", {"large": (0.1, 0.2)})
+    monkeypatch.setattr(entropix, "fit", partial(entropix.fit, epochs=1))
+    monkeypatch.setattr(Runs, "epochs_of", lambda *_: 1)
+    monkeypatch.setattr(sys, "argv", f"many_tasks.py --data tiny --device cpu --out {tmp_path / 'm.json'}".split())
+    many_tasks.main()
+    document = json.loads((tmp_path / "m.json").read_text())
+    ((run,),) = (entry["runs"] for entry in document["sets"])
+    assert tuple(run["auc"]) == tuple(document["summary"]["columns"]) == many_tasks.COLUMNS
+    assert all(0 <= value <= 1 for value in [*run["auc"].values(), run["pixel_ap"], run["false_positive_rate"]])
+
+
+def test_ranks_of_columns() -> None:
+    """Two sets on which the order of the columns is turned round: all ranks are the middle one."""
+    n = len(many_tasks.COLUMNS)
+    aucs = [dict(zip(many_tasks.COLUMNS, np.linspace(*ends, n), strict=True)) for ends in ((0.5, 0.9), (0.9, 0.5))]
+    summary = many_tasks.summarise([{"data": str(i), "runs": [{"auc": auc}]} for i, auc in enumerate(aucs)])
+    for column in summary["columns"].values():
+        assert column["mean"] == pytest.approx(0.7)
+        assert column["mean_rank"] == (n + 1) / 2
+    assert summary["columns"][many_tasks.COLUMNS[0]]["worst_loss"] == pytest.approx(0.4)
+    # Demsar (2006), table 5: q is 3.102 for nine classifiers
+    assert summary["critical_difference"] == pytest.approx(3.102 * (n * (n + 1) / 12) ** 0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize("page", readme_tables.PAGES, ids=lambda page: page.name)

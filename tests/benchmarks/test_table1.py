@@ -37,7 +37,8 @@ def test_the_papers_numbers_are_complete() -> None:
 def test_table() -> None:
     task: Any = SimpleNamespace(train=range(7), test=SimpleNamespace(labels=np.array([0, 1, 1])))
     runs: Any = SimpleNamespace(
-        epochs_of=lambda _: 600, fixed=lambda _, d, seed: {"auc": 0.8 + 0.02 * seed, "ap": 0.5 + 0.001 * d}
+        epochs_of=lambda _: 600,
+        sweep=lambda _, dims, seed: [{"auc": 0.8 + 0.02 * seed, "ap": 0.5 + 0.001 * d} for d in dims],
     )
     result = reproduce("Brain Tumor", task, [32, 4], [0, 1, 2], runs, Path())
     assert result["rows"][0]["auc_sd"] == pytest.approx(2)

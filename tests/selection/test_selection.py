@@ -6,10 +6,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from entropix.estimators import Entropy
 from entropix.estimators._signal_space import SignalSpace
 from entropix.models import Autoencoder
-from entropix.selection import Curve, CurvePoint, choose
+from entropix.selection import Curve
 from entropix.selection._perturbations import perturbations
 
 
@@ -81,25 +80,6 @@ def test_codes_that_pass_all_the_right_or_nothing() -> None:
     nothing = curve.measure(Through(torch.zeros_like), (1,))[0]
     assert nothing.visibility < right.visibility - 0.3
     assert -1e4 < nothing.entropy < right.entropy - 10
-
-
-def point(d: int, entropy: float, visibility: list[float]) -> CurvePoint:
-    images = torch.tensor(visibility)
-    return CurvePoint(d, entropy, 0.0, 0.0, 0.0, images.mean().item(), 0.0, images)
-
-
-def test_choice() -> None:
-    h = Entropy(12.0, 0.1, (11.8, 12.2), 5, 100, 100, 0, "manifold", dimension=3.0)
-    low, middle, high = [0.5, 0.6, 0.7], [0.79, 0.81, 0.80], [0.80, 0.80, 0.81]
-    curve = [point(1, 2.0, low), point(2, 8.0, middle), point(4, 9.5, high), point(8, 10.0, [0.9, 0.9, 0.9])]
-    # 8 adds less than a nat to 4; 2 is below 4 by less than a standard error; 1 is by more
-    choice = choose(curve, h)
-    assert choice.latent_dim == 2
-    assert "d = 2 is the smallest" in choice.reason
-    assert "limit, 10.0 nats, at d = 4 (H(X_n) = 12.0)" in choice.reason
-    assert choose(curve[::-1], h) == choice
-    # if 4 lacks more than a nat, 8 stays a candidate, and it is clearly the best
-    assert choose([*curve[:2], point(4, 8.9, high), curve[3]], h).latent_dim == 8
 
 
 @pytest.mark.slow
