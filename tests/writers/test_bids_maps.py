@@ -77,7 +77,7 @@ def test_maps_against_masks(detector: entropix.EntropixDetector, bids: Path, tmp
     truth = nibabel.load(mask).get_fdata() > 0
     assert row["ap"] == pytest.approx(average_precision_score(truth.ravel(), heat.ravel()), abs=2e-3)
     write_located(tmp_path / "masks.csv", located)
-    (written,) = csv.DictReader((tmp_path / "masks.csv").open())
+    (written,) = csv.DictReader((tmp_path / "masks.csv").read_text().splitlines())
     assert float(written["best_dice"]) == row["best_dice"]
 
 
