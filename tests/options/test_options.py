@@ -49,8 +49,8 @@ def test_words_repeat_the_options() -> None:
         "alpha": 0.1,
         "epochs": 3,
         "select": Select(axis="coronal", slices=(3, None), series="T1 *", bids={"suffix": "FLAIR", "run": "1"}),
-            "include": ["sub-0*", "a b"],
-            "exclude": ["*.png"],
+        "include": ["sub-0*", "a b"],
+        "exclude": ["*.png"],
         "skip_unreadable": True,
     }
     words = shlex.split(" ".join(to_words(values)))
