@@ -15,7 +15,7 @@ from entropix._utils import Progress, as_path, check_new_folder, is_whole, resol
 from entropix.baseline._batched import fit_batched
 from entropix.baseline._result import FILES, Sweep, SweepRow
 from entropix.baseline._scoring import scored, test_images
-from entropix.data import read
+from entropix.data import Globs, Select, read
 from entropix.detector import (
     DIMS,
     PAPER_PRESENTATIONS,
@@ -48,6 +48,9 @@ def sweep(
     epochs: int | None = None,
     device: str = "auto",
     progress: bool = True,
+    select: Select | None = None,
+    include: Globs = None,
+    exclude: Globs = None,
     skip_unreadable: bool = False,
     out: str | Path | None = None,
     resume: bool = False,
@@ -68,6 +71,9 @@ def sweep(
             with the paper's recipe (constant learning rate).
         device: as for `entropix.fit`.
         progress: as for `entropix.fit`.
+        select: as for `entropix.fit`.
+        include: as for `entropix.fit`.
+        exclude: as for `entropix.fit`.
         skip_unreadable: as for `entropix.fit`.
         out: new folder for the tables (`Sweep.save`), checked before any work. Until they are there, `OUT.checkpoint`
             beside it holds every training, done or under way.
@@ -111,6 +117,9 @@ def sweep(
         check_new_folder(Path(out), replaceable=FILES if checkpoint.resumes else ())
     options: dict[str, Any] = {
         "image_size": image_size,
+        "select": select,
+        "include": include,
+        "exclude": exclude,
         "skip_unreadable": skip_unreadable,
         "progress": progress,
     }

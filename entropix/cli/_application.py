@@ -55,6 +55,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Epochs = Annotated[int | None, typer.Option(min=1, help=help_of("epochs"))]
 Size = Annotated[int, typer.Option(help=help_of("image_size"))]
 Device = Annotated[str, typer.Option(help=help_of("device"))]
+Selected = Annotated[list[str] | None, typer.Option("--select", help=help_of("select"))]
+Include = Annotated[list[str] | None, typer.Option("--include", help=help_of("include"))]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", help=help_of("exclude"))]
+Split = Annotated[str, typer.Option(help="train or test, where DATA has both.")]
 Skip = Annotated[bool, typer.Option("--skip-unreadable", help=help_of("skip_unreadable"))]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=help_of("overwrite"))]
 Resume = Annotated[bool, typer.Option("--resume", help=help_of("resume"))]
@@ -93,9 +97,14 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def print_left_out(unreadable: Iterable[Sequence[str]]) -> None:
+def print_left_out(unreadable: Iterable[Sequence[str]], passed_over: Iterable[Sequence[str]] = ()) -> None:
+    """Say what was not read: each file that should have been, and what is no image by kind."""
+    from entropix.data import in_short
+
     for name, reason in unreadable:
         print(f"left out {name}: {reason}", file=sys.stderr)
+    for line in in_short((name, reason) for name, reason in passed_over):
+        print(f"passed over {line}", file=sys.stderr)
 
 
 def print_json(document: dict[str, Any]) -> None:

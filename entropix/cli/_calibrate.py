@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from entropix.cli._application import Device, Json, Overwrite, Skip, app, print_json, print_left_out
-from entropix.cli._data import NoCache, Selected
+from entropix.cli._application import Device, Json, Overwrite, Selected, Skip, app, print_json, print_left_out
+from entropix.cli._data import NoCache
 
 
 @app.command()

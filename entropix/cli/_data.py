@@ -7,12 +7,8 @@ from typing import Annotated
 
 import typer
 
-from entropix.cli._application import Data, Device, Json, Size, app, help_of, print_json
+from entropix.cli._application import Data, Device, Exclude, Include, Json, Selected, Size, app, help_of, print_json
 
-Selected = Annotated[
-    list[str] | None,
-    typer.Option("--select", help=help_of("select")),
-]
 NoCache = Annotated[bool, typer.Option("--no-cache", help=help_of("cache"))]
 KeepIds = Annotated[bool, typer.Option("--keep-ids", help="Name patients and series as their files do.")]
 
@@ -22,6 +18,8 @@ def inspect(
     data: Data,
     image_size: Size = 64,
     select: Selected = None,
+    include: Include = None,
+    exclude: Exclude = None,
     seed: int = 0,
     device: Device = "auto",
     keep_ids: KeepIds = False,
@@ -36,6 +34,8 @@ def inspect(
         data,
         image_size=image_size,
         select=Select.parse(select or ()),
+        include=include,
+        exclude=exclude,
         seed=seed,
         device=device,
         keep_ids=keep_ids,

@@ -51,7 +51,7 @@ def fit(
         "curve": detector.curve_,
         "settings": detector.settings_,
     }
-    print_left_out(detector.settings_["unreadable"])
+    print_left_out(detector.settings_["unreadable"], detector.settings_["passed_over"])
     if as_json:
         print_json(result)
         return

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from entropix.cli._application import Device, Overwrite, app
+from entropix.cli._application import Device, Exclude, Include, Overwrite, Selected, Skip, Split, app
 
 
 @app.command()
@@ -22,17 +22,27 @@ def report(
     scores: Annotated[
         Path | None, typer.Option(help="Instead: CSV file of `entropix score`; numbers without pictures.")
     ] = None,
+    split: Split = "test",
+    select: Selected = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    skip_unreadable: Skip = False,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Write one HTML page: how many images of DATA stand out, which, where and how sure that is; then about MODEL."""
     import entropix
     from entropix._utils import check_new_file
+    from entropix.data import Select
     from entropix.report import write_report
 
     check_new_file(out, overwrite)
     detector = entropix.load(model, device=device)
-    write_report(detector, out, model=model.name, data=data, normal=normal, scores=scores, overwrite=overwrite)
+    options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
+    options |= {"split": split, "include": include, "exclude": exclude, "skip_unreadable": skip_unreadable}
+    write_report(
+        detector, out, model=model.name, data=data, normal=normal, scores=scores, overwrite=overwrite, **options
+    )
     print(f"report written to {out}")
 
 

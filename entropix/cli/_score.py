@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from entropix._utils import check_new_file, check_new_folder
-from entropix.cli._application import Data, Device, Json, Overwrite, Skip, app, print_json, print_left_out
-from entropix.cli._data import KeepIds, NoCache, Selected
+from entropix.cli._application import (
+    Data,
+    Device,
+    Exclude,
+    Include,
+    Json,
+    Overwrite,
+    Selected,
+    Skip,
+    Split,
+    app,
+    print_json,
+    print_left_out,
+)
+from entropix.cli._data import KeepIds, NoCache
 from entropix.data.formats import DEFAULT_OBJECTS
 
 
@@ -18,7 +32,7 @@ def score(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     data: Data,
     out: Annotated[Path, typer.Option(help="CSV file for the scores.")],
-    split: Annotated[str, typer.Option(help="train or test, where DATA has both.")] = "test",
+    split: Split = "test",
     heatmaps: Annotated[
         Path | None, typer.Option(help="Folder for heat maps, in the format of the source or as PNG over it.")
     ] = None,
@@ -33,6 +47,8 @@ def score(
         typer.Option(help="What to write of DICOM files among the heat maps: overlay, map, seg, report; repeatable."),
     ] = list(DEFAULT_OBJECTS),  # noqa: B006
     select: Selected = None,
+    include: Include = None,
+    exclude: Exclude = None,
     keep_ids: KeepIds = False,
     no_cache: NoCache = False,
     device: Device = "auto",
@@ -47,12 +63,15 @@ def score(
 
     of_volumes = out.with_name(f"{out.stem}.volumes{out.suffix}")
     check_new_file(out, overwrite)
+    of_masks = out.with_name(f"{out.stem}.masks{out.suffix}")
     check_new_file(of_volumes, overwrite)
+    check_new_file(of_masks, overwrite)
     if heatmaps is not None:
         check_new_folder(heatmaps)
     detector = entropix.load(model, device=device)
     options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
-    options |= {"skip_unreadable": skip_unreadable, "keep_ids": keep_ids, "cache": not no_cache}
+    options |= {"include": include, "exclude": exclude, "skip_unreadable": skip_unreadable}
+    options |= {"keep_ids": keep_ids, "cache": not no_cache}
     images = detector.read(data, split=split, progress=True, **options)
     if heatmaps is not None:
         writers.check_heatmaps(images, dicom)
@@ -61,6 +80,9 @@ def score(
     result = writers.score(detector, images, fdr)
     writers.write_scores(out, images, result)
     n_volumes = writers.write_volume_scores(of_volumes, images, result.volumes)
+    located = writers.locate(detector, images)
+    if located.rows:
+        writers.write_located(of_masks, located)
     if heatmaps is not None:
         writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result)
     n_anomalous = int(result.anomalous.sum())
@@ -77,9 +99,14 @@ def score(
         "fdr": fdr,
         "n_anomalous": n_anomalous,
         "metrics": result.metrics,
+        "masks": str(of_masks) if located.rows else None,
+        "located": located.overall,
         "unreadable": [list(entry) for entry in images.unreadable],
+        "passed_over": [list(entry) for entry in images.passed_over],
     }
-    print_left_out(images.unreadable)
+    print_left_out(images.unreadable, images.passed_over)
+    for name, reason in located.unusable:
+        print(f"masks of {name} not used: {reason}", file=sys.stderr)
     if as_json:
         print_json(summary)
         return
@@ -94,3 +121,8 @@ def score(
             level = by.format(summary["alpha_volumes"])
             told = f"{summary['n_anomalous_volumes']} are anomalous ({level}; {len(of_known)} held-out volumes)"
         print(f"{n_volumes} scores of volumes written to {of_volumes}: {told}")
+    if "ap" in located.overall:
+        told = "voxels of {} files with masks: AP {ap:.3f}, best Dice {best_dice:.3f}, AUPRO {aupro:.3f}"
+        print(told.format(len(located.rows), **located.overall))
+    if located.rows:
+        print(f"how heat maps fit masks written to {of_masks}")

@@ -12,8 +12,11 @@ from entropix.cli._application import (
     Data,
     Device,
     Epochs,
+    Exclude,
+    Include,
     Json,
     Resume,
+    Selected,
     Size,
     Skip,
     app,
@@ -33,6 +36,9 @@ def sweep(
     image_size: Size = 64,
     epochs: Epochs = None,
     device: Device = "auto",
+    select: Selected = None,
+    include: Include = None,
+    exclude: Exclude = None,
     skip_unreadable: Skip = False,
     resume: Resume = False,
     jobs: Annotated[int, typer.Option(help="Trainings at a time, each in a process; -1: one per core.")] = 1,
@@ -41,6 +47,7 @@ def sweep(
     """Run the paper's baseline: train once per latent dimension and seed, score the labelled test images of DATA."""
     import entropix
     from entropix.baseline import SweepRow
+    from entropix.data import Select
 
     def report(row: SweepRow) -> None:
         auc = "" if row.auc is None else f", AUC {row.auc:.3f}, AP {row.ap:.3f}"
@@ -58,6 +65,9 @@ def sweep(
             image_size=image_size,
             epochs=epochs,
             device=device,
+            select=Select.parse(select) if select else None,
+            include=include,
+            exclude=exclude,
             skip_unreadable=skip_unreadable,
             out=out,
             resume=resume,

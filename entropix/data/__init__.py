@@ -14,9 +14,12 @@ is listed in `ImageSet.unreadable`. A header is believed only as far as the file
 than 2^30 values (`_scale`).
 """
 
+from entropix.data._choice import Globs
 from entropix.data._imageset import ImageSet, Origin, Scaling
 from entropix.data._labels import with_labels
-from entropix.data._reader import check_reading, read
+from entropix.data._masks import read_mask
+from entropix.data._passed_over import by_reason, in_short
+from entropix.data._reader import check_reading, read, survey
 from entropix.data._select import Select
 from entropix.data._spool import allocate
 from entropix.data._vectors import FEWEST_ROWS, Standard, are_vectors, check_vectors
@@ -26,6 +29,7 @@ from entropix.exceptions import DataError, MissingSplitError
 __all__ = [
     "FEWEST_ROWS",
     "DataError",
+    "Globs",
     "ImageSet",
     "ImageView",
     "MissingSplitError",
@@ -35,8 +39,12 @@ __all__ = [
     "Standard",
     "allocate",
     "are_vectors",
+    "by_reason",
     "check_reading",
     "check_vectors",
+    "in_short",
     "read",
+    "read_mask",
+    "survey",
     "with_labels",
 ]

@@ -50,7 +50,7 @@ class Decoded:
 
 @dataclass
 class Block:
-    """Prepared images (b, c, s, s), the facts about them that `ImageSet` keeps, and the unusable items."""
+    """Prepared images (b, c, s, s), the facts about them that `ImageSet` keeps, and the items that are no images."""
 
     pixels: torch.Tensor
     names: list[str] = field(default_factory=list)
@@ -63,6 +63,7 @@ class Block:
     high: float = 0.0
     coloured: int = 0
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
 
 
 def resize(images: torch.Tensor, image_size: int) -> torch.Tensor:

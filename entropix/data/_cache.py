@@ -36,7 +36,8 @@ MOST_BYTES = 10 * 2**30
 WORTH_SECONDS = 1.0
 ABANDONED_SECONDS = 24 * 3600
 FORMAT = 2
-FACTS = ("names", "groups", "natural_scale", "inferred_scale", "unreadable")
+FACTS = ("names", "groups", "natural_scale", "inferred_scale", "unreadable", "passed_over")
+ENTRIES = ("unreadable", "passed_over")  # lists of pairs, of which JSON makes lists of lists
 
 
 def default_folder() -> Path | None:
@@ -73,6 +74,7 @@ class Cache:
             self._key = self._known() or self._content_key()
             facts = json.loads((self._entry / "facts.json").read_text(encoding="utf-8"))
             images = np.load(self._entry / "images.npy", mmap_mode="c", allow_pickle=False)
+            facts |= {name: [tuple(entry) for entry in facts[name]] for name in ENTRIES}
             os.utime(self._entry)
             paths = [item.path for item in self.items]
             return ImageSet(

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from entropix.data._bids import SUFFIX, entities
 from entropix.data._blocks import Block, Decoded, to_block
 from entropix.data._imageset import Origin
 from entropix.data._select import Select
-from entropix.data.formats import OtherSeries, by_number, decode
+from entropix.data.formats import PassedOver, by_number, decode
 from entropix.exceptions import DataError
 
 EVERYTHING = Select()
@@ -20,25 +21,34 @@ LONGEST_REASON = 300
 
 @dataclass(frozen=True)
 class FileItem:
-    """A file to read, its name in the set, its label (0 normal, 1 abnormal, -1 unknown), and its patient if known."""
+    """A file to read.
+
+    Attributes:
+        path: of the file.
+        name: in the set.
+        label: 0 normal, 1 abnormal, -1 unknown.
+        group: patient, if known.
+        masks: files that say where something is in it.
+    """
 
     path: Path
     name: str
     label: int = -1
     group: str = ""
+    masks: tuple[Path, ...] = ()
 
 
 def load(
     item: FileItem, image_size: int, channels: int | None, select: Select = EVERYTHING, keep_ids: bool = False
 ) -> list[Block]:
-    """Return prepared images of one file, or its name and the reader's reason as unreadable; none of another series."""
+    """Return prepared images of one file, or its name and the reader's reason as unreadable or passed over."""
     try:
         decoded = decode(item.path, select, keep_ids)
         return [
             _prepare(item, decoded, number, frame, image_size, channels) for number, frame in by_number(decoded).items()
         ]
-    except OtherSeries:
-        return []
+    except PassedOver as other:
+        return [Block(torch.empty(0), passed_over=[(item.name, str(other))])]
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a damaged file makes its reader raise anything, a Rust decoder "panics" too
@@ -68,7 +78,7 @@ def _origin(item: FileItem, decoded: Decoded, number: int | None) -> Origin:
         volume=decoded.volume if number is None else item.name,
         position=decoded.position if number is None else number,
         kind=decoded.kind,
-        series=decoded.series,
+        series=decoded.series or entities(item.name).get(SUFFIX, ""),
         bits=decoded.bits,
         **decoded.identifiers,
     )

@@ -7,19 +7,23 @@ Layouts, in the order in which they are looked for:
 2. Split folders: `train/good`, `test/good`, `test/<defect>`. `train` may hold images or patient folders
    directly: all of them are taken for normal. Names in any case; good, normal and healthy mean normal.
 3. Class folders: `normal/` beside others, which are abnormal.
-4. Plain: everything below the folder, labels unknown.
+4. BIDS: `dataset_description.json`, or folders `sub-*`; everything below but `derivatives`, `sourcedata` and `code`.
+5. Plain: everything below the folder, labels unknown.
+
+In all but the first, the files of one BIDS subject are a group, and masks are found, not read (`_truth`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from entropix.data._assemble import describe
+from entropix.data._bids import is_bids, subject
 from entropix.data._files import FileItem
 from entropix.data._listing import LISTING, listed_files
-from entropix.data._walk import Walk, is_mask_folder
-from entropix.data.formats import format_names, in_words
+from entropix.data._names import is_mask_folder
+from entropix.data._truth import with_masks
+from entropix.data._walk import Walk
 from entropix.exceptions import DataError, MissingSplitError
 
 NORMAL_NAMES = frozenset({"good", "normal", "healthy"})
@@ -28,7 +32,7 @@ SPLIT_NAMES = {"train": ("train", "training"), "test": ("test", "testing")}
 
 @dataclass(frozen=True)
 class Listing:
-    """Files of a folder to read, in a fixed order, and what else lies there.
+    """Files of a folder to read, in a fixed order, of which there may be none, and what else lies there.
 
     Attributes:
         items: the files.
@@ -47,27 +51,25 @@ def list_folder(root: Path, split: str) -> Listing:
     """Return the files of a split.
 
     Raises:
-        DataError: the folder holds nothing to read, or its layout lacks the split.
+        DataError: the folder's layout lacks the split, or doesn't say which images are normal.
     """
-    walk = Walk()
+    walk = Walk(root if is_bids(root) else None)
     items, layout = _find(root, split, walk)
     unreadable, passed_over = (
         [(_name(path, root), reason) for path, reason in entries] for entries in (walk.unreadable, walk.passed_over)
     )
-    if not items:
-        wanted = f"{in_words(format_names())} files"
-        there = describe([*unreadable, *passed_over])
-        found = f"; what lies there is none: {there}" if there else ""
-        raise DataError(f"{root}: no images for split {split!r} in this {layout}; expected {wanted}{found}")
-    return Listing(items, layout, unreadable, passed_over)
+    items = [item if item.group else replace(item, group=subject(item.name)) for item in items]
+    return Listing(with_masks(items, walk.masks, root), layout, unreadable, passed_over)
 
 
 def _find(root: Path, split: str, walk: Walk) -> tuple[list[FileItem], str]:
     """Return the files of a split, of which there may be none, and the layout in words."""
-    if (root / LISTING).is_file():
-        return listed_files(root, split), "MedIAnomaly folder"
     children = sorted(root.iterdir())
     folders = {child.name.lower(): child for child in children if child.is_dir()}
+    masks = [child for child in folders.values() if is_mask_folder(child.name)]
+    if (root / LISTING).is_file():
+        walk.masks += masks
+        return listed_files(root, split), "MedIAnomaly folder"
     splits = {
         name: next((folders[alias] for alias in aliases if alias in folders), None)
         for name, aliases in SPLIT_NAMES.items()
@@ -75,11 +77,13 @@ def _find(root: Path, split: str, walk: Walk) -> tuple[list[FileItem], str]:
     if any(splits.values()):
         beside = set(children) - set(splits.values())
         walk.passed_over += [(child, "beside train and test") for child in sorted(beside)]
+        walk.masks += masks
         return _split_folders(root, splits, split, walk), "folder with train and test"
     if NORMAL_NAMES & set(folders):
         items = _class_folders(root, root, walk)
         return [item for item in items if split == "test" or item.label == 0], "folder of classes"
-    return [FileItem(path, _name(path, root)) for path in walk.files(root)], "folder"
+    layout = "BIDS folder" if is_bids(root) else "folder"
+    return [FileItem(path, _name(path, root)) for path in walk.files(root)], layout
 
 
 def _name(path: Path, root: Path) -> str:

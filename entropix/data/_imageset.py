@@ -90,6 +90,10 @@ class ImageSet:
         source: description for people.
         origins: file, volume and kind of each image.
         select: the part of the source that was read.
+        include: globs by which files were chosen.
+        exclude: globs by which files were left out.
+        masks: files that say where something is in the images of a file, by its path; for judging heat maps.
+        problem: why no one model can take all these images; `read` refuses a set with one.
     """
 
     pixels: torch.Tensor
@@ -104,6 +108,10 @@ class ImageSet:
     source: str = ""
     origins: list[Origin] = field(default_factory=list)
     select: Select = field(default_factory=Select)
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    masks: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
+    problem: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.pixels)

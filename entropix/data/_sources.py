@@ -14,8 +14,11 @@ import torch
 from entropix._utils import plain
 from entropix.data._arrays import dataset_items, from_array, from_items, load_archive, to_numpy
 from entropix.data._blocks import Block
+from entropix.data._choice import Choice, nothing_chosen
 from entropix.data._files import FileItem
 from entropix.data._folders import list_folder
+from entropix.data._passed_over import in_short
+from entropix.data.formats import format_names, in_words
 from entropix.exceptions import DataError
 
 
@@ -30,24 +33,62 @@ class Stream:
 
 @dataclass(frozen=True)
 class Files:
-    """Files to decode, the source in words, and what else is there (as in `Listing` of `_folders`)."""
+    """Files to decode, of which there may be none.
+
+    Attributes:
+        items: the files.
+        source: in words.
+        unreadable, passed_over: what else is there, as in `Listing` of `_folders`.
+        problem: why a reading of these files is to be refused, or "".
+    """
 
     items: list[FileItem]
     source: str
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     passed_over: list[tuple[str, str]] = field(default_factory=list)
+    problem: str = ""
 
 
-def open_source(dataset: Any, image_size: int, split: str, channels: int | None) -> Stream | Files:
+def open_source(dataset: Any, image_size: int, split: str, channels: int | None, choice: Choice) -> Stream | Files:
     """Return what there is to read.
 
     Args:
         dataset, image_size, split, channels: as for `read`; an `ImageSet` is none.
+        choice: which files of it.
 
     Raises:
         DataError: nothing that can be read, or a path that does not exist.
     """
-    dataset = plain(dataset)
+    found = _open(plain(dataset), image_size, split, channels)
+    if isinstance(found, Files):
+        return _chosen(found, choice, split)
+    if choice.include or choice.exclude:
+        raise DataError(f"include and exclude choose files by their names; {found.source} has none")
+    return found
+
+
+def _chosen(found: Files, choice: Choice, split: str) -> Files:
+    """Return the files that are to be read; the others are passed over."""
+    reasons = {item.name: choice.reason_against(item.name) for item in found.items}
+    items = [item for item in found.items if not reasons[item.name]]
+    left_out = [(name, reason) for name, reason in reasons.items() if reason]
+    left_out += [(name, reason) for name, _ in found.unreadable if (reason := choice.excludes(name))]
+    unreadable = [entry for entry in found.unreadable if not choice.excludes(entry[0])]
+    passed_over = found.passed_over + left_out
+    names = [item.name for item in items]
+    if items:
+        problem = choice.several_contrasts(names)
+    elif found.items:
+        problem = nothing_chosen(found.source, choice, left_out)
+    else:
+        wanted = f"{in_words(format_names())} files"
+        there = "; ".join(in_short(unreadable + passed_over))
+        told = f"; what lies there is none: {there}" if there else ""
+        problem = f"{found.source}: no images for split {split!r}; expected {wanted}{told}"
+    return Files(items, found.source, unreadable, passed_over, problem)
+
+
+def _open(dataset: Any, image_size: int, split: str, channels: int | None) -> Stream | Files:
     if isinstance(dataset, str | os.PathLike):
         if not os.fspath(dataset):
             raise DataError("an empty text as data; expected a path, '.' for the current folder")
@@ -71,6 +112,8 @@ def open_source(dataset: Any, image_size: int, split: str, channels: int | None)
 
 
 def _open_path(path: Path, image_size: int, split: str, channels: int | None) -> Stream | Files:
+    if "*" in str(path) and not path.exists():
+        return _open_list(_expanded(path), image_size, split, channels)
     if _existing(path).is_dir():
         found = list_folder(path, split)
         return Files(found.items, f"{found.layout} {path}", found.unreadable, found.passed_over)
@@ -91,6 +134,15 @@ def _open_list(items: Any, image_size: int, split: str, channels: int | None) ->
     if folder := next((path for path in paths if path.is_dir()), None):
         raise DataError(f"{folder} in a list of paths is a folder; expected files, or one folder alone")
     return Files([FileItem(path, path.as_posix()) for path in paths], f"list of {len(paths)} files")
+
+
+def _expanded(pattern: Path) -> list[Path]:
+    """Return the files that a path with * stands for."""
+    anchor = Path(pattern.anchor or ".")
+    found = sorted(path for path in anchor.glob(str(pattern.relative_to(pattern.anchor))) if path.is_file())
+    if not found:
+        raise DataError(f"{pattern}: no file matches (looked from {Path.cwd()})")
+    return found
 
 
 def _existing(path: Path) -> Path:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
+from entropix.data._bids import NOT_RAW
+from entropix.data._names import is_mask_folder
 from entropix.data.formats import format_names, in_words, is_image_file, is_mask, never_image
 
-# Beside the images in some data sets: pictures of where the defect is, not images to read.
-MASK_FOLDERS = re.compile(
-    r"(ground[-_ ]?truth|annotations?|masks?|labels?|segs?|segmentations?|gt)([-_ ]?(tr|ts|train|val|test))?", re.I
-)
 # Images and volumes in formats that are not read. Where they are found, more is missing than a file.
 OTHER_IMAGES = (
     *(".gif", ".webp", ".jp2", ".j2k", ".jls", ".heic", ".heif", ".avif", ".tga", ".ppm", ".pgm", ".pnm", ".psd"),
@@ -20,22 +17,23 @@ OTHER_IMAGES = (
 )
 
 
-def is_mask_folder(name: str) -> bool:
-    """Return whether a folder of this name holds masks of the images beside it, not images."""
-    return MASK_FOLDERS.fullmatch(name) is not None
-
-
 class Walk:
     """A look into folders.
+
+    Args:
+        bids: the folder, if it is a BIDS data set: what was derived from its images is passed over.
 
     Attributes:
         unreadable: (path, reason) of what should be an image and can't be read.
         passed_over: (path, reason) of what is none: masks, hidden files, tables, ...
+        masks: files and folders of masks among them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bids: Path | None = None) -> None:
+        self._bids = bids
         self.unreadable: list[tuple[Path, str]] = []
         self.passed_over: list[tuple[Path, str]] = []
+        self.masks: list[Path] = []
 
     def files(self, folder: Path) -> list[Path]:
         """Return image files below a folder, sorted: none that are hidden, in hidden folders or masks of images."""
@@ -60,6 +58,10 @@ class Walk:
                 self.passed_over.append((parent / child, "a hidden folder"))
             elif is_mask_folder(child):
                 self.passed_over.append((parent / child, "a folder of masks, by its name"))
+                self.masks.append(parent / child)
+            elif parent == self._bids and child in NOT_RAW:
+                self.passed_over.append((parent / child, NOT_RAW[child]))
+                self.masks += [parent / child] if child == "derivatives" else []
             else:
                 entered.append(child)
         return entered
@@ -86,12 +88,11 @@ class Walk:
         return False
 
     def _without_masks(self, paths: list[Path]) -> list[Path]:
-        """Return files of one folder without masks such as scan_seg.nii.gz; a folder of nothing but masks is kept."""
-        masks = [path for path in paths if is_mask(path)]
-        if len(masks) == len(paths):
-            return paths
-        self.passed_over += [(path, "a mask, by its name") for path in masks]
-        return [path for path in paths if path not in set(masks)]
+        """Return files of one folder without masks such as scan_seg.nii.gz."""
+        masks = {path for path in paths if is_mask(path)}
+        self.masks += sorted(masks)
+        self.passed_over += [(path, "a mask, by its name") for path in sorted(masks)]
+        return [path for path in paths if path not in masks]
 
 
 def _no_file(path: Path) -> str:

@@ -45,8 +45,9 @@ def to_resume(data: ImageSet, epochs: int | None) -> dict[str, Any]:
 
 def settings(data: ImageSet, epochs: int, seed: int, device: torch.device) -> dict[str, Any]:
     """Return what it takes to repeat a fit: where the data are, which were left out, settings and versions."""
-    unreadable = [list(entry) for entry in data.unreadable]
-    read = {"data": data.source, "select": asdict(data.select), "unreadable": unreadable}
+    left_out = {name: [list(entry) for entry in getattr(data, name)] for name in ("unreadable", "passed_over")}
+    globs = {"include": list(data.include), "exclude": list(data.exclude)}
+    read = {"data": data.source, "select": asdict(data.select)} | globs | left_out
     return read | circumstances(epochs, seed, device)
 
 

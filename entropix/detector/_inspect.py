@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from entropix._utils import each_batch, in_batches, resolve_device
-from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, Select, allocate, read
+from entropix.data import DataError, Globs, ImageSet, ImageView, Select, allocate, read, survey
 from entropix.detector._circumstances import default_epochs
 from entropix.detector._inspection import Inspection
 from entropix.exceptions import FitWarning
@@ -28,6 +28,8 @@ def inspect(
     *,
     image_size: int = 64,
     select: Select | None = None,
+    include: Globs = None,
+    exclude: Globs = None,
     seed: int = 0,
     device: str = "auto",
     keep_ids: bool = False,
@@ -40,6 +42,8 @@ def inspect(
         dataset: images, as for `entropix.fit`.
         image_size: as for `entropix.fit`.
         select: as for `entropix.fit`.
+        include: as for `entropix.fit`.
+        exclude: as for `entropix.fit`.
         seed: as for `entropix.fit`.
         device: as for `entropix.fit`; the images are looked at on the CPU.
         keep_ids: name patients and series as their files do, not by pseudonyms.
@@ -47,11 +51,14 @@ def inspect(
         progress: show a progress bar on standard error.
 
     Raises:
-        DataError: nothing to read, or images of several modalities. Files that cannot be read are part of the answer.
+        DataError: what is no source of images, such as a path that does not exist. All else is part of the answer:
+            files that cannot be read, and why `fit` would refuse.
     """
-    options: dict[str, Any] = {"image_size": image_size, "select": select, "keep_ids": keep_ids, "cache": cache}
-    options |= {"skip_unreadable": True, "progress": progress}
-    images = read(dataset, split="train", **options)
+    options: dict[str, Any] = {"image_size": image_size, "select": select, "include": include, "exclude": exclude}
+    options |= {"keep_ids": keep_ids, "cache": cache, "progress": progress}
+    images = survey(dataset, split="train", **options)
+    if not len(images):
+        return _of_nothing(images)
     constant = [images.names[i] for i in images.constant()]
     x = ImageView.from_set(images, images.value_range(), torch.device("cpu"))
     clipped = in_batches(lambda batch: (batch >= 1 - 2e-6).float().mean((1, 2, 3)), x) > CLIPPED_SHARE
@@ -70,6 +77,7 @@ def inspect(
             "n_files": len({origin.path for origin in images.origins if origin.path}) or None,
             "n_volumes": len({origin.volume for origin in images.origins if origin.volume}) or None,
             "n_groups": len(set(images.groups)),
+            "n_masks": len({path for paths in images.masks.values() for path in paths}) or None,
             "n_normal": int((images.labels == 0).sum()) or None,
             "n_duplicates": n_duplicates,
             "n_duplicates_across_splits": _across_splits(dataset, images, options),
@@ -89,11 +97,30 @@ def inspect(
     )
 
 
+def _of_nothing(images: ImageSet) -> Inspection:
+    """What is said of a source without an image to read."""
+    return Inspection(
+        source=images.source,
+        counts={"n_images": 0},
+        kinds={},
+        series={},
+        bits={},
+        sizes={},
+        value_range=None,
+        constant=[],
+        clipped=[],
+        unreadable=images.unreadable,
+        passed_over=images.passed_over,
+        entropy=None,
+        problem=images.problem or "no readable image",
+    )
+
+
 def _across_splits(dataset: Any, train: ImageSet, options: dict[str, Any]) -> int | None:
     """Number of training images with a copy or near-copy among the test images; None without comparable test images."""
     try:
-        test = read(dataset, split="test", **options | {"progress": False})
-    except MissingSplitError:
+        test = read(dataset, split="test", skip_unreadable=True, **options | {"progress": False})
+    except DataError:  # no such split, or nothing in it that can be compared
         return None
     if set(test.names) & set(train.names) or isinstance(dataset, ImageSet):  # the source has no splits
         return None
@@ -115,6 +142,8 @@ def _across_splits(dataset: Any, train: ImageSet, options: dict[str, Any]) -> in
 
 def _prepared(images: ImageSet, seed: int) -> tuple[TrainingData | None, str]:
     """Images as `fit` would split them, or why it would not."""
+    if images.problem:
+        return None, images.problem
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)

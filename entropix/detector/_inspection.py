@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from entropix.data import in_short
 from entropix.estimators import Entropy
 
 MOST_SHOWN = 10
@@ -17,10 +18,11 @@ class Inspection:
 
     Attributes:
         source: description for people.
-        counts: n_images, n_files, n_volumes, n_groups, n_normal, n_duplicates, n_duplicates_across_splits (images
-            whose copy or near-copy is among the test images; None without test images).
+        counts: n_images, n_files, n_volumes, n_groups, n_masks (files that say where something is in them), n_normal,
+            n_duplicates, n_duplicates_across_splits (images whose copy or near-copy is among the test images; None
+            without test images).
         kinds: number of images of each format and modality.
-        series: number of images of each DICOM series.
+        series: number of images of each DICOM series, or BIDS suffix.
         bits: number of images of each bit depth of stored values.
         sizes: number of images of each height x width.
         value_range: lowest and highest raw value; None if the values are on [0, 1] by the source's meaning.
@@ -64,7 +66,9 @@ class Inspection:
         ):
             if table:
                 lines.append(f"  {title}: {_some(f'{name} ({n:,})' for name, n in table.items())}")
-        if self.value_range is None:
+        if not self.kinds:
+            pass
+        elif self.value_range is None:
             lines.append("  values: on [0, 1]: 8-bit, windowed, or by the percentiles of each volume")
         else:
             lines.append("  values: raw, {:g} to {:g}".format(*self.value_range))
@@ -72,9 +76,7 @@ class Inspection:
             if names:
                 lines.append(f"  {title}: {len(names):,} images: {_some(names)}")
         for title, entries in (("unreadable", self.unreadable), ("passed over", self.passed_over)):
-            lines += [f"  {title}: {name}: {reason}" for name, reason in entries[:MOST_SHOWN]]
-            if len(entries) > MOST_SHOWN:
-                lines.append(f"  {title}: {len(entries) - MOST_SHOWN:,} more")
+            lines += [f"  {title}: {line}" for line in in_short(entries)]
         if self.entropy is not None:
             low, high = self.entropy.ci
             lines.append(f"  intrinsic dimension: {self.entropy.dimension:.1f}")

@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from entropix._utils import as_path, check_seed, check_switches, is_whole
-from entropix.data import Select, check_reading
+from entropix.data import Globs, Select, check_reading
 from entropix.models import ARCHITECTURES, ImageAutoencoder
-from entropix.options._flag import Flag, parse_latent_dim, parse_select, select_words, switch_words
+from entropix.options._flag import (
+    Flag,
+    globs_words,
+    parse_globs,
+    parse_latent_dim,
+    parse_select,
+    select_words,
+    switch_words,
+)
 from entropix.scoring import check_alpha
 from entropix.strategies import STRATEGIES, StrategyName
 from entropix.training import Epoch
@@ -28,6 +36,11 @@ def _of_images() -> dict[str, type[ImageAutoencoder]]:
 def _about(flag: Flag, *, parameter: bool = False) -> dict[str, Any]:
     """Metadata of a field of `FitOptions`; parameter: the detector's constructor takes it, a model folder keeps it."""
     return {"flag": flag, "parameter": parameter}
+
+
+def _globs(help: str) -> Flag:
+    text = f"{help}: its path, its name, or a folder above; may be repeated."
+    return Flag(text, type=list[str] | None, parse=parse_globs, words=globs_words, repeat=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +61,11 @@ class FitOptions:
             versions give the same detector.
         alpha: share of normal images that `predict` may call anomalous.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        select: which slices of volumes and which series of DICOM folders (`entropix.data.Select`).
+        select: which slices of volumes, which series of DICOM folders, which entities of BIDS names
+            (`entropix.data.Select`).
+        include: a glob, or several: read the files that one of them matches, by the path in the folder, the name or a
+            folder above. * stands for any text, with / in it too.
+        exclude: the same for files to leave out.
         cache: True: keep decoded images in the user's cache folder; a folder: keep them there; False: keep nothing.
         skip_unreadable: leave out files that cannot be read, and images of one constant value.
         out: folder to save the detector to, checked before any work and written at the end. Until then
@@ -108,7 +125,8 @@ class FitOptions:
         default=None,
         metadata=_about(
             Flag(
-                "axis=coronal, slices=30:90, component=1 or series=NAME; may be repeated.",
+                "axis=coronal, slices=30:90, component=1, series=NAME, or suffix=T1w, acq=, run= ... of BIDS names; "
+                "may be repeated.",
                 type=list[str] | None,
                 parse=parse_select,
                 words=select_words,
@@ -116,6 +134,8 @@ class FitOptions:
             )
         ),
     )
+    include: Globs = field(default=None, metadata=_about(_globs("Read only files that this glob matches")))
+    exclude: Globs = field(default=None, metadata=_about(_globs("Leave out files that this glob matches")))
     cache: bool | str | Path = field(
         default=True,
         metadata=_about(Flag("Keep no decoded images for the next time.", type=bool, parse=not_, name="no-cache")),
@@ -138,7 +158,7 @@ class FitOptions:
         check_alpha(self.alpha)
         check_seed(self.seed)
         check_switches({name: getattr(self, name) for name in ("skip_unreadable", "overwrite", "resume", "progress")})
-        check_reading(self.select, self.cache)
+        check_reading(self.select, self.cache, self.include, self.exclude)
         if self.out is not None:
             as_path(self.out, "out")
         if self.on_epoch is not None and not callable(self.on_epoch):
@@ -154,7 +174,7 @@ class FitOptions:
 
     def reading(self) -> dict[str, Any]:
         """Return the arguments of `entropix.data.read`."""
-        names = ("image_size", "select", "cache", "skip_unreadable", "progress")
+        names = ("image_size", "select", "include", "exclude", "cache", "skip_unreadable", "progress")
         return {name: getattr(self, name) for name in names}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from entropix.data import Select
+from entropix.data import Globs, Select
 
 
 def _same(value: Any) -> Any:
@@ -62,6 +62,16 @@ def parse_select(texts: Sequence[str] | None) -> Select | None:
 def select_words(name: str, value: Select | None) -> list[str]:
     """Return the flags that `parse_select` makes `value` of."""
     return [f"--{name} {shlex.quote(text)}" for text in (value or Select()).texts()]
+
+
+def parse_globs(texts: Sequence[str] | None) -> list[str] | None:
+    """Return the globs; None if there are none."""
+    return list(texts) if texts else None
+
+
+def globs_words(name: str, value: Globs) -> list[str]:
+    """Return a flag for each glob."""
+    return [f"--{name} {shlex.quote(glob)}" for glob in ([value] if isinstance(value, str) else value or ())]
 
 
 def switch_words(name: str, value: bool) -> list[str]:

@@ -39,6 +39,7 @@ def write_report(
     normal: Any = None,
     scores: str | Path | None = None,
     overwrite: bool = False,
+    **options: Any,
 ) -> Path:
     """Write one HTML page that needs nothing else, and return its path.
 
@@ -50,6 +51,7 @@ def write_report(
         normal: the normal images of the fit, of which the nearest are shown beside each image of `data`.
         scores: instead of `data`, the CSV file that `entropix score` wrote: numbers without pictures.
         overwrite: replace `out`.
+        **options: how `data` is read: `split`, `select`, `skip_unreadable` and other arguments of `entropix.data.read`.
 
     Raises:
         ValueError: both `data` and `scores`; `normal` without `data`; a detector of vectors.
@@ -69,7 +71,7 @@ def write_report(
     shown: dict[str, Any] = {}
     images = None
     if data is not None:
-        images = detector.read(data, progress=True)
+        images = detector.read(data, progress=True, **options)
         found = _score(detector, images)
         shown = _shown(detector, data, images, found, None if normal is None else NormalImages(detector, normal))
     page = render(
@@ -106,6 +108,7 @@ def _command(detector: EntropixDetector) -> str:
     settings = detector.settings_
     values = detector.get_params() | {"skip_unreadable": bool(settings["unreadable"])}
     values |= {name: settings[name] for name in values if name in settings}
+    values |= {name: settings.get(name, []) for name in ("include", "exclude")}
     values |= {"image_size": detector.model_.image_size, "select": Select(**settings.get("select", {}))}
     if (devices := settings.get("devices", 1)) > 1:
         values["device"] = settings["device"].split(":")[0]

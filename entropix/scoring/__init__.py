@@ -22,6 +22,7 @@ from entropix.scoring._features import FeatureModel
 from entropix.scoring._foreign_network import ForeignNetwork, learn_foreign_content
 from entropix.scoring._latent import LatentModel
 from entropix.scoring._metrics import detection_metrics
+from entropix.scoring._overlap import Overlap, levels_of
 from entropix.scoring._regions import Region, find_regions
 from entropix.scoring._residual import ResidualModel
 from entropix.scoring._scores import DEFAULT_SCORE, SCORES, Score, ScoreName, Terms, check_score
@@ -39,6 +40,7 @@ __all__ = [
     "ForeignNetwork",
     "HeldOut",
     "LatentModel",
+    "Overlap",
     "Region",
     "ResidualModel",
     "Score",
@@ -53,6 +55,7 @@ __all__ = [
     "false_discovery_adjusted",
     "find_regions",
     "learn_foreign_content",
+    "levels_of",
     "measure_shift",
     "one_of_each",
     "slices_of",

@@ -3,11 +3,13 @@
 from entropix.scoring import aggregate
 from entropix.writers._export import export
 from entropix.writers._heatmaps import check_heatmaps, write_heatmaps
+from entropix.writers._masks import Located, locate, write_located
 from entropix.writers._scores import Scored, score, write_scores
 from entropix.writers._tensorboard import TensorBoard
 from entropix.writers._volumes import ScoredVolume, Volume, volumes, write_volume_scores
 
 __all__ = [
+    "Located",
     "Scored",
     "ScoredVolume",
     "TensorBoard",
@@ -15,9 +17,11 @@ __all__ = [
     "aggregate",
     "check_heatmaps",
     "export",
+    "locate",
     "score",
     "volumes",
     "write_heatmaps",
+    "write_located",
     "write_scores",
     "write_volume_scores",
 ]

@@ -33,7 +33,8 @@ def model(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = entropix_cli("fit", scans, "--out", out, *fast, "--select", "slices=1:-1", "--no-cache", "--json")
     settings = json.loads(result.stdout)["settings"]
     assert settings["n_images"] == 100
-    assert settings["select"] == {"axis": "axial", "slices": [1, -1], "component": None, "series": None}
+    chosen = {"axis": "axial", "slices": [1, -1], "component": None, "series": None, "bids": {}}
+    assert settings["select"] == chosen
     return out
 
 

@@ -87,7 +87,7 @@ def test_a_format_with_a_line_is_found_and_read(rows: Path) -> None:
     assert [origin.kind for origin in images.origins] == ["Rows", "PNG", "Rows", "Rows"]
     assert images.sizes.tolist() == [[2, 3]] * 4
     assert read(rows / "a.where.rows", image_size=2, cache=False).names == ["a.where.rows"]
-    with pytest.raises(DataError, match="no readable image"):
+    with pytest.raises(DataError, match="nothing matches --select series=columns; there is: another series"):
         read(rows / "a.rows", select=Select(series="columns"), cache=False)
 
 

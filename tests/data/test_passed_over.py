@@ -128,7 +128,8 @@ def test_what_else_lies_there_is_named(tmp_path: Path) -> None:
         "train/good/.DS_Store": "a hidden file",
         "train/good/DICOMDIR": "an index of files",
     }
-    assert "passed over: valid: beside train and test" in str(entropix.inspect(tmp_path, image_size=8, cache=False))
+    said = str(entropix.inspect(tmp_path, image_size=8, cache=False))
+    assert "passed over: 3 times beside train and test: cache, training, valid" in said
 
 
 def test_nothing_but_others(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_counts_and_plan(folder: Path) -> None:
         "n_files": 123,
         "n_volumes": None,
         "n_groups": 123,
+        "n_masks": None,
         "n_normal": 123,
         "n_duplicates": 1,
         "n_duplicates_across_splits": 1,
@@ -88,5 +89,9 @@ def test_too_few_images_and_raw_values(tmp_path: Path, rng: np.random.Generator)
     assert result.value_range is not None
     assert result.counts["n_duplicates_across_splits"] is None
     assert "values: raw, " in str(result)
-    with pytest.raises(DataError, match="no images"):
-        inspect(tmp_path)
+    nothing = inspect(tmp_path)
+    assert nothing.counts == {"n_images": 0}
+    assert "fit would refuse:\n  folder" in str(nothing)
+    assert "no images for split 'train'" in nothing.problem
+    with pytest.raises(DataError, match="no such file"):
+        inspect(tmp_path / "nowhere")

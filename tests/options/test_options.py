@@ -48,7 +48,9 @@ def test_words_repeat_the_options() -> None:
         "strategy": "prune",
         "alpha": 0.1,
         "epochs": 3,
-        "select": Select(axis="coronal", slices=(3, None), series="T1 *"),
+        "select": Select(axis="coronal", slices=(3, None), series="T1 *", bids={"suffix": "FLAIR", "run": "1"}),
+        "include": ["sub-0*", "a b"],
+        "exclude": ["*.png"],
         "skip_unreadable": True,
     }
     words = shlex.split(" ".join(to_words(values)))

@@ -3,7 +3,7 @@
 _format         what a format is.
 _maps           heat maps on their way to files; _overlays: over images, as PNG.
 _pillow         PNG, JPEG, TIFF and BMP; _tiff: what the tags of a TIFF page say of its values.
-_dicom          DICOM images with what identifies them.
+_dicom          DICOM images with what identifies them; _dicom_kind: what is no image.
 _dicom_objects  what is written of them: _dicom_overlay, _dicom_maps, _dicom_seg, _dicom_report; _dicom_sources: what
                 these are made from; _dicom_place: where it lies; _dicom_identity: whose it is.
 _dicom_pixels   their pixels; _dicom_grey: as a viewer shows them; _codestream: what compressed ones claim.
@@ -18,7 +18,7 @@ from entropix.data._blocks import Decoded
 from entropix.data._select import Select
 from entropix.data.formats._dicom import Dicom
 from entropix.data.formats._dicom_objects import DEFAULT_OBJECTS, check_objects
-from entropix.data.formats._format import Format, OtherSeries, by_number, in_words
+from entropix.data.formats._format import MASK_ENDING, Format, OtherSeries, PassedOver, by_number, in_words
 from entropix.data.formats._maps import FileMaps, HeatMap, MapFolder, resize_map
 from entropix.data.formats._nifti import Nifti
 from entropix.data.formats._nifti_space import as_seen, canonical_volume
@@ -29,12 +29,14 @@ from entropix.exceptions import DataError
 __all__ = [
     "DEFAULT_OBJECTS",
     "FORMATS",
+    "MASK_ENDING",
     "Decoded",
     "FileMaps",
     "Format",
     "HeatMap",
     "MapFolder",
     "OtherSeries",
+    "PassedOver",
     "as_seen",
     "by_number",
     "canonical_volume",
@@ -47,6 +49,7 @@ __all__ = [
     "is_mask",
     "never_image",
     "resize_map",
+    "stem_of",
     "write_overlay",
 ]
 
@@ -100,3 +103,8 @@ def is_image_file(path: Path) -> bool:
 def is_mask(path: Path) -> bool:
     """Return whether a file, by its name, says where something is in an image beside it."""
     return any(one.is_mask(path) for one in FORMATS)
+
+
+def stem_of(path: Path) -> str:
+    """Return the file's name in small letters, without the ending of its format if it has one."""
+    return next((one.stem(path) for one in FORMATS if one.has_suffix(path)), path.name.lower())

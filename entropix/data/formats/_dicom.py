@@ -11,19 +11,18 @@ from entropix.data._blocks import Decoded
 from entropix.data._privacy import pseudonym
 from entropix.data._select import Select
 from entropix.data.formats._dicom_identity import patient_of
+from entropix.data.formats._dicom_kind import drawn, no_image
 from entropix.data.formats._dicom_objects import write_objects
 from entropix.data.formats._dicom_pixels import frames_of
 from entropix.data.formats._dicom_place import height_of
-from entropix.data.formats._format import Format, OtherSeries
+from entropix.data.formats._format import Format, OtherSeries, PassedOver
 from entropix.data.formats._maps import FileMaps, MapFolder
-from entropix.exceptions import DataError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 SHORT_VRS = frozenset({b"UL", b"CS", b"UI", b"OB", b"SH", b"LO", b"DA", b"TM", b"DT"})  # of the first elements
 LONGEST_UID = 64
-PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 class Dicom(Format):
@@ -44,13 +43,16 @@ class Dicom(Format):
 
         Raises:
             DataError: no pixel data, a header that cannot be true, or a compression without decoder.
+            PassedOver: no image; or what was drawn or computed, unless `select` names its series.
             OtherSeries: not the series that `select` names.
             Exception: others as pydicom and its plug-ins raise them.
         """
         dataset = _read(path)
         series = {k: str(dataset.get(f"Series{k}") or "") for k in ("Description", "Number", "InstanceUID")}
         if not select.wants_series(*series.values()):
-            raise OtherSeries
+            raise OtherSeries(f"series {next((name for name in series.values() if name), 'without a name')}")
+        if select.series is None and (kind := drawn(dataset)):
+            raise PassedOver(f"DICOM {kind}; to read it, choose its series (--select series=...)")
         frames = list(frames_of(dataset))
         position = height_of(dataset)
         slice_of = series["InstanceUID"] if len(frames) == 1 and position is not None else ""
@@ -73,14 +75,13 @@ class Dicom(Format):
 
 
 def _read(path: Path) -> Dataset:
-    """Return what the file holds, if there are pixels in it."""
+    """Return what the file holds, if that is an image."""
     import pydicom
 
     # from memory: a file would be asked for as many bytes as an element claims to have, and make room for them
     dataset = pydicom.dcmread(BytesIO(path.read_bytes()), force=True)
-    if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
-        kind = getattr(dataset.get("SOPClassUID"), "name", "unknown object")
-        raise DataError(f"DICOM file without pixel data ({kind})")
+    if kind := no_image(dataset):
+        raise PassedOver(kind)
     return dataset
 
 

@@ -11,16 +11,26 @@ from typing import ClassVar
 import numpy as np
 
 from entropix.data._blocks import Decoded
+from entropix.data._passed_over import NOT_SELECTED
 from entropix.data._select import Select
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._overlays import write_overlay
 
 # How the names of files end that say where something is in an image: scan_seg, sub-01_dseg, BraTS-00000-seg, x_mask_1.
-MASK_ENDING = re.compile(r"[-_. ](d?seg|probseg|segmentation|masks?|labels?|labelmap|annotation|gt)([-_ ]?\d+)?$")
+MASK_ENDING = re.compile(
+    r"[-_. ](d?seg|probseg|segmentation|masks?|labels?|labelmap|annotation|rois?|lesions?|gt)([-_ ]?\d+)?$"
+)
 
 
-class OtherSeries(Exception):
-    """The file is of a series that is not to be read."""
+class PassedOver(Exception):
+    """The file is no image to read; the text says what it is."""
+
+
+class OtherSeries(PassedOver):
+    """The file is of a series that is not to be read; the text names the series."""
+
+    def __init__(self, series: str = "another series") -> None:
+        super().__init__(NOT_SELECTED + series)
 
 
 class Format(ABC):
@@ -49,7 +59,8 @@ class Format(ABC):
 
         Raises:
             DataError: what is wrong with the file, and what to do.
-            OtherSeries: not of the series that `select` names; the file is passed over.
+            PassedOver: no image, but a report, a mask, ...
+            OtherSeries: not of the series that `select` names; the file is passed over, too.
             Exception: of any other kind, as a library raises it; it is reported with the name of the file.
         """
 

@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from entropix.data._bids import SUFFIX, entities
 from entropix.data._blocks import Decoded
 from entropix.data._scale import MAX_VALUES, robust_scale
 from entropix.data._select import AXES, Select
-from entropix.data.formats._format import MASK_ENDING, Format
+from entropix.data.formats._format import MASK_ENDING, Format, OtherSeries, PassedOver
 from entropix.data.formats._maps import FileMaps, MapFolder
-from entropix.data.formats._nifti_maps import write_map
+from entropix.data.formats._nifti_maps import write_derivative, write_map
 from entropix.data.formats._nifti_space import as_seen, canonical
 from entropix.exceptions import DataError
 
 # A slice that spans less of the volume's range shows nothing.
 EMPTY_SPAN = 0.01
+# A mask has no more values than this beside zero, and zeros at least in this share of its voxels.
+MASK_LEVELS, MASK_ZEROS = 16, 0.5
 # Deflate makes a file at most this many times smaller.
 DEFLATE_RATIO = 1032
 
@@ -37,9 +40,14 @@ class Nifti(Format):
         at left, sagittal ones face left; anterior or head is up. `numbers` count slices along the patient's axis.
 
         Raises:
+            PassedOver: a mask, by its values.
+            OtherSeries: `select` names a series, and the name of the file another BIDS suffix or none.
             DataError: not a volume of real numbers, a header that claims more than the file holds, or nothing in it.
             Exception: others as nibabel raises them.
         """
+        suffix = entities(path.name).get(SUFFIX, "")
+        if not select.wants_series(suffix):
+            raise OtherSeries(f"suffix {suffix}" if suffix else "a NIfTI file whose name has no BIDS suffix")
         values, bits = _read(path, select.component)
         planes = _planes(values, select)
         kept = {number: plane for number, plane in planes.items() if not np.ptp(plane) < EMPTY_SPAN}
@@ -53,9 +61,13 @@ class Nifti(Format):
         return self.has_suffix(path) and MASK_ENDING.search(self.stem(path)) is not None
 
     def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:
-        """Write volumes with the shape, affine and codes of the space of their sources."""
+        """Write volumes with shape, affine and codes of the space of their sources; of BIDS files as a derivative."""
         for file in files:
-            write_map(folder.place(file.name, _ending(file.path)), file, folder.select.axis)
+            ending = _ending(file.path)
+            if entities(file.name):
+                write_derivative(folder, file, ending)
+            else:
+                write_map(folder.place(file.name, ending), file, folder)
 
 
 def _ending(path: Path) -> str:
@@ -77,8 +89,23 @@ def _read(path: Path, component: int | None) -> tuple[np.ndarray, int]:
     _check_header(path, image, dtype)
     stored_scale = getattr(image.dataobj, "slope", 1.0), getattr(image.dataobj, "inter", 0.0)
     values = canonical(_volume(image, component), image.affine)
+    if told := _as_mask(values):
+        raise PassedOver(told)
     eight_bit = dtype == np.uint8 and stored_scale == (1.0, 0.0)
     return values / np.float32(255) if eight_bit else robust_scale(values), 8 * dtype.itemsize
+
+
+def _as_mask(values: np.ndarray) -> str:
+    """Return what shows that values are those of a mask: nearly all zero, the others few whole numbers; or ""."""
+    there = values[values != 0]
+    empty = 1 - there.size / values.size
+    if not there.size or empty < MASK_ZEROS:
+        return ""
+    for some in (there[:: max(1, there.size // 10_000)], there):  # most volumes show in a few values that they are none
+        levels = np.unique(some)
+        if len(levels) > MASK_LEVELS or not np.array_equal(levels, np.round(levels)) or levels[0] < 0:
+            return ""
+    return f"a mask, by its content: {len(levels)} whole number(s) beside zero, and {empty:.0%} zeros"
 
 
 def _planes(values: np.ndarray, select: Select) -> dict[int, np.ndarray]:

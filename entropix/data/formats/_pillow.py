@@ -11,7 +11,7 @@ import numpy as np
 from entropix.data._blocks import Decoded
 from entropix.data._scale import real_values
 from entropix.data._select import Select
-from entropix.data.formats._format import MASK_ENDING, Format, in_words
+from entropix.data.formats._format import MASK_ENDING, Format, OtherSeries, in_words
 from entropix.data.formats._tiff import as_stored, is_copy, tags_of, unknown_layout
 from entropix.exceptions import DataError
 
@@ -30,7 +30,14 @@ class Pillow(Format):
     suffixes = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp")
 
     def decode(self, path: Path, select: Select, keep_ids: bool) -> Decoded:
-        """Return the image, or each page of a TIFF; there is nothing to select, and no patient."""
+        """Return the image, or each page of a TIFF; there is no patient.
+
+        Raises:
+            OtherSeries: `select` names a series, which these files don't have.
+            Exception: as `decode`.
+        """
+        if not select.wants_series(""):
+            raise OtherSeries(f"a {in_words(NAMES)} file, which has no series")
         return decode(path)
 
     def is_mask(self, path: Path) -> bool:

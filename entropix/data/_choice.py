@@ -1,0 +1,94 @@
+"""Which files of a source are read: by globs, and by what BIDS names say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import Any
+
+from entropix.data._bids import SUFFIX, entities
+from entropix.data._passed_over import NOT_SELECTED, to_choose_from
+from entropix.data._select import Select
+
+MOST_NAMED = 10
+
+Globs = str | Sequence[str] | None
+
+
+def as_globs(value: Any, name: str) -> tuple[str, ...]:
+    """Return globs from one, several or None.
+
+    Raises:
+        TypeError: something else.
+    """
+    globs = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else value
+    if globs is None:
+        return ()
+    if not isinstance(globs, tuple) or not all(isinstance(one, str) and one for one in globs):
+        raise TypeError(f"{name}={value!r}; expected a glob such as '*_T1w.nii.gz', several in a list, or None")
+    return globs
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The files to read.
+
+    Attributes:
+        include: globs, of which a file has to match one if there are any.
+        exclude: globs of which it must match none.
+        select: of which the BIDS entities have to be those of its name.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    select: Select = field(default_factory=Select)
+
+    def excludes(self, name: str) -> str:
+        """Return why globs leave a file out, or ""."""
+        if any(_matches(name, glob) for glob in self.exclude):
+            return "left out by exclude"
+        if self.include and not any(_matches(name, glob) for glob in self.include):
+            return "left out by include"
+        return ""
+
+    def reason_against(self, name: str) -> str:
+        """Return why a file, by its name in the set, is not to be read; "" if it is."""
+        if reason := self.excludes(name):
+            return reason
+        if self.select.wants_entities(found := entities(name)):
+            return ""
+        told = ", ".join(f"{key}={found[key]}" for key in self.select.bids if key in found)
+        return NOT_SELECTED + (told or f"no {' or '.join(self.select.bids)} in the name")
+
+    def several_contrasts(self, names: Sequence[str]) -> str:
+        """Return why files of several BIDS suffixes are not for one model, unless suffixes were chosen; or ""."""
+        counts = Counter(found[SUFFIX] for name in names if (found := entities(name)))
+        if len(counts) < 2 or SUFFIX in self.select.bids or self.select.series is not None:
+            return ""
+        told = ", ".join(f"{count:,} {suffix}" for suffix, count in counts.most_common())
+        first = counts.most_common(1)[0][0]
+        return (
+            f"images of several contrasts: {told} files. Choose by the BIDS suffix with "
+            f"select=Select(bids={{'suffix': '{first}'}}) (--select suffix={first}), * for all"
+        )
+
+
+def nothing_chosen(source: str, choice: Choice, passed_over: Sequence[tuple[str, str]]) -> str:
+    """Return that no image is left of those that are there, and what there is to choose from."""
+    asked = [f"--select {text}" for text in choice.select.texts()]
+    asked += [f"--include {glob}" for glob in choice.include] + [f"--exclude {glob}" for glob in choice.exclude]
+    there = to_choose_from(passed_over)
+    if not there:
+        names = [name for name, _ in passed_over]
+        there = ", ".join(names[:MOST_NAMED]) + (f", and {len(names) - MOST_NAMED:,} more" * (len(names) > MOST_NAMED))
+    return f"{source}: nothing matches {' '.join(asked)}; there is: {there}"
+
+
+def _matches(name: str, glob: str) -> bool:
+    """Return whether a glob is that of a file's name in the set, of the name without folders, or of a folder above."""
+    path = PurePosixPath(name)
+    glob = glob.rstrip("/")
+    return any(fnmatchcase(str(one), glob) for one in (path, path.name, *path.parents))

@@ -1,0 +1,52 @@
+"""The values of masks, in the geometry of the images that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from entropix.data._imageset import ImageSet
+from entropix.data._select import AXES, Select
+from entropix.data.formats import as_seen, by_number, canonical_volume, decode, format_of
+from entropix.exceptions import DataError
+
+HALF = 0.5  # of the range: JPEG blurs the edges of a mask
+
+
+def read_mask(images: ImageSet, indices: Sequence[int]) -> np.ndarray:
+    """Return where something is in images of one file, bool (k, h, w), by all of its masks; h, w as in the file.
+
+    Raises:
+        DataError: a mask of another size.
+        Exception: others as the libraries raise them for damaged files.
+    """
+    path, size = images.origins[indices[0]].path, tuple(images.sizes[indices[0]].tolist())
+    assert path is not None  # an array has no masks
+    numbers = [images.origins[i].frame for i in indices]
+    found = np.zeros((len(indices), *size), dtype=bool)
+    for mask in images.masks.get(path, ()):
+        planes = _planes(mask, numbers, images.select.axis)
+        if any(plane.shape != size for plane in planes):
+            told = " x ".join(map(str, planes[0].shape))
+            raise DataError(f"{mask.name} has {told} pixels, the image {size[0]} x {size[1]}")
+        found |= np.stack(planes)
+    return found
+
+
+def _planes(mask: Path, numbers: Sequence[int | None], axis: str) -> list[np.ndarray]:
+    """Return where a mask is set in the images of these numbers, each (h, w)."""
+    if format_of(mask).names == ("NIfTI",):
+        volume = canonical_volume(mask)
+        if volume.ndim != 3 or max(number or 0 for number in numbers) >= volume.shape[AXES.index(axis)]:
+            raise DataError(f"{mask.name} has the shape {volume.shape}, which is not that of the image")
+        return [as_seen(np.take(volume, number or 0, AXES.index(axis))) > 0 for number in numbers]
+    decoded = decode(mask, Select(), keep_ids=False)
+    frames = by_number(decoded)
+    level = HALF * max(float(frame.max()) for frame in decoded.frames) if decoded.kind == "JPEG" else 0
+    only = decoded.frames[0] if len(frames) == 1 else None
+    try:
+        return [(frames[number] if only is None else only).max(0) > level for number in numbers]
+    except KeyError as error:
+        raise DataError(f"{mask.name} has no page {error.args[0]}") from None

@@ -1,0 +1,89 @@
+"""Which mask belongs to which image, by their names and folders.
+
+Masks are never read as images. They say where something is, for judging heat maps. Layouts that are known:
+
+- beside the image: `a_mask.png` of `a.png`; `B-0-seg.nii` of `B-0-t2f.nii`, as no image is called `B-0` (BraTS);
+- in a folder of masks beside that of images: `labelsTr/a.nii.gz` of `imagesTr/a_0000.nii.gz` (nnU-Net),
+  `masks/a.png` of `images/a.png`, `ground_truth/cut/0_mask.png` of `test/cut/0.png` (MVTec AD);
+- BIDS: `derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii` of all images of sub-01 whose entities start so.
+
+Masks of brain and tissues (`desc-brain`, `label-GM`, ..., `probseg`) say nothing of anomalies. Where an image has
+several others, those called lesion are taken, else all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from entropix.data._bids import OF_MASK, SUFFIX, entities
+from entropix.data._files import FileItem
+from entropix.data._names import is_image_folder, is_mask_folder
+from entropix.data.formats import MASK_ENDING, is_mask, stem_of
+
+NORMAL_TISSUE = re.compile(r"brain|aseg|aparc|^(gm|wm|csf|bone|bg|cbm|bs|scgm)$", re.IGNORECASE)
+SEPARATORS = ("-", "_", ".", " ")
+
+Place = tuple[str, ...]
+
+
+def with_masks(items: Sequence[FileItem], masks: Iterable[Path], root: Path) -> list[FileItem]:
+    """Return the items with the files among `masks` (files and folders below `root`) that are masks of them."""
+    keys: dict[Place, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for path in _files(masks):
+        if not _of_normal_tissue(path):
+            keys[_place(path, root)][_key(path)].append(path)
+    if not keys:
+        return list(items)
+    places = [_place(item.path, root) for item in items]
+    stems = {(place, stem_of(item.path)) for place, item in zip(places, items, strict=True)}
+    return [
+        replace(item, masks=_masks_of(stem_of(item.path), place, keys[place], stems))
+        for place, item in zip(places, items, strict=True)
+    ]
+
+
+def _masks_of(stem: str, place: Place, keys: dict[str, list[Path]], stems: set[tuple[Place, str]]) -> tuple[Path, ...]:
+    """Return the masks whose key is the image's name, else those of the longest key that begins it and no image has."""
+    beginnings = [stem[:at] for at in range(len(stem) - 1, 0, -1) if stem[at] in SEPARATORS]
+    possible = [stem, *(one for one in beginnings if (place, one) not in stems)]
+    found = next((keys[key] for key in possible if key in keys), [])
+    return tuple([path for path in found if "lesion" in path.name.lower()] or found)
+
+
+def _files(masks: Iterable[Path]) -> list[Path]:
+    """Return the files of masks: in a folder of derivatives those that are called so, in others all."""
+    found = []
+    for path in masks:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        below = sorted(one for one in path.rglob("*") if one.is_file() and stem_of(one) != one.name.lower())
+        found += below if is_mask_folder(path.name) else [one for one in below if is_mask(one)]
+    return found
+
+
+def _of_normal_tissue(path: Path) -> bool:
+    found = entities(path.name)
+    return found.get(SUFFIX) == "probseg" or any(
+        NORMAL_TISSUE.search(found.get(name, "")) is not None for name in ("label", "desc")
+    )
+
+
+def _key(path: Path) -> str:
+    """Return the beginning of the names of images that a mask belongs to."""
+    found = entities(path.name)
+    if found:
+        return "_".join(f"{name}-{value}" for name, value in found.items() if name not in OF_MASK).lower()
+    return MASK_ENDING.sub("", stem_of(path))
+
+
+def _place(path: Path, root: Path) -> Place:
+    """Return the folders of a file without those that tell images from masks and splits; none of what BIDS names."""
+    if entities(path.name):
+        return ()
+    folders = PurePosixPath(path.relative_to(root).as_posix()).parent.parts
+    return tuple(name for name in folders if not (is_mask_folder(name) or is_image_folder(name)))

@@ -1,0 +1,91 @@
+"""Masks belong to the images that their names and folders say, and are read in the geometry of these."""
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+
+from entropix.data import DataError, Select, read, read_mask
+
+SHAPE = (12, 10, 6)
+
+
+def volume(path: Path, values: np.ndarray, affine: np.ndarray | None = None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4) if affine is None else affine), path)
+
+
+def png(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path)
+
+
+@pytest.mark.parametrize(
+    ("image", "masks", "expected"),
+    [
+        ("p/B-0-t2f.nii.gz", ["p/B-0-seg.nii.gz", "p/B-00-seg.nii.gz"], ["p/B-0-seg.nii.gz"]),
+        ("imagesTr/c_000_0000.nii", ["labelsTr/c_000.nii", "labelsTr/c_001.nii"], ["labelsTr/c_000.nii"]),
+        ("images/a.png", ["masks/a.png", "masks/b.png"], ["masks/a.png"]),
+        ("x/images/a.png", ["y/masks/a.png"], []),
+        ("a (1).png", ["a (1)_mask.png", "a (1)_mask_1.png"], ["a (1)_mask.png", "a (1)_mask_1.png"]),
+        ("test/cut/0.png", ["ground_truth/cut/0_mask.png", "ground_truth/b/0.png"], ["ground_truth/cut/0_mask.png"]),
+        (
+            "sub-01/anat/sub-01_acq-a_T1w.nii.gz",
+            [
+                "derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii.gz",
+                "derivatives/x/sub-01/anat/sub-01_desc-brain_mask.nii.gz",
+                "derivatives/x/sub-01/anat/sub-01_acq-b_label-lesion_mask.nii.gz",
+                "derivatives/x/sub-02/anat/sub-02_label-lesion_mask.nii.gz",
+            ],
+            ["derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii.gz"],
+        ),
+    ],
+)  # fmt: skip
+def test_pairs(image: str, masks: list[str], expected: list[str], tmp_path: Path, rng: np.random.Generator) -> None:
+    for name in (image, *masks):
+        if name.endswith(".png"):
+            png(tmp_path / name, rng.integers(0, 256, (16, 16), dtype=np.uint8))
+        else:
+            volume(tmp_path / name, rng.integers(0, 900, SHAPE).astype(np.int16))
+    images = read(tmp_path, split="test", image_size=8, cache=False)
+    assert {origin.path for origin in images.origins} == {tmp_path / image}
+    assert list(images.masks.get(tmp_path / image, ())) == [tmp_path / name for name in expected]
+
+
+def test_the_mask_of_one_image_is_not_that_of_another(tmp_path: Path, rng: np.random.Generator) -> None:
+    for name in ("a.png", "a_b.png", "a_mask.png"):
+        png(tmp_path / name, rng.integers(0, 256, (16, 16), dtype=np.uint8))
+    images = read(tmp_path, image_size=8, cache=False)
+    assert images.names == ["a.png", "a_b.png"]
+    assert set(images.masks) == {tmp_path / "a.png"}
+
+
+@pytest.mark.parametrize("axis", ["axial", "coronal", "sagittal"])
+def test_a_mask_lies_where_the_image_is_bright(axis: str, tmp_path: Path, rng: np.random.Generator) -> None:
+    """Image and mask stored in different orientations."""
+    marked = np.zeros(SHAPE, np.int16)
+    marked[2:5, 6:9, 1:3] = 4
+    bright = (rng.integers(0, 100, SHAPE) + 800 * (marked > 0)).astype(np.int16)
+    volume(tmp_path / "a.nii.gz", bright)
+    volume(tmp_path / "a_seg.nii.gz", marked[::-1], np.diag([-1.0, 1, 1, 1]))
+    images = read(tmp_path, image_size=12, select=Select(axis=axis), cache=False)
+    mask = read_mask(images, range(len(images)))
+    assert mask.shape[1:] == tuple(images.sizes[0])
+    for i in range(len(images)):
+        seen = read(tmp_path, image_size=12, select=Select(axis=axis), cache=False).pixels[i, 0].numpy()
+        rows, columns = np.nonzero(mask[i])
+        if len(rows):
+            height, width = mask.shape[1:]
+            middle = seen[int((rows.mean() + 0.5) * 12 / height), int((columns.mean() + 0.5) * 12 / width)]
+            assert middle > 0.9
+    assert mask.sum() == (marked > 0).sum()
+
+
+def test_a_mask_of_another_size_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    png(tmp_path / "images" / "a.png", rng.integers(0, 256, (16, 16), dtype=np.uint8))
+    png(tmp_path / "masks" / "a.png", np.eye(8, dtype=np.uint8))
+    images = read(tmp_path, image_size=8, cache=False)
+    with pytest.raises(DataError, match=r"a\.png has 8 x 8 pixels, the image 16 x 16"):
+        read_mask(images, [0])
