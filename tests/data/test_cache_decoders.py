@@ -1,5 +1,6 @@
 """The cache of decoded images after another decoder was installed."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ def test_a_new_decoder_reads_again(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, decoder: str
 ) -> None:
     """It may read what is kept as unreadable."""
+    if find_spec(decoder) is not None:
+        pytest.skip(f"{decoder} is installed")
     scans, cache = tmp_path / "scans", tmp_path / "cache"
     scans.mkdir()
     Image.fromarray(rng.integers(0, 256, (20, 30), dtype=np.uint8)).save(scans / "0.png")

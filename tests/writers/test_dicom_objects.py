@@ -13,6 +13,7 @@ from pydicom.pixels import apply_voi_lut
 from scipy import ndimage
 
 import entropix
+from entropix.data import Select
 from entropix.data.formats import _dicom_objects as objects
 from entropix.data.formats._dicom_place import Place
 from entropix.data.formats._maps import resize_map
@@ -39,7 +40,7 @@ def scans() -> np.ndarray:
 def written(folder: Path, detector: EntropixDetector, data: Any, **options: Any) -> dict[str, list[pydicom.Dataset]]:
     """The objects of each kind, in the order of their names."""
     keep = options.get("keep_ids", True)
-    images = detector.read(data, keep_ids=keep, cache=False)
+    images = detector.read(data, select=Select(series="*"), keep_ids=keep, cache=False)  # doses too
     write_heatmaps(folder, detector, images, **{"keep_ids": keep, "dicom": ALL} | options)
     found: dict[str, list[pydicom.Dataset]] = {}
     for path in sorted(folder.rglob("*.dcm")):
@@ -56,7 +57,7 @@ def values_of(one: pydicom.Dataset) -> tuple[np.ndarray, float]:
 
 
 def resized(detector: EntropixDetector, data: Any) -> list[np.ndarray]:
-    images = detector.read(data, cache=False)
+    images = detector.read(data, select=Select(series="*"), cache=False)
     maps = detector.surprise_maps(images)
     return [resize_map(one, size) for one, size in zip(maps, images.sizes.tolist(), strict=True)]
 

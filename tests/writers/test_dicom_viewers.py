@@ -21,6 +21,7 @@ from pydicom.uid import (
 )
 
 import entropix
+from entropix.data import Select
 from entropix.data.formats._dicom_objects import OBJECTS
 from entropix.data.formats._maps import resize_map
 from entropix.detector import EntropixDetector
@@ -72,7 +73,7 @@ def objects(
     """A folder with a folder of each kind, of every source alone."""
     out = tmp_path_factory.mktemp("objects")
     for path in scans.iterdir():
-        images = detector.read(path, keep_ids=request.param, cache=False)
+        images = detector.read(path, select=Select(series="*"), keep_ids=request.param, cache=False)
         write_heatmaps(out / path.stem, detector, images, keep_ids=request.param, dicom=list(OBJECTS))
     return out
 
