@@ -16,7 +16,7 @@ KeepIds = Annotated[bool, typer.Option("--keep-ids", help="Name patients and ser
 @app.command()
 def inspect(
     data: Data,
-    image_size: Size = 64,
+    image_size: Size = 32,
     select: Selected = None,
     include: Include = None,
     exclude: Exclude = None,

@@ -119,7 +119,7 @@ def survey(
     try:
         found = open_source(dataset, int(image_size), split, channels, choice)
     except DataError as error:
-        if refuse or not isinstance(dataset, str | Path) or not Path(dataset).is_dir():
+        if refuse or not isinstance(dataset, str | Path) or not str(dataset) or not Path(dataset).is_dir():
             raise
         found = Files([], f"folder {dataset}", problem=str(error))
     if isinstance(found, Stream):

@@ -193,7 +193,8 @@ class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
         Raises:
             ValueError: an `fdr` that is not between 0 and 1.
         """
-        p_values = self.calibration_.p_value(self.anomaly_score(images, score), score)
+        scores = self.anomaly_score(images, score)  # first: it says whether the detector is fitted
+        p_values = self.calibration_.p_value(scores, score)
         return p_values if fdr is None else false_discovery_adjusted(p_values, fdr)
 
     def predict(self, X: Any, alpha: float | None = None, *, fdr: float | None = None) -> np.ndarray:

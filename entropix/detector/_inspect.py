@@ -26,7 +26,7 @@ FEWEST_FOR_ENTROPY = 50
 def inspect(
     dataset: Any,
     *,
-    image_size: int = 64,
+    image_size: int = 32,
     select: Select | None = None,
     include: Globs = None,
     exclude: Globs = None,

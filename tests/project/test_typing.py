@@ -193,4 +193,5 @@ def test_no_public_function_returns_any() -> None:
             public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
             if public and node.returns is not None and ast.unparse(node.returns) == "Any":  # type: ignore[attr-defined]
                 found.append(f"{path.relative_to(ROOT)}: {node.name}")  # type: ignore[attr-defined]
-    assert found == ["entropix/_utils/_moved.py: look_up"]
+    # pandas is no dependency, so its types are not known everywhere
+    assert found == ["entropix/_utils/_moved.py: look_up", "entropix/detector/_notebook.py: to_frame"]
