@@ -20,8 +20,11 @@ import entropix
 from entropix.node import Destination, Node
 
 pytest.importorskip("pynetdicom")
+# pynetdicom puts programs of the same names beside Python
+ELSEWHERE = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != Path(sys.executable).parent)
+STORESCU, STORESCP = (shutil.which(name, path=ELSEWHERE) or "" for name in ("storescu", "storescp"))
 pytestmark = [
-    pytest.mark.skipif(not (shutil.which("storescu") and shutil.which("storescp")), reason="no dcmtk"),
+    pytest.mark.skipif(not (STORESCU and STORESCP), reason="needs storescu and storescp: Debian's package dcmtk"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 HOST = "127.0.0.1"
@@ -59,7 +62,7 @@ def free_port() -> int:
 
 
 def storescu(port: int, *paths: Path, title: str = "MODALITY", called: str = "ENTROPIX") -> int:
-    command = ["storescu", "-aet", title, "-aec", called, "--scan-directories", HOST, str(port), *map(str, paths)]
+    command = [STORESCU, "-aet", title, "-aec", called, "--scan-directories", HOST, str(port), *map(str, paths)]
     return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
 
 
@@ -68,7 +71,7 @@ def archive(folder: Path) -> Iterator[Destination]:
     """DCMTK's storescp, which writes what it gets to `folder`."""
     folder.mkdir()
     port = free_port()
-    process = subprocess.Popen(["storescp", "-aet", "ARCHIVE", "-od", str(folder), str(port)])
+    process = subprocess.Popen([STORESCP, "-aet", "ARCHIVE", "-od", str(folder), str(port)])
     try:
         wait_until(lambda: listens(port))
         yield Destination("ARCHIVE", HOST, port)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LEAST_SIDE = 512  # pixels of the shorter side, for letters that can be read
 NOTICE = "RESEARCH ONLY - NOT FOR DIAGNOSIS"
+# Nothing that is said is longer: all frames of a file have letters of one size, and so one height.
+LONGEST = "score -1.234e+05 nats, p = 0.00012: not anomalous at alpha 0.00012"
 TAKEN = ("PatientOrientation", "Laterality", "BurnedInAnnotation", *LOSSY)
 
 
@@ -71,7 +73,7 @@ def _strip(width: int, one: HeatMap | None, folder: MapFolder) -> Image:
     scale = ("0", f"{folder.level:.3g} (alpha)", f"{folder.top:.3g} nats/pixel")
     lines = [scale, (_said(one, folder.alpha),), (NOTICE, "", "entropix")]
     tall = ImageFont.load_default(100)
-    longest = max(tall.getlength("   ".join(line)) for line in lines)
+    longest = max(tall.getlength("   ".join(line)) for line in (*lines, (LONGEST,)))
     size = max(int(100 * 0.94 * width / longest), 6)
     step = size * 3 // 2
     strip = Image.new("RGB", (width, 4 * step))
