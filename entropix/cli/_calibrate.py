@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from entropix.cli._application import Device, Json, Overwrite, Selected, Skip, app, print_json, print_left_out
+from entropix.cli._application import (
+    Device,
+    Exclude,
+    Include,
+    Json,
+    Overwrite,
+    Selected,
+    Skip,
+    app,
+    print_json,
+    print_left_out,
+)
 from entropix.cli._data import NoCache
 
 
@@ -17,6 +28,8 @@ def calibrate(
     normals: Annotated[str, typer.Argument(metavar="NORMALS", help="Normal images of the site, as for `fit`.")],
     out: Annotated[Path, typer.Option(help="Folder for the new model.")],
     select: Selected = None,
+    include: Include = None,
+    exclude: Exclude = None,
     no_cache: NoCache = False,
     device: Device = "auto",
     skip_unreadable: Skip = False,
@@ -33,12 +46,11 @@ def calibrate(
         check_new_folder(out)
     detector = entropix.load(model, device=device)
     options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
-    images = detector.read(
-        normals, split="train", progress=True, skip_unreadable=skip_unreadable, cache=not no_cache, **options
-    )
+    options |= {"include": include, "exclude": exclude, "skip_unreadable": skip_unreadable, "cache": not no_cache}
+    images = detector.read(normals, split="train", progress=True, **options)
     new = detector.recalibrate(images, skip_unreadable=skip_unreadable)
     new.save(out, overwrite=overwrite)
-    print_left_out(images.unreadable)
+    print_left_out(images.unreadable, images.passed_over)
     told = new.settings_["recalibrated"]
     if as_json:
         print_json({"model": str(out), "alpha": new.calibration_.reachable(new.alpha)} | told)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Sequence
@@ -16,8 +17,9 @@ from pathlib import Path
 
 from entropix import writers
 from entropix._utils import new_folder
+from entropix.data import ImageSet
 from entropix.detector import EntropixDetector, check_detector
-from entropix.node._queue import Queue
+from entropix.node._queue import Queue, sync_tree
 from entropix.node._receiver import check_installed, receiving
 from entropix.node._sender import Destination, send
 
@@ -33,7 +35,7 @@ class Node:
     Attributes:
         detector: fitted to images.
         folder: for the queue and, below `results`, a folder for each study: score tables and, unless they are sent,
-            DICOM heat maps, both with the identifiers of the study.
+            DICOM heat maps, both with the identifiers of the study; objects that could not be read, in `unreadable`.
         host: address to listen at.
         port: TCP port; 0: any that is free.
         ae_title: its AE title.
@@ -66,20 +68,21 @@ class Node:
             )
         self.queue = Queue(Path(self.folder))
         self._stopped = threading.Event()
-        self._send_again = 0.0
+        self._score_again = self._send_again = 0.0
 
     def run(self) -> None:
         """Receive, score and send until `stop` is called.
 
         Raises:
-            OSError: the port is in use.
+            OSError: the port is in use, or the folder, by another node.
         """
-        self.queue.recover()
-        with receiving(self.queue, self.host, self.port, self.ae_title, self.allow) as self.port:
-            LOG.info("%s listens at %s:%d", self.ae_title, self.host, self.port)
-            while not self._stopped.is_set():
-                if not self.work():
-                    self._stopped.wait(POLL_SECONDS)
+        with self.queue.alone():
+            self.queue.recover()
+            with receiving(self.queue, self.host, self.port, self.ae_title, self.allow) as self.port:
+                LOG.info("%s listens at %s:%d", self.ae_title, self.host, self.port)
+                while not self._stopped.is_set():
+                    if not self.work():
+                        self._stopped.wait(POLL_SECONDS)
 
     def stop(self) -> None:
         """Let `run` return after the study that it is at."""
@@ -88,14 +91,14 @@ class Node:
     def work(self) -> bool:
         """Score the first study that is complete, and send what is to be sent; return whether there was one."""
         self.queue.complete(self.quiet)
-        ready = self.queue.ready()
+        ready = self.queue.ready() if time.monotonic() >= self._score_again else []
         if ready:
             self._score(ready[0])
         self._send()
         return bool(ready)
 
     def _score(self, name: str) -> None:
-        """Write the results of a study to where they are sent from, or put it aside."""
+        """Write the results of a study to where they are sent from, or put it aside; later, if the disk fails."""
         try:
             images = self.detector.read(self.queue.objects(name), keep_ids=True, cache=False, skip_unreadable=True)
             scored = writers.score(self.detector, images)
@@ -103,19 +106,37 @@ class Node:
                 writers.write_heatmaps(folder / "maps", self.detector, images, True, ["overlay"], scored)
                 writers.write_scores(folder / "scores.csv", images, scored)
                 writers.write_volume_scores(folder / "scores.volumes.csv", images, scored.volumes)
-        except (ValueError, RuntimeError) as error:
-            LOG.error("%s is put aside: %s", name, error)
-            self.queue.fail(name, str(error))
+                self._keep_unreadable(name, images, folder / "unreadable")
+                sync_tree(folder)  # before its new name says that it is whole
+        except OSError as error:
+            LOG.error("%s is scored later: %s", name, error)
+            self._score_again = time.monotonic() + RETRY_SECONDS
+            return
+        except Exception as error:  # one study must not end the node
+            reason = str(error) or type(error).__name__
+            LOG.error("%s is put aside: %s", name, reason)
+            self.queue.fail(name, reason)
             return
         self.queue.scored(name)
         LOG.info("%s: %d images, %d anomalous", name, len(images), int(scored.anomalous.sum()))
+
+    def _keep_unreadable(self, name: str, images: ImageSet, folder: Path) -> None:
+        """Copy the objects of a study that could not be read to `folder`, and say which these are."""
+        for item, reason in images.unreadable:
+            LOG.warning("%s: %s could not be read: %s", name, item, reason)
+            path = self.queue.objects(name) / item
+            if not path.is_file():  # one of several frames
+                path = path.with_name(path.name.partition("#")[0] or path.name)
+            if path.is_file():
+                folder.mkdir(exist_ok=True)
+                shutil.copyfile(path, folder / path.name)
 
     def _send(self) -> None:
         """Send results; what the other node does not take, not again for a while."""
         if self.to is not None and time.monotonic() < self._send_again:
             return
         for name in self.queue.to_send():
-            if self.to is not None and (files := sorted(self.queue.outgoing(name).rglob("*.dcm"))):
+            if self.to is not None and (files := sorted((self.queue.outgoing(name) / "maps").rglob("*.dcm"))):
                 try:
                     refused = send(files, self.to, self.ae_title)
                 except ConnectionError as error:

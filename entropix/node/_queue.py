@@ -18,11 +18,13 @@ import re
 import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from entropix._utils import remove_leftovers
 
-UID = re.compile(r"[0-9.]{1,64}")  # PS3.5, 9.1; nothing else becomes the name of a file
+UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")  # PS3.5, 9.1; nothing else becomes the name of a file
 
 
 class Queue:
@@ -37,8 +39,22 @@ class Queue:
         self._lock = threading.Lock()
         for state in ("receiving", "arriving", "ready", "sending", "results", "failed"):
             (folder / state).mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self.receiving)  # their senders were never told that these had come
-        self.receiving.mkdir()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A block in which no other process, or other `Queue`, has the folder.
+
+        Raises:
+            OSError: the folder is in use by another node.
+        """
+        import fcntl
+
+        with (self.folder / ".lock").open("w") as file:  # the lock goes with the process, however that ends
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OSError(f"{self.folder} is in use by another node") from error
+            yield
 
     @property
     def receiving(self) -> Path:
@@ -58,7 +74,7 @@ class Queue:
             OSError: the disk is full, or worse.
         """
         if not (UID.fullmatch(study) and UID.fullmatch(sop)):
-            raise ValueError(f"study {study!r}, object {sop!r}; expected UIDs, digits and dots")
+            raise ValueError(f"study {study!r}, object {sop!r}; expected UIDs, numbers with dots between them")
         _sync(received)
         with self._lock:
             folder = self.folder / "arriving" / study
@@ -92,8 +108,8 @@ class Queue:
 
     def scored(self, name: str) -> None:
         """Forget the objects of a study whose results are in `outgoing`, as soon as these are on disk."""
-        for path in (*self.outgoing(name).rglob("*"), self.outgoing(name), self.outgoing(name).parent):
-            _sync(path)
+        sync_tree(self.outgoing(name))
+        _sync(self.outgoing(name).parent)
         shutil.rmtree(self.objects(name))
 
     def sent(self, name: str) -> None:
@@ -107,6 +123,8 @@ class Queue:
 
     def recover(self) -> None:
         """Bring what a killed process left half done to one state; call it before anything else."""
+        shutil.rmtree(self.receiving)  # their senders were never told that these had come
+        self.receiving.mkdir()
         for name in self.to_send():
             if self.objects(name).exists():
                 self.scored(name)
@@ -122,6 +140,12 @@ class Queue:
         while any((self.folder / s / f"{study}.{k}").exists() for s in ("ready", "sending", "results", "failed")):
             k += 1
         return f"{study}.{k}"
+
+
+def sync_tree(folder: Path) -> None:
+    """Have a folder and all that is below it on disk."""
+    for path in (*folder.rglob("*"), folder):
+        _sync(path)
 
 
 def _sync(path: Path) -> None:

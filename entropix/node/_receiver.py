@@ -79,6 +79,7 @@ def _store(queue: Queue, event: Any) -> int:
         queue.add(event.dataset_path, str(header.get("StudyInstanceUID") or ""), sop)
     except OSError as error:
         LOG.error("not stored: %s", error)
+        event.dataset_path.unlink(missing_ok=True)
         return OUT_OF_RESOURCES
     except Exception as error:  # a damaged object makes its reader raise anything
         LOG.error("not understood: %s", error)

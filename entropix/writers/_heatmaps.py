@@ -78,6 +78,7 @@ def write_heatmaps(
                     float(scores[i]),
                     float(scored.p_values[i]),
                     find_regions(maps[i], level, sizes[i]),
+                    None if scored.fdr is None else bool(scored.anomalous[i]),
                 )
                 for i in indices
             ]

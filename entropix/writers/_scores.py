@@ -27,6 +27,7 @@ class Scored:
         alpha: false-positive rate of the decisions: that of the detector, or the smallest that it can tell.
         metrics: "auc" and "ap" of every score, where labels are known.
         volumes: the volumes of the images, scored and decided in the same way by held-out normal volumes.
+        fdr: false discovery rate of the decisions; None: they were made by alpha.
     """
 
     terms: dict[str, np.ndarray]
@@ -35,6 +36,7 @@ class Scored:
     alpha: float
     metrics: dict[str, dict[str, float]]
     volumes: list[ScoredVolume]
+    fdr: float | None = None
 
 
 def check_images(detector: EntropixDetector, images: ImageSet) -> None:
@@ -71,6 +73,7 @@ def score(detector: EntropixDetector, images: ImageSet, fdr: float | None = None
         alpha,
         {name: values for name, values in metrics.items() if values},
         score_volumes(images, terms, known.volumes, detector.alpha, fdr),
+        fdr,
     )
 
 

@@ -32,7 +32,7 @@ class ScoredVolume(Volume):
     """A volume with its scores.
 
     Attributes:
-        label: 1 if any slice is abnormal, 0 if none is, -1 where unknown.
+        label: 1 if any slice is abnormal, 0 if all are normal, else -1: unknown.
         scores: the mean of the highest tenth of its slices, by the name of the score.
         highest: index of the slice whose default score is the highest.
         p_value: of the default score, among held-out normal volumes; None where the model knows of none.
@@ -76,7 +76,7 @@ def score_volumes(
         ScoredVolume(
             one.name,
             one.slices,
-            label=int(images.labels[one.slices].max()),
+            label=_label(images.labels[one.slices]),
             scores=scores[i],
             highest=max(one.slices, key=lambda i: terms[DEFAULT_SCORE][i]),
             p_value=p_values[i],
@@ -84,6 +84,13 @@ def score_volumes(
         )
         for i, one in enumerate(found)
     ]
+
+
+def _label(of_slices: np.ndarray) -> int:
+    """Return the label of a volume: a slice of which nothing is known may be abnormal."""
+    if (of_slices == 1).any():
+        return 1
+    return 0 if (of_slices == 0).all() else -1
 
 
 def write_volume_scores(path: Path, images: ImageSet, scored: list[ScoredVolume]) -> int:

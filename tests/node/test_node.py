@@ -154,6 +154,36 @@ def test_a_dead_archive_delays_and_loses_nothing(model: Path, tmp_path: Path, mo
     assert len(names(tmp_path / "node" / "results")) == 2
 
 
+def test_what_cannot_be_read_is_kept(model: Path, tmp_path: Path) -> None:
+    node = Node(entropix.load(model), tmp_path / "node", to=Destination("ARCHIVE", HOST, free_port()), quiet=0)
+    study = studies(node.queue.objects("1.2.1"), 1, images_each=2)
+    broken = (study / "0001.dcm").read_bytes()[:-100]
+    (study / "0001.dcm").write_bytes(broken)
+    node.work()
+    results = node.queue.outgoing("1.2.1")
+    assert (results / "unreadable" / "0001.dcm").read_bytes() == broken
+    assert len(list((results / "maps").rglob("*.dcm"))) == 1
+    assert node.queue.ready() == []
+
+
+def test_errors_of_one_study(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node(entropix.load(model), tmp_path / "node", quiet=0)
+    studies(node.queue.objects("1.2.1"), 1)
+    errors: list[Exception] = [OSError("disk full"), AssertionError()]
+
+    def fail(*_: object, **__: object) -> None:
+        raise errors.pop(0)
+
+    monkeypatch.setattr("entropix.writers.score", fail)
+    for _ in range(2):  # the second time it is too early
+        node.work()
+        assert node.queue.ready() == ["1.2.1"]
+        assert len(errors) == 1
+    node._score_again = 0.0
+    node.work()
+    assert (tmp_path / "node" / "failed" / "1.2.1" / "reason.txt").read_text() == "AssertionError\n"
+
+
 def test_other_machines_need_a_list(model: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="say which AE titles may send"):
         Node(entropix.load(model), tmp_path / "node", host="0.0.0.0")

@@ -66,7 +66,25 @@ def test_a_killed_process_leaves_a_state(tmp_path: Path) -> None:
     assert states(tmp_path) == {"sending": ["1.1.1"], "ready": ["1.2.1"], "arriving": ["1.3"]}
 
 
-@pytest.mark.parametrize(("study", "sop"), [("", "1.2"), ("../1", "1.2"), ("1.2", "a/b"), ("1.2", "1" * 65)])
+def test_a_folder_has_one_node(tmp_path: Path) -> None:
+    first, second = Queue(tmp_path), Queue(tmp_path)
+    (first.receiving / "half").write_bytes(b"x")
+    with first.alone():
+        with pytest.raises(OSError, match="in use by another node"), second.alone():
+            pass
+        assert (Queue(tmp_path).receiving / "half").exists()  # nobody else takes it away
+    with second.alone():
+        second.recover()
+    assert not list(second.receiving.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("study", "sop"),
+    [
+        *[("", "1.2"), ("../1", "1.2"), ("1.2", "a/b"), ("1.2", "1" * 65)],
+        *[("..", "1.2"), (".", "1.2"), (".1", "1.2"), ("1.2", ".1")],
+    ],
+)
 def test_names_are_uids(tmp_path: Path, study: str, sop: str) -> None:
     queue = Queue(tmp_path)
     with pytest.raises(ValueError, match="expected UIDs"):

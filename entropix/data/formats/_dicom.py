@@ -50,6 +50,7 @@ class Dicom(Format):
         dataset = _read(path)
         series = {k: str(dataset.get(f"Series{k}") or "") for k in ("Description", "Number", "InstanceUID")}
         if not select.wants_series(*series.values()):
+            series["InstanceUID"] = _identifier("series", series["InstanceUID"], keep_ids)
             raise OtherSeries(f"series {next((name for name in series.values() if name), 'without a name')}")
         if select.series is None and (kind := drawn(dataset)):
             raise PassedOver(f"DICOM {kind}; to read it, choose its series (--select series=...)")

@@ -89,8 +89,11 @@ def _strip(width: int, one: HeatMap | None, folder: MapFolder) -> Image:
 def _said(one: HeatMap | None, alpha: float) -> str:
     if one is None:
         return "not scored"
-    verdict = "anomalous" if one.p_value <= alpha else "not anomalous"
-    return f"score {one.score:.4g} nats, p = {one.p_value:.2g}: {verdict} at alpha {alpha:.2g}"
+    by_alpha = one.anomalous is None
+    anomalous = one.p_value <= alpha if by_alpha else one.anomalous
+    verdict = "anomalous" if anomalous else "not anomalous"
+    rule = f"at alpha {alpha:.2g}" if by_alpha else "by false discovery rate"
+    return f"score {one.score:.4g} nats, p = {one.p_value:.2g}: {verdict} {rule}"
 
 
 def _capture(pixels: np.ndarray, series: dict[str, Any]) -> Dataset:

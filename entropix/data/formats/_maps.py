@@ -43,6 +43,7 @@ class HeatMap:
         score: of the image, in nats.
         p_value: of the score.
         regions: what lies above the level of the folder (`MapFolder.level`).
+        anomalous: the decision, where a false discovery rate made it; None: by alpha (`MapFolder.alpha`).
     """
 
     name: str
@@ -52,6 +53,7 @@ class HeatMap:
     score: float
     p_value: float
     regions: Sequence[Box] = ()
+    anomalous: bool | None = None
 
     @property
     def values(self) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from entropix._version import __version__
-from entropix.data._bids import DESCRIPTION, OF_MASK, SUFFIX, entities
+from entropix.data._bids import DESCRIPTION, SUFFIX, entities
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._nifti_space import into_volume
 
@@ -21,7 +21,7 @@ ABOUT = "entropix anomaly map, nats per pixel"  # at most 79 characters
 def write_derivative(folder: MapFolder, maps: FileMaps, ending: str) -> None:
     """Write the map of a file with a BIDS name, and what describes it."""
     found = entities(maps.name)
-    parts = [f"{name}-{value}" for name, value in found.items() if name not in OF_MASK]
+    parts = [f"{name}-{value}" for name, value in found.items() if name not in ("mod", "desc", SUFFIX)]
     stem = "_".join([*parts, f"mod-{found[SUFFIX]}", "desc-anomaly", "map"])
     path = folder.place(str(PurePosixPath(maps.name).with_name(stem)), ending)
     write_map(path, maps, folder)
