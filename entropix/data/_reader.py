@@ -82,7 +82,8 @@ def read(
         progress=progress,
         refuse=True,
     )
-    _check_read(images, skip_unreadable)
+    # whoever read a set has decided about what could not be read
+    _check_read(images, skip_unreadable or isinstance(dataset, ImageSet))
     return images
 
 

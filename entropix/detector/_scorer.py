@@ -64,9 +64,7 @@ class Scorer:
         check_is_fitted(self)
         if self.standard_ is not None:
             raise ValueError("this detector was fitted to flat feature vectors; it takes arrays (n, p), not images")
-        of_set = isinstance(images, ImageSet)  # whoever read it has decided about what could not be read
-        defaults: dict[str, Any] = {"select": Select(**self.settings_.get("select", {})), "skip_unreadable": of_set}
-        options = defaults | options
+        options = {"select": Select(**self.settings_.get("select", {}))} | options
         data = read(images, image_size=self.model_.image_size, channels=self.model_.channels, split=split, **options)
         data.scaling(self.value_range_)  # refuses images of another unit, whatever is then done with them
         return data
