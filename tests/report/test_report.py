@@ -228,12 +228,12 @@ def test_without_a_curve_labels_or_data(tmp_path: Path) -> None:
 
 def test_stopped_divided_and_older_fits(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
     other, texts = copy.copy(detector), []
-    older = {name: value for name, value in detector.settings_.items() if name != "devices"}
-    changes = ({}, {"devices": 4, "device": "cuda:0"}, {"stopped_after_epoch": 2})
+    older = {name: value for name, value in detector.settings_.items() if name not in ("devices", "enough_epochs")}
+    changes = ({}, {"devices": 4, "device": "cuda:0"}, {"stopped_after_epoch": 2}, {"enough_epochs": 70})
     for i, more in enumerate(changes):
         other.settings_ = older | more
         texts.append(write_report(other, tmp_path / f"{i}.html").read_text(encoding="utf-8"))
-    plain, divided, stopped = texts
+    plain, divided, stopped, short = texts
     assert "--devices" not in plain
     assert "stopped" not in plain
     assert "--device cuda \\\n" in divided
@@ -241,6 +241,11 @@ def test_stopped_divided_and_older_fits(detector: entropix.EntropixDetector, tmp
     assert '<th class="name" scope="row">devices</th><td class="name">4</td>' in divided
     assert "stopped after epoch\n2 of 3;" in stopped
     assert "the command trains to the end." in stopped
+    assert "near to its limit" in plain
+    assert "too short" not in plain
+    assert "<code>--epochs 70</code>" in short.partition("</header>")[0]
+    assert "After so short a training it says nothing about d." in short
+    assert "near to its limit" not in short
 
 
 def test_legends_cover_nothing(detector: entropix.EntropixDetector) -> None:
