@@ -116,6 +116,11 @@ def test_a_path_with_a_star(tmp_path: Path) -> None:
     for name in ("1.png", "2.png", "[3].png"):
         png(tmp_path / name)
     assert files(f"{tmp_path}/*.png") == ["1.png", "2.png", "[3].png"]
+    png(tmp_path / "1_mask.png")
+    assert files(f"{tmp_path}/*.png") == ["1.png", "2.png", "[3].png"]
+    told = read(f"{tmp_path}/*.png", cache=False).passed_over
+    assert told == [((tmp_path / "1_mask.png").as_posix(), "a mask, by its name")]
+    assert files(f"{tmp_path}/*_mask.png") == ["1_mask.png"]
     with pytest.raises(DataError, match="no file matches"):
         read(f"{tmp_path}/*.dcm", cache=False)
 
