@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import entropix
@@ -23,6 +24,7 @@ from entropix.report._detail import in_detail
 from entropix.report._figures import outline
 from entropix.report._pictures import NormalImages
 from entropix.report._where import places
+from entropix.scoring import DEFAULT_SCORE, Calibration
 
 NASTY = "<img src=x onerror=alert(1)> & 'co.png"
 
@@ -151,7 +153,13 @@ def test_volumes(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
     slices[1, 7, 8:20, 8:20] = 1  # a large lesion
     for name, volume in zip("ab", slices, strict=True):
         nibabel.save(nibabel.Nifti1Image(volume.transpose(1, 2, 0), np.eye(4)), tmp_path / f"{name}.nii.gz")
+    other = copy.copy(detector)
+    of_volumes = Calibration({DEFAULT_SCORE: torch.full((3,), -1e9)})  # lower than any score
+    other.calibration_ = replace(detector.calibration_, volumes=of_volumes)
+    told = write_report(other, tmp_path / "p.html", data=tmp_path).read_text(encoding="utf-8")
+    assert len(re.findall(r"<p>[-\d.]+ nats, p = 0\.250; \d+ of 12 slices", told)) == 2
     text = write_report(detector, tmp_path / "r.html", data=tmp_path).read_text(encoding="utf-8")
+    assert "p = 0.250; " not in text
     strips = text.partition("<h2>Volumes</h2>")[2].partition("<h2>Typical")[0]
     titles = re.findall("<h3>(.*)</h3>", strips)
     assert titles == ["b.nii.gz", "a.nii.gz"]
