@@ -131,3 +131,13 @@ def test_a_series_of_files_without_one_is_refused(tmp_path: Path, rng: np.random
     match = r"nothing matches --select series=T1; there is: a PNG.* file, which has no series \(1\), a NIfTI file whose"
     with pytest.raises(DataError, match=match):
         read(tmp_path, select=Select(series="T1"), cache=False)
+
+
+@pytest.mark.parametrize("folder", [".", "train"])
+def test_files_beside_folders_of_classes_are_told(folder: str, tmp_path: Path) -> None:
+    for name in ("normal/a.png", "sick/b.png", "c.png"):
+        png(tmp_path / folder / name)
+    images = read(tmp_path, split="train", image_size=8, cache=False)
+    name = (Path(folder) / "c.png").as_posix()
+    assert [Path(one).name for one in images.names] == ["a.png"]
+    assert images.passed_over == [(name, "beside the folders of classes")]
