@@ -148,6 +148,27 @@ def test_nearest_normal_images(detector: entropix.EntropixDetector, folder: Path
         assert distances[chosen] == pytest.approx(np.sort(distances)[1:4], rel=1e-3)
 
 
+def test_normal_images_are_read_as_for_the_fit(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
+    pixels = (entropix.datasets.phantoms(4, 2, image_size=32).images[:, 0] * 255).astype(np.uint8)
+    for name, image in zip("abcd", pixels, strict=True):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    (tmp_path / "e.png").write_bytes(b"none")
+    other = copy.copy(detector)
+    other.settings_ = detector.settings_ | {"exclude": ["b.png"], "unreadable": [["e.png", "no PNG"]]}
+    assert NormalImages(other, tmp_path).images.names == ["a.png", "c.png", "d.png"]
+    assert NormalImages(other, tmp_path / "b.png").images.names == ["b.png"]
+
+
+def test_pictures_are_of_the_split(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
+    train = (entropix.datasets.phantoms(5, 2, image_size=32).images[:, 0] * 255).astype(np.uint8)
+    names = {"images": train, "labels": np.zeros((5, 1), np.int64)}
+    arrays = {f"train_{name}": one for name, one in names.items()}
+    arrays |= {f"test_{name}": np.zeros_like(one[:1]) for name, one in names.items()}  # one black image
+    np.savez(tmp_path / "d.npz", **arrays)  # type: ignore[arg-type]
+    text = write_report(detector, tmp_path / "r.html", data=tmp_path / "d.npz", split="train").read_text()
+    assert text.count("<article") == 3
+
+
 def test_volumes(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
     slices = entropix.datasets.phantoms(24, 2, image_size=32, seed=3).images[:, 0].reshape(2, 12, 32, 32)
     slices[1, 7, 8:20, 8:20] = 1  # a large lesion
