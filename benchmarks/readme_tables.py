@@ -76,6 +76,8 @@ def many_tasks() -> str:
     title = f"AUC on the labelled test images, default fits, means of seeds {seeds}, {document['device']}; "
     title += f"`{document['command']}`:"
     note = f"Mean ranks closer than {summary['critical_difference']:.1f} are not told apart (Nemenyi, .05)."
+    fewer = [one["data"] for one in document["sets"] if len(one["runs"]) < len(document["seeds"])]
+    note += f" Fewer seeds: {', '.join(fewer)}." if fewer else ""
     return "\n".join([title, "", *_table(head, rows), "", note])
 
 

@@ -80,8 +80,7 @@ def _find(root: Path, split: str, walk: Walk) -> tuple[list[FileItem], str]:
         walk.masks += masks
         return _split_folders(root, splits, split, walk), "folder with train and test"
     if NORMAL_NAMES & set(folders):
-        items = _class_folders(root, root, walk)
-        return [item for item in items if split == "test" or item.label == 0], "folder of classes"
+        return _class_folders(root, root, split, walk), "folder of classes"
     layout = "BIDS folder" if is_bids(root) else "folder"
     return [FileItem(path, _name(path, root)) for path in walk.files(root)], layout
 
@@ -90,13 +89,19 @@ def _name(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _class_folders(folder: Path, root: Path, walk: Walk) -> list[FileItem]:
-    """Return files of `folder`, labelled by the class folder they are in; files directly in it are unknown."""
+def _class_folders(folder: Path, root: Path, split: str, walk: Walk) -> list[FileItem]:
+    """Return files of `folder`, labelled by the class folder they are in; files directly in it are unknown.
+
+    For training only those of normal classes.
+    """
     items = []
     for path in walk.files(folder):
         parts = path.relative_to(folder).parts
         label = -1 if len(parts) == 1 else int(parts[0].lower() not in NORMAL_NAMES)
-        items.append(FileItem(path, _name(path, root), label))
+        if split == "test" or label == 0:
+            items.append(FileItem(path, _name(path, root), label))
+        elif label < 0:
+            walk.passed_over.append((path, "beside the folders of classes"))
     return items
 
 
@@ -110,8 +115,7 @@ def _split_folders(root: Path, splits: dict[str, Path | None], split: str, walk:
         )
     classes = {name: _classes(path) if path else set() for name, path in splits.items()}
     if NORMAL_NAMES & classes[split] or (split == "test" and classes["test"]):
-        items = _class_folders(folder, root, walk)
-        return items if split == "test" else [item for item in items if item.label == 0]
+        return _class_folders(folder, root, split, walk)
     shared = sorted(classes["train"] & classes["test"])
     if shared:
         raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,14 +31,11 @@ def with_labels(images: ImageSet, table: str | Path) -> ImageSet:
     """
     table = as_path(table, "labels")
     entries = _entries(table)
-    found: dict[str, list[int]] = {entry: [] for entry in entries}
+    named: dict[str, list[int]] = defaultdict(list)
     for i in range(len(images)):
-        for entry in _names_of(images, i) & found.keys():
-            found[entry].append(i)
-    for entry in entries:
-        if not found[entry]:  # perhaps what the pseudonym stands for
-            shown = {pseudonym(kind, entry) for kind in KINDS}
-            found[entry] = [i for i in range(len(images)) if _names_of(images, i) & shown]
+        for name in _names_of(images, i):
+            named[name].append(i)
+    found = {entry: named.get(entry) or _behind_pseudonyms(named, entry) for entry in entries}
     if missing := [entry for entry, indices in found.items() if not indices]:
         raise DataError(
             f"{table}: {len(missing)} of {len(found)} entries are of no image that was read, such as "
@@ -47,6 +45,11 @@ def with_labels(images: ImageSet, table: str | Path) -> ImageSet:
     for entry in sorted(entries, key=lambda entry: -len(found[entry])):  # what is said of one image comes last
         labels[found[entry]] = entries[entry]
     return replace(images, labels=labels)
+
+
+def _behind_pseudonyms(named: dict[str, list[int]], entry: str) -> list[int]:
+    """Return the indices of images whose names have a pseudonym for the entry."""
+    return sorted({i for kind in KINDS for i in named.get(pseudonym(kind, entry), ())})
 
 
 def _entries(table: Path) -> dict[str, int]:

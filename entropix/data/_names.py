@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-_PART = r"([-_ ]?(tr|ts|train|training|val|test|testing))?"
+_PART = r"([-_ ]?(?P<split>tr|ts|train|training|val|test|testing))?"
 # Beside the images in some data sets: pictures of where the defect is, not images to read.
 _MASKS = re.compile(r"(ground[-_ ]?truth|annotations?|masks?|labels?|segs?|segmentations?|gt)" + _PART, re.IGNORECASE)
 _IMAGES = re.compile(r"(images?|imgs?)" + _PART + "|train|training|test|testing", re.IGNORECASE)
+_SPLITS = {"tr": "train", "training": "train", "ts": "test", "testing": "test"}  # other names of them
 
 
 def is_mask_folder(name: str) -> bool:
@@ -18,3 +19,11 @@ def is_mask_folder(name: str) -> bool:
 def is_image_folder(name: str) -> bool:
     """Return whether a folder of this name only says that it holds images, or those of a split."""
     return _IMAGES.fullmatch(name) is not None
+
+
+def split_of_folder(name: str) -> str:
+    """Return the split that a folder of images or masks names: train, test or val; "" if none."""
+    found = _MASKS.fullmatch(name) or _IMAGES.fullmatch(name)
+    part = (found and found["split"]) or name
+    part = _SPLITS.get(part.lower(), part.lower())
+    return part if part in ("train", "test", "val") else ""

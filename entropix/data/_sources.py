@@ -18,7 +18,7 @@ from entropix.data._choice import Choice, nothing_chosen
 from entropix.data._files import FileItem
 from entropix.data._folders import list_folder
 from entropix.data._passed_over import in_short
-from entropix.data.formats import format_names, in_words
+from entropix.data.formats import format_names, in_words, is_mask
 from entropix.exceptions import DataError
 
 
@@ -113,7 +113,7 @@ def _open(dataset: Any, image_size: int, split: str, channels: int | None) -> St
 
 def _open_path(path: Path, image_size: int, split: str, channels: int | None) -> Stream | Files:
     if "*" in str(path) and not path.exists():
-        return _open_list(_expanded(path), image_size, split, channels)
+        return _matching(path)
     if _existing(path).is_dir():
         found = list_folder(path, split)
         return Files(found.items, f"{found.layout} {path}", found.unreadable, found.passed_over)
@@ -134,6 +134,18 @@ def _open_list(items: Any, image_size: int, split: str, channels: int | None) ->
     if folder := next((path for path in paths if path.is_dir()), None):
         raise DataError(f"{folder} in a list of paths is a folder; expected files, or one folder alone")
     return Files([FileItem(path, path.as_posix()) for path in paths], f"list of {len(paths)} files")
+
+
+def _matching(pattern: Path) -> Files:
+    """Return the files that a path with * stands for, but for masks, unless all are."""
+    found = _expanded(pattern)
+    masks = [path for path in found if is_mask(path)]
+    if len(masks) == len(found):
+        masks = []
+    left_out = set(masks)
+    images = [FileItem(path, path.as_posix()) for path in found if path not in left_out]
+    passed_over = [(path.as_posix(), "a mask, by its name") for path in masks]
+    return Files(images, f"list of {len(images)} files", passed_over=passed_over)
 
 
 def _expanded(pattern: Path) -> list[Path]:

@@ -8,7 +8,7 @@ Masks are never read as images. They say where something is, for judging heat ma
 - BIDS: `derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii` of all images of sub-01 whose entities start so.
 
 Masks of brain and tissues (`desc-brain`, `label-GM`, ..., `probseg`) say nothing of anomalies. Where an image has
-several others, those called lesion are taken, else all.
+several others, those called lesion are taken, else all. A mask in a folder of one split is of no image of another.
 """
 
 from __future__ import annotations
@@ -21,37 +21,43 @@ from pathlib import Path, PurePosixPath
 
 from entropix.data._bids import OF_MASK, SUFFIX, entities
 from entropix.data._files import FileItem
-from entropix.data._names import is_image_folder, is_mask_folder
+from entropix.data._names import is_image_folder, is_mask_folder, split_of_folder
 from entropix.data.formats import MASK_ENDING, is_mask, stem_of
 
 NORMAL_TISSUE = re.compile(r"brain|aseg|aparc|^(gm|wm|csf|bone|bg|cbm|bs|scgm)$", re.IGNORECASE)
 SEPARATORS = ("-", "_", ".", " ")
 
 Place = tuple[str, ...]
+Keys = dict[str, list[tuple[Path, frozenset[str]]]]  # masks and the splits that their folders name, by key
 
 
 def with_masks(items: Sequence[FileItem], masks: Iterable[Path], root: Path) -> list[FileItem]:
     """Return the items with the files among `masks` (files and folders below `root`) that are masks of them."""
-    keys: dict[Place, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    keys: dict[Place, Keys] = defaultdict(lambda: defaultdict(list))
     for path in _files(masks):
         if not _of_normal_tissue(path):
-            keys[_place(path, root)][_key(path)].append(path)
+            keys[_place(path, root)][_key(path)].append((path, _splits(path, root)))
     if not keys:
         return list(items)
     places = [_place(item.path, root) for item in items]
     stems = {(place, stem_of(item.path)) for place, item in zip(places, items, strict=True)}
     return [
-        replace(item, masks=_masks_of(stem_of(item.path), place, keys[place], stems))
+        replace(item, masks=_masks_of(item.path, _splits(item.path, root), place, keys[place], stems))
         for place, item in zip(places, items, strict=True)
     ]
 
 
-def _masks_of(stem: str, place: Place, keys: dict[str, list[Path]], stems: set[tuple[Place, str]]) -> tuple[Path, ...]:
+def _masks_of(
+    image: Path, splits: frozenset[str], place: Place, keys: Keys, stems: set[tuple[Place, str]]
+) -> tuple[Path, ...]:
     """Return the masks whose key is the image's name, else those of the longest key that begins it and no image has."""
+    stem = stem_of(image)
     beginnings = [stem[:at] for at in range(len(stem) - 1, 0, -1) if stem[at] in SEPARATORS]
-    possible = [stem, *(one for one in beginnings if (place, one) not in stems)]
-    found = next((keys[key] for key in possible if key in keys), [])
-    return tuple([path for path in found if "lesion" in path.name.lower()] or found)
+    for key in (stem, *(one for one in beginnings if (place, one) not in stems)):
+        found = [path for path, named in keys.get(key, ()) if not splits or not named or splits & named]
+        if found:
+            return tuple([path for path in found if "lesion" in path.name.lower()] or found)
+    return ()
 
 
 def _files(masks: Iterable[Path]) -> list[Path]:
@@ -87,3 +93,8 @@ def _place(path: Path, root: Path) -> Place:
         return ()
     folders = PurePosixPath(path.relative_to(root).as_posix()).parent.parts
     return tuple(name for name in folders if not (is_mask_folder(name) or is_image_folder(name)))
+
+
+def _splits(path: Path, root: Path) -> frozenset[str]:
+    """Return the splits that the folders of a file name."""
+    return frozenset(filter(None, map(split_of_folder, path.relative_to(root).parent.parts)))

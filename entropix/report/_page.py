@@ -73,7 +73,8 @@ def write_report(
     if data is not None:
         images = detector.read(data, progress=True, **options)
         found = _score(detector, images)
-        shown = _shown(detector, data, images, found, None if normal is None else NormalImages(detector, normal))
+        of_fit = None if normal is None else NormalImages(detector, normal)
+        shown = _shown(detector, data, images, found, of_fit, options.get("split", "test"))
     page = render(
         "page.html",
         detector=detector,
@@ -158,10 +159,10 @@ def _highest(detector: EntropixDetector, found: Scores) -> list[dict[str, Any]]:
 
 
 def _shown(
-    detector: EntropixDetector, data: Any, images: ImageSet, found: Scores, normal: NormalImages | None
+    detector: EntropixDetector, data: Any, images: ImageSet, found: Scores, normal: NormalImages | None, split: str
 ) -> dict[str, Any]:
     """Pictures: images that stand out, typical ones, volumes; and where the heat of those that stand out lies."""
-    album, verdict, order = Album(detector, data, images, found, normal), judge(detector, found), found.order
+    album, verdict, order = Album(detector, data, images, found, normal, split), judge(detector, found), found.order
     middle = max(HIGHEST, (len(order) - TYPICAL) // 2)
     findings = verdict.flagged if len(verdict.flagged) else order[:TYPICAL]
     return {

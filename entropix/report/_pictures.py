@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,12 +72,17 @@ class NormalImages:
 
     Args:
         detector: that they were fitted with.
-        source: anything `entropix.data.read` takes.
+        source: anything `entropix.data.read` takes; of a folder those files that the fit's globs chose.
     """
 
     def __init__(self, detector: EntropixDetector, source: Any) -> None:
         self.detector, self.source = detector, source
-        self.images = detector.read(source, split="train", progress=True)
+        settings = detector.settings_
+        options: dict[str, Any] = {"skip_unreadable": bool(settings.get("unreadable"))}
+        if isinstance(source, str | os.PathLike) and not Path(source).is_file():  # a folder, or a path with *
+            options |= {name: settings.get(name, []) for name in ("include", "exclude")}
+        images = detector.read(source, split="train", progress=True, **options)
+        self.images = replace(images, unreadable=[])  # what could not be read was told by the fit
         self.known = torch.from_numpy(detector.reconstruct(self.images)).flatten(1)
 
     def __len__(self) -> int:
@@ -104,12 +111,20 @@ class Album:
         images: as `detector.read` gave them.
         found: their scores.
         normal: images of the fit, where they are given.
+        split: "train" or "test", as the images were read.
     """
 
     def __init__(
-        self, detector: EntropixDetector, source: Any, images: ImageSet, found: Scores, normal: NormalImages | None
+        self,
+        detector: EntropixDetector,
+        source: Any,
+        images: ImageSet,
+        found: Scores,
+        normal: NormalImages | None,
+        split: str = "test",
     ) -> None:
         self.detector, self.source, self.images, self.found, self.normal = detector, source, images, found, normal
+        self.split = split
         calibration = detector.calibration_
         self.level = calibration.threshold(calibration.reachable(detector.alpha), PEAK)
         self.top = 2 * self.level
@@ -124,7 +139,7 @@ class Album:
         shown = self.images.subset(chosen)
         nearest = self.normal.nearest(shown) if self.normal is not None and compared else [[] for _ in chosen]
         p = self.detector.calibration_.p_value(self.found.default[chosen])
-        fine = in_detail(self.detector, self.source, self.images, chosen, longest)
+        fine = in_detail(self.detector, self.source, self.images, chosen, longest, self.split)
         parts = (chosen, p, fine, self.detector.reconstruct(shown), self.detector.surprise_maps(shown), nearest)
         return [self._picture(*of_one) for of_one in zip(*parts, strict=True)]
 

@@ -23,6 +23,7 @@ class VolumeStrip:
     Attributes:
         name: of the volume.
         score: of the volume, from the default scores of its slices.
+        p: p-value of it among held-out normal volumes; None where the model knows none.
         n_slices: how many it has.
         n_flagged: how many of them stand out on their own.
         highest: number, from 1, of the slice that scores highest.
@@ -32,6 +33,7 @@ class VolumeStrip:
 
     name: str
     score: float
+    p: float | None
     n_slices: int
     n_flagged: int
     highest: int
@@ -57,10 +59,12 @@ def _strip(album: Album, found: Scores, level: float, score: float, volume: Volu
     slices = np.array(volume.slices)
     values = found.default[slices]
     highest = int(values.argmax())
+    known = album.detector.calibration_.volumes
     numbers = _spread(len(slices), highest)
     return VolumeStrip(
         name=volume.name,
         score=score,
+        p=None if known is None else float(known.p_value(np.array([score]))[0]),
         n_slices=len(slices),
         n_flagged=int((values > level).sum()),
         highest=highest + 1,

@@ -116,6 +116,11 @@ def test_a_path_with_a_star(tmp_path: Path) -> None:
     for name in ("1.png", "2.png", "[3].png"):
         png(tmp_path / name)
     assert files(f"{tmp_path}/*.png") == ["1.png", "2.png", "[3].png"]
+    png(tmp_path / "1_mask.png")
+    assert files(f"{tmp_path}/*.png") == ["1.png", "2.png", "[3].png"]
+    told = read(f"{tmp_path}/*.png", cache=False).passed_over
+    assert told == [((tmp_path / "1_mask.png").as_posix(), "a mask, by its name")]
+    assert files(f"{tmp_path}/*_mask.png") == ["1_mask.png"]
     with pytest.raises(DataError, match="no file matches"):
         read(f"{tmp_path}/*.dcm", cache=False)
 
@@ -126,3 +131,13 @@ def test_a_series_of_files_without_one_is_refused(tmp_path: Path, rng: np.random
     match = r"nothing matches --select series=T1; there is: a PNG.* file, which has no series \(1\), a NIfTI file whose"
     with pytest.raises(DataError, match=match):
         read(tmp_path, select=Select(series="T1"), cache=False)
+
+
+@pytest.mark.parametrize("folder", [".", "train"])
+def test_files_beside_folders_of_classes_are_told(folder: str, tmp_path: Path) -> None:
+    for name in ("normal/a.png", "sick/b.png", "c.png"):
+        png(tmp_path / folder / name)
+    images = read(tmp_path, split="train", image_size=8, cache=False)
+    name = (Path(folder) / "c.png").as_posix()
+    assert [Path(one).name for one in images.names] == ["a.png"]
+    assert images.passed_over == [(name, "beside the folders of classes")]

@@ -29,6 +29,8 @@ def png(path: Path, values: np.ndarray) -> None:
         ("imagesTr/c_000_0000.nii", ["labelsTr/c_000.nii", "labelsTr/c_001.nii"], ["labelsTr/c_000.nii"]),
         ("images/a.png", ["masks/a.png", "masks/b.png"], ["masks/a.png"]),
         ("x/images/a.png", ["y/masks/a.png"], []),
+        ("images/test/0.png", ["labels/train/0.png", "labels/test/0.png"], ["labels/test/0.png"]),
+        ("imagesTs/c_0000.nii", ["labelsTr/c.nii"], []),
         ("a (1).png", ["a (1)_mask.png", "a (1)_mask_1.png"], ["a (1)_mask.png", "a (1)_mask_1.png"]),
         ("test/cut/0.png", ["ground_truth/cut/0_mask.png", "ground_truth/b/0.png"], ["ground_truth/cut/0_mask.png"]),
         (

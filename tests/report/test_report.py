@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import entropix
@@ -23,6 +24,7 @@ from entropix.report._detail import in_detail
 from entropix.report._figures import outline
 from entropix.report._pictures import NormalImages
 from entropix.report._where import places
+from entropix.scoring import DEFAULT_SCORE, Calibration
 
 NASTY = "<img src=x onerror=alert(1)> & 'co.png"
 
@@ -146,12 +148,39 @@ def test_nearest_normal_images(detector: entropix.EntropixDetector, folder: Path
         assert distances[chosen] == pytest.approx(np.sort(distances)[1:4], rel=1e-3)
 
 
+def test_normal_images_are_read_as_for_the_fit(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
+    pixels = (entropix.datasets.phantoms(4, 2, image_size=32).images[:, 0] * 255).astype(np.uint8)
+    for name, image in zip("abcd", pixels, strict=True):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    (tmp_path / "e.png").write_bytes(b"none")
+    other = copy.copy(detector)
+    other.settings_ = detector.settings_ | {"exclude": ["b.png"], "unreadable": [["e.png", "no PNG"]]}
+    assert NormalImages(other, tmp_path).images.names == ["a.png", "c.png", "d.png"]
+    assert NormalImages(other, tmp_path / "b.png").images.names == ["b.png"]
+
+
+def test_pictures_are_of_the_split(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
+    train = (entropix.datasets.phantoms(5, 2, image_size=32).images[:, 0] * 255).astype(np.uint8)
+    names = {"images": train, "labels": np.zeros((5, 1), np.int64)}
+    arrays = {f"train_{name}": one for name, one in names.items()}
+    arrays |= {f"test_{name}": np.zeros_like(one[:1]) for name, one in names.items()}  # one black image
+    np.savez(tmp_path / "d.npz", **arrays)  # type: ignore[arg-type]
+    text = write_report(detector, tmp_path / "r.html", data=tmp_path / "d.npz", split="train").read_text()
+    assert text.count("<article") == 3
+
+
 def test_volumes(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
     slices = entropix.datasets.phantoms(24, 2, image_size=32, seed=3).images[:, 0].reshape(2, 12, 32, 32)
     slices[1, 7, 8:20, 8:20] = 1  # a large lesion
     for name, volume in zip("ab", slices, strict=True):
         nibabel.save(nibabel.Nifti1Image(volume.transpose(1, 2, 0), np.eye(4)), tmp_path / f"{name}.nii.gz")
+    other = copy.copy(detector)
+    of_volumes = Calibration({DEFAULT_SCORE: torch.full((3,), -1e9)})  # lower than any score
+    other.calibration_ = replace(detector.calibration_, volumes=of_volumes)
+    told = write_report(other, tmp_path / "p.html", data=tmp_path).read_text(encoding="utf-8")
+    assert len(re.findall(r"<p>[-\d.]+ nats, p = 0\.250; \d+ of 12 slices", told)) == 2
     text = write_report(detector, tmp_path / "r.html", data=tmp_path).read_text(encoding="utf-8")
+    assert "p = 0.250; " not in text
     strips = text.partition("<h2>Volumes</h2>")[2].partition("<h2>Typical")[0]
     titles = re.findall("<h3>(.*)</h3>", strips)
     assert titles == ["b.nii.gz", "a.nii.gz"]
@@ -228,12 +257,12 @@ def test_without_a_curve_labels_or_data(tmp_path: Path) -> None:
 
 def test_stopped_divided_and_older_fits(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
     other, texts = copy.copy(detector), []
-    older = {name: value for name, value in detector.settings_.items() if name != "devices"}
-    changes = ({}, {"devices": 4, "device": "cuda:0"}, {"stopped_after_epoch": 2})
+    older = {name: value for name, value in detector.settings_.items() if name not in ("devices", "enough_epochs")}
+    changes = ({}, {"devices": 4, "device": "cuda:0"}, {"stopped_after_epoch": 2}, {"enough_epochs": 70})
     for i, more in enumerate(changes):
         other.settings_ = older | more
         texts.append(write_report(other, tmp_path / f"{i}.html").read_text(encoding="utf-8"))
-    plain, divided, stopped = texts
+    plain, divided, stopped, short = texts
     assert "--devices" not in plain
     assert "stopped" not in plain
     assert "--device cuda \\\n" in divided
@@ -241,6 +270,11 @@ def test_stopped_divided_and_older_fits(detector: entropix.EntropixDetector, tmp
     assert '<th class="name" scope="row">devices</th><td class="name">4</td>' in divided
     assert "stopped after epoch\n2 of 3;" in stopped
     assert "the command trains to the end." in stopped
+    assert "near to its limit" in plain
+    assert "too short" not in plain
+    assert "<code>--epochs 70</code>" in short.partition("</header>")[0]
+    assert "After so short a training it says nothing about d." in short
+    assert "near to its limit" not in short
 
 
 def test_legends_cover_nothing(detector: entropix.EntropixDetector) -> None:
