@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,7 @@ class NormalImages:
         options: dict[str, Any] = {"skip_unreadable": bool(settings.get("unreadable"))}
         if isinstance(source, str | os.PathLike) and not Path(source).is_file():  # a folder, or a path with *
             options |= {name: settings.get(name, []) for name in ("include", "exclude")}
-        images = detector.read(source, split="train", progress=True, **options)
-        self.images = replace(images, unreadable=[])  # what could not be read was told by the fit
+        self.images = detector.read(source, split="train", progress=True, **options)
         self.known = torch.from_numpy(detector.reconstruct(self.images)).flatten(1)
 
     def __len__(self) -> int:

@@ -57,6 +57,7 @@ def test_unreadable(kind: str, tmp_path: Path) -> None:
     images = read(tmp_path, image_size=16, cache=False, skip_unreadable=True)
     assert images.names == ["a.png"]
     assert [found for found, _ in images.unreadable] == [name]
+    assert read(images, image_size=16) is images  # whoever read it has decided
     result = entropix.inspect(tmp_path, image_size=16, cache=False)
     assert f"unreadable: {name}: " in str(result)
 
