@@ -193,7 +193,8 @@ def test_other_machines_need_a_list(model: Path, tmp_path: Path) -> None:
 def served(model: Path, folder: Path, port: int, to: Destination) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "entropix", "serve", str(model), "--folder", str(folder), "--port", str(port)]
     command += ["--to", f"{to.title}@{to.host}:{to.port}", "--quiet", "1", "--device", "cpu", "--allow", "MODALITY"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    # not in the source folder, whose package has no native module where another one is installed
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder.parent)
     try:
         wait_until(lambda: listens(port), 180)
         yield process
