@@ -57,7 +57,8 @@ __device__ __forceinline__ void finish(const ReconstructionProblem& r, int64_t i
 // `plain`: neither weight, mask nor map. Else they are looked up at run time: the branches are the same for
 // all threads.
 template <class In, class Out, int width, bool plain, int threads>
-__global__ void __launch_bounds__(threads, 1) energy(ReconstructionProblem r, int64_t pieces, double* partial) {
+__global__ void __launch_bounds__(threads, 1)
+    energy(ReconstructionProblem r, int64_t pieces, double* partial) {
     using Input = Pack<In, width>;
     static __shared__ double shared[threads / 32];
     const int64_t image = blockIdx.x / pieces, piece = blockIdx.x % pieces;
