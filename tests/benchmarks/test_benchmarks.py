@@ -178,6 +178,7 @@ def test_runs_are_computed_once(tiny: Task, tmp_path: Path) -> None:
     assert not (tmp_path / "tiny-1-0-4.json").exists()
 
 
+@pytest.mark.slow
 def test_auto_vs_fixed(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole script for two dims, and again from what it left."""
     monkeypatch.setattr(auto_vs_fixed, "DIMS", (8, 16))

@@ -45,6 +45,7 @@ def test_loop_learns(folder: Path) -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::entropix.exceptions.FitWarning")
 def test_document(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "TURN_EPOCHS", 1)

@@ -53,6 +53,7 @@ def test_what_pads_the_codes_stays_zero() -> None:
     assert state["to_code/weight"][1].all(1).all()
 
 
+@pytest.mark.slow
 def test_a_batched_sweep_is_that_one_by_one(
     images: np.ndarray, mixed: entropix.datasets.Phantoms, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

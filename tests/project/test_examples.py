@@ -28,7 +28,7 @@ def test_runs_and_shows(path: Path) -> None:
         if last is not None:
             value = eval(compile(ast.Expression(last.value), path.name, "eval"), names)
             methods = ("_repr_mimebundle_", "_repr_html_", "_repr_png_")
-            shown += next((bool(getattr(value, name)()) for name in methods if hasattr(value, name)), 0)
+            shown += any(getattr(value, name)() for name in methods if hasattr(value, name))
     assert shown >= 4
 
 
