@@ -97,6 +97,16 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
+def reading(
+    select: list[str] | None, include: list[str] | None, exclude: list[str] | None, skip_unreadable: bool
+) -> dict[str, Any]:
+    """Return these flags as arguments of `EntropixDetector.read`: without --select, what is read is as in the fit."""
+    from entropix.data import Select
+
+    chosen = {"select": Select.parse(select)} if select else {}
+    return chosen | {"include": include, "exclude": exclude, "skip_unreadable": skip_unreadable}
+
+
 def print_left_out(unreadable: Iterable[Sequence[str]], passed_over: Iterable[Sequence[str]] = ()) -> None:
     """Say what was not read: each file that should have been, and what is no image by kind."""
     from entropix.data import in_short

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from entropix.cli._application import (
     app,
     print_json,
     print_left_out,
+    reading,
 )
 from entropix.cli._data import NoCache
 
@@ -39,15 +40,13 @@ def calibrate(
     """Renew thresholds and p-values of MODEL for another site from NORMALS, and say how far its images are."""
     import entropix
     from entropix._utils import check_new_folder
-    from entropix.data import Select
     from entropix.scoring import Shift
 
     if not overwrite:
         check_new_folder(out)
     detector = entropix.load(model, device=device)
-    options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
-    options |= {"include": include, "exclude": exclude, "skip_unreadable": skip_unreadable, "cache": not no_cache}
-    images = detector.read(normals, split="train", progress=True, **options)
+    options = reading(select, include, exclude, skip_unreadable)
+    images = detector.read(normals, split="train", cache=not no_cache, progress=True, **options)
     new = detector.recalibrate(images, skip_unreadable=skip_unreadable)
     new.save(out, overwrite=overwrite)
     print_left_out(images.unreadable, images.passed_over)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from entropix.cli._application import Device, Exclude, Include, Overwrite, Selected, Skip, Split, app
+from entropix.cli._application import Device, Exclude, Include, Overwrite, Selected, Skip, Split, app, reading
 
 
 @app.command()
@@ -33,13 +33,11 @@ def report(
     """Write one HTML page: how many images of DATA stand out, which, where and how sure that is; then about MODEL."""
     import entropix
     from entropix._utils import check_new_file
-    from entropix.data import Select
     from entropix.report import write_report
 
     check_new_file(out, overwrite)
     detector = entropix.load(model, device=device)
-    options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
-    options |= {"split": split, "include": include, "exclude": exclude, "skip_unreadable": skip_unreadable}
+    options = reading(select, include, exclude, skip_unreadable) | {"split": split}
     write_report(
         detector, out, model=model.name, data=data, normal=normal, scores=scores, overwrite=overwrite, **options
     )

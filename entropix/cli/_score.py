@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from entropix.cli._application import (
     app,
     print_json,
     print_left_out,
+    reading,
 )
 from entropix.cli._data import KeepIds, NoCache
 from entropix.data.formats import DEFAULT_OBJECTS
@@ -59,7 +60,7 @@ def score(
     """Score the images in DATA; print AUC and AP if DATA says which are abnormal."""
     import entropix
     from entropix import writers
-    from entropix.data import Select, with_labels
+    from entropix.data import with_labels
 
     of_volumes = out.with_name(f"{out.stem}.volumes{out.suffix}")
     check_new_file(out, overwrite)
@@ -69,9 +70,7 @@ def score(
     if heatmaps is not None:
         check_new_folder(heatmaps)
     detector = entropix.load(model, device=device)
-    options: dict[str, Any] = {"select": Select.parse(select)} if select else {}  # else as the detector was fitted
-    options |= {"include": include, "exclude": exclude, "skip_unreadable": skip_unreadable}
-    options |= {"keep_ids": keep_ids, "cache": not no_cache}
+    options = reading(select, include, exclude, skip_unreadable) | {"keep_ids": keep_ids, "cache": not no_cache}
     images = detector.read(data, split=split, progress=True, **options)
     if heatmaps is not None:
         writers.check_heatmaps(images, dicom)
@@ -80,11 +79,12 @@ def score(
     result = writers.score(detector, images, fdr)
     writers.write_scores(out, images, result)
     n_volumes = writers.write_volume_scores(of_volumes, images, result.volumes)
-    located = writers.locate(detector, images)
+    maps = detector.surprise_maps(images, progress=True) if images.masks or heatmaps is not None else None
+    located = writers.locate(detector, images, maps)
     if located.rows:
         writers.write_located(of_masks, located)
     if heatmaps is not None:
-        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result)
+        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result, maps)
     n_anomalous = int(result.anomalous.sum())
     of_known = detector.calibration_.volumes
     summary = {

@@ -39,18 +39,19 @@ class Located:
     unusable: list[tuple[str, str]]
 
 
-def locate(detector: EntropixDetector, images: ImageSet) -> Located:
+def locate(detector: EntropixDetector, images: ImageSet, maps: np.ndarray | None = None) -> Located:
     """Compare heat maps with masks.
 
     Args:
         detector: that says where the surprise is.
         images: as `detector.read` gives them; `masks` says which files have some.
+        maps: their heat maps (n, s, s), if they are known (`EntropixDetector.surprise_maps`).
     """
     check_images(detector, images)
     if not images.masks:
         return Located([], {}, [])
     files = _files(images)
-    maps = detector.surprise_maps(images, progress=True)
+    maps = detector.surprise_maps(images, progress=True) if maps is None else maps
     levels = levels_of(maps)
     overall = Overlap(levels)
     rows: list[dict[str, Any]] = []
