@@ -21,10 +21,9 @@ The map is chosen by the upper bound on halves of the sample that it was not fit
 scaling by two standard errors, and below those of maps with fewer parameters, which come first, by one. Parameters
 fitted on the sample itself lower the bound by about (number) / 2n (Akaike 1974), which is added back.
 
-Two signs say that the best map is not good enough. Neighbours, or the moments of pairs of columns, see dependence
-that is left; they see part of it. And
-the bound is higher on rows that the map was not fitted on than the number of its parameters explains: with more rows
-it would still fall. Both go into the interval, and cause warnings.
+Two signs say that the best map is not good enough. Neighbours, or functions of pairs of columns, see dependence that is
+left; they see part of it. And the bound is higher on rows that the map was not fitted on than the number of its
+parameters explains: with more rows it would still fall. Both go into the interval, and cause warnings.
 """
 
 from __future__ import annotations
@@ -182,21 +181,31 @@ class Chosen(NamedTuple):
 
 
 def pairwise_dependence(z: Array) -> tuple[float, float]:
-    """Return how much information pairs of columns of z (n, d) share in their lowest moments, and how clearly they do.
+    """Return how much information pairs of columns of z (n, d) share, as far as products of functions of them show it.
 
-    Expanded in Hermite polynomials of normal scores, information is half the sum of squared coefficients to lowest
-    order (Comon 1994, eq. 3.2): those of z_i z_j, z_i^2 z_j and z_i^2 z_j^2, less what independent columns have.
+    Expanded in orthonormal functions of the columns, information is half the sum of the squared means of their
+    products to lowest order (Comon 1994, eq. 3.2; Neyman 1937), less what independent columns have. Two systems are
+    tried, and what the clearer one shows is returned: Hermite polynomials of normal scores up to the second, which are
+    sharp for correlation and for a common scale, and six cosines of ranks, which follow a column that goes up and down
+    with another.
 
     Returns:
         The sum over pairs in nats, and the standard errors by which it exceeds 0.
     """
-    n, d = z.shape
-    scores = quantile_scores(z)
-    linear = scores / scores.std(0)
-    square = linear**2 - 1
-    both = np.hstack([linear, square / square.std(0)])
+    from scipy.special import ndtr
+
+    scores = quantile_scores(z[:SELECTION_ROWS])
+    moments = [scores, scores**2]
+    waves = [np.cos(np.pi * order * ndtr(scores)) for order in range(1, 7)]
+    return max((_shared(system) for system in (moments, waves)), key=lambda found: found[1])
+
+
+def _shared(system: list[Array]) -> tuple[float, float]:
+    """Return what `pairwise_dependence` does, for functions (n, d) of each column."""
+    n, d = system[0].shape
+    both = np.hstack([(values - values.mean(0)) / values.std(0) for values in system])
     coefficients = both.T @ both / n
-    apart = ~np.tile(np.eye(d, dtype=bool), (2, 2))
+    apart = ~np.tile(np.eye(d, dtype=bool), (len(system), len(system)))
     total, count = float((coefficients[apart] ** 2).sum()) / 2, apart.sum() / 2
     return (total - count / n) / 2, (n * total - count) / float(np.sqrt(2 * count))
 
