@@ -21,8 +21,8 @@ def with_labels(images: ImageSet, table: str | Path) -> ImageSet:
 
     Columns: `path` or `id`, and `label` (0 or normal, 1 or abnormal, nothing where unknown). A path is an image's name
     in the set, or that of its file, for all its slices. An id is a patient, volume, study, series or image (UIDs), as
-    the files have it or as it was replaced; it labels all its images. Where both a path or UID of an image and one of more
-    images label it, the one of fewer images counts.
+    the files have it or as it was replaced; it labels all its images. Where both a path or UID of an image and one of
+    more images label it, the one of fewer images counts.
 
     Raises:
         DataError: another table, another label, two labels for one entry, or an entry that no image has.

@@ -5,9 +5,9 @@ files the objects beside it and viewers lay them over it.
 
 *Replaced* (the default): the Basic Application Level Confidentiality Profile of PS3.15, table E.1-1, for the few
 elements that are taken over at all. The patient's number and all UIDs are replaced by salted hashes, the same ones in
-every object, table and run on this machine, until the salt is deleted. Names, numbers and dates of the study are empty; dates
-that must be there are 1900-01-01. The objects then form a study of their own; they refer to images that are replaced
-in the same way. Pixels are not cleaned: an overlay shows what the image shows.
+every object, table and run on this machine, until the salt is deleted. Names, numbers and dates of the study are
+empty; dates that must be there are 1900-01-01. The objects then form a study of their own; they refer to images that
+are replaced in the same way. Pixels are not cleaned: an overlay shows what the image shows.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def patient_of(source: Dataset, keep_ids: bool) -> str:
 
 
 def uid_of(source: Dataset, keyword: str, keep_ids: bool) -> str:
-    """Return a UID of a file, as it is or replaced; "" where it has none. All UIDs in tables and objects are from here."""
+    """Return a UID of a file, as it is or replaced; "" where it has none. Tables and objects have theirs from here."""
     uid = str(source.get(keyword) or "").strip()
     return uid if keep_ids or not uid else replaced_uid(uid)
 
