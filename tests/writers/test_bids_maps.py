@@ -88,4 +88,7 @@ def test_a_mask_that_does_not_fit_is_named(detector: entropix.EntropixDetector, 
     nibabel.save(nibabel.Nifti1Image(np.ones((8, 8, 6), np.uint8), AFFINE), mask)
     located = locate(images, detector.surprise_maps)
     assert (located.rows, located.overall) == ([], {})
-    assert located.unusable[0][1] == "sub-01_label-lesion_mask.nii.gz has 8 x 8 pixels, the image 20 x 24"
+    assert (
+        located.unusable[0][1]
+        == "sub-01_label-lesion_mask.nii.gz has 8 x 8 x 6 voxels (to the right, front, head), the image 24 x 20 x 6"
+    )
