@@ -85,6 +85,9 @@ def score(
     located = locate(images, maps_of)
     if located.rows:
         writers.write_located(of_masks, located)
+    for path, written in ((of_volumes, n_volumes), (of_masks, located.rows)):
+        if not written:
+            path.unlink(missing_ok=True)  # of an older run, whose scores were overwritten
     if heatmaps is not None:
         writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result, maps_of(images))
     n_anomalous = int(result.anomalous.sum())
