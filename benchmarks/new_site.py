@@ -11,6 +11,10 @@ false-positive rate at alpha = .05, the abnormal images the true-positive rate a
     thresholds  the scores of the n images in place of the held-out ones, the score as it was
     levels      `detector.recalibrate`: the residual's levels and the unit of the latent term are learnt anew, too
 
+Which of the two ways a recalibration goes is decided without labels, by "power" and "detected": foreign content is put
+into the other half, normal images that neither way has seen (`_implants`), and told from them, as an
+AUC and as the share that is found at alpha.
+
 "warned" says whether `entropix score` warns of the other half, normal images alone, and of these and as many abnormal
 images together.
 """
@@ -31,6 +35,7 @@ from tasks import Task, load
 import entropix
 from entropix.exceptions import FitWarning, ShiftWarning
 from entropix.scoring import DEFAULT_SCORE, Calibration, detection_metrics, warn_of_shift
+from entropix.scoring._implants import implant
 from entropix.scoring._residual import blur
 
 ALPHA = 0.05
@@ -74,7 +79,7 @@ def main() -> None:
     summary = {
         scanner: {
             str(n): {
-                way: {value: mean(rows, scanner, n, way, value) for value in ("fpr", "tpr", "auc")}
+                way: {value: mean(rows, scanner, n, way, value) for value in ("fpr", "tpr", "auc", "detected", "power")}
                 for way in ("before", "thresholds", "levels")
             }
             for n in SIZES
@@ -95,7 +100,9 @@ def measured(detector: entropix.EntropixDetector, task: Task, scanner: str) -> l
     site, rest, abnormal = normal.subset(first), normal.subset(~first), test.subset(test.labels == 1)
     abnormal = abnormal.subset(np.arange(min(MOST_ABNORMAL, len(abnormal))))
     about = {"data": task.name, "scanner": scanner, "held_out": len(detector.calibration_), "n_test": len(rest)}
-    scores = [detector.anomaly_score(images) for images in (rest, abnormal)]
+    foreign = implant(2 * rest.pixels - 1, torch.Generator().manual_seed(0)).images
+    sets = (rest, abnormal, replace(rest, pixels=(foreign / 2 + 0.5).clamp(0, 1)))
+    scores = [detector.anomaly_score(images) for images in sets]
     p = [detector.calibration_.p_value(values) for values in scores]
     about |= {"warned": warned(detector, p[0], rest.groups)}
     n_both = min(map(len, p))
@@ -111,16 +118,19 @@ def measured(detector: entropix.EntropixDetector, task: Task, scanner: str) -> l
         thresholds = Calibration({DEFAULT_SCORE: torch.from_numpy(np.sort(detector.anomaly_score(images)))})
         row = {"n": n, "shift": new.settings_["recalibrated"]["shift"], "before": before}
         row["thresholds"] = rates(thresholds, *scores)
-        row["levels"] = rates(new.calibration_, *(new.anomaly_score(images) for images in (rest, abnormal)))
+        row["levels"] = rates(new.calibration_, *(new.anomaly_score(images) for images in sets))
         rows.append(about | row)
     return rows
 
 
-def rates(known: Calibration, normal: np.ndarray, abnormal: np.ndarray) -> dict[str, float]:
-    """Rates at alpha, and the AUC, from the scores of normal and abnormal images."""
-    fpr, tpr = (float((known.p_value(scores) <= ALPHA).mean()) for scores in (normal, abnormal))
-    labels = np.repeat([0, 1], [len(normal), len(abnormal)])
-    return {"fpr": fpr, "tpr": tpr, "auc": detection_metrics(labels, np.concatenate([normal, abnormal]))["auc"]}
+def rates(known: Calibration, normal: np.ndarray, abnormal: np.ndarray, foreign: np.ndarray) -> dict[str, float]:
+    """Rates at alpha, and AUCs, from the scores of normal images, abnormal ones, and normal ones with implants."""
+    fpr, tpr, detected = (float((known.p_value(scores) <= ALPHA).mean()) for scores in (normal, abnormal, foreign))
+    auc, power = (
+        detection_metrics(np.repeat([0, 1], [len(normal), len(scores)]), np.concatenate([normal, scores]))["auc"]
+        for scores in (abnormal, foreign)
+    )
+    return {"fpr": fpr, "tpr": tpr, "auc": auc, "detected": detected, "power": power}
 
 
 def warned(detector: entropix.EntropixDetector, p: np.ndarray, groups: list[str]) -> bool:

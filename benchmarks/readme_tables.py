@@ -245,9 +245,40 @@ def scale() -> str:
     return "\n".join([title, "", *_table(head, rows)])
 
 
+def new_site() -> str:
+    """What p-values promise on another scanner, before and after a recalibration with 200 images."""
+    document = json.loads((ROOT / "benchmarks/results/new_site.json").read_text())
+    n = max(row["n"] for row in document["rows"])
+    sets = " and ".join(dict.fromkeys(row["data"] for row in document["rows"] if row["n"] == n))
+    ways = {"before": "before", "thresholds": "thresholds", "levels": "recalibrated"}
+    rows = {
+        scanner: [
+            f"{one['fpr']:.3f} / {one['power']:.3f} / {one['auc']:.3f}" for one in (found[str(n)][way] for way in ways)
+        ]
+        for scanner, found in document["mean_over_sets"].items()
+    }
+    title = (
+        f"False positives at alpha = {document['alpha']:g}, AUC of foreign content in normal images of the scanner, "
+        f"and AUC by the labels, on a made-up scanner; mean of {sets}, recalibrated with {n} normal images of it; "
+        f"{document['epochs']} epochs, d = {document['latent_dim']}, one seed; `{document['command']}`:"
+    )
+    told = "; ".join(_power(document["rows"], size) for size in sorted({row["n"] for row in document["rows"]}))
+    note = f"AUC of foreign content, recalibrated and thresholds alone, means over sets and scanners: {told}."
+    return "\n".join([title, "", *_table(["scanner", *ways.values()], rows), "", note])
+
+
+def _power(rows: list[dict[str, Any]], n: int) -> str:
+    """How well foreign content is told after a recalibration with n images, and with new thresholds alone."""
+    pairs = [(row["levels"]["power"], row["thresholds"]["power"]) for row in rows if row["n"] == n]
+    levels, thresholds = (_mean(list(values)) for values in zip(*pairs, strict=True))
+    higher = sum(a > b for a, b in pairs)
+    return f"{n} images {levels:.3f} and {thresholds:.3f}, higher in {higher} of {len(pairs)}"
+
+
 TABLES = {
     "real": auto_vs_fixed,
     "many": many_tasks,
+    "new_site": new_site,
     "neighbours": neighbours,
     "cuda": cuda,
     "entropies": entropies,

@@ -8,6 +8,8 @@ from pydicom import Dataset
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
+import entropix
+
 
 def save_dicom(path: Path, image: np.ndarray, **tags: Any) -> Path:
     """A file of an integer image (h, w) or frames (f, h, w); a tag of None is left out."""
@@ -66,6 +68,24 @@ def save_series(folder: Path, images: np.ndarray, study: str = "1", **tags: Any)
         save_dicom(folder / f"{i}.dcm", one, ImagePositionPatient=places[i], InstanceNumber=i + 1, **given)
         for i, one in enumerate(images)
     ]
+
+
+def save_studies(folder: Path, n: int, images_each: int = 1) -> Path:
+    """Radiographs of n patients, each with a study of one series."""
+    folder.mkdir()
+    pixels = entropix.datasets.phantoms(n * images_each, 3, image_size=32, seed=1).images[:, 0]
+    for i, image in enumerate(pixels):
+        study, number = divmod(i, images_each)
+        save_dicom(
+            folder / f"{i:04}.dcm",
+            (255 * image).astype(np.uint8),
+            Modality="CR",
+            PatientID=f"P{study}",
+            StudyInstanceUID=f"1.2.3.{study + 1}",
+            SeriesInstanceUID=f"1.2.3.{study + 1}.1",
+            SOPInstanceUID=f"1.2.3.{study + 1}.1.{number + 1}",
+        )
+    return folder
 
 
 def item(**tags: Any) -> Dataset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from entropix._utils import check_new_folder, new_folder
 from entropix.detector import EntropixDetector
+from entropix.scoring import Located
 
 FILES = ("sweep.csv", "sweep.json")
 
@@ -29,6 +30,9 @@ class SweepRow:
         error_held_out: error of held-out normal images.
         error_test_normal: error of normal test images; None without any.
         error_test_abnormal: error of abnormal test images; None without any.
+        voxel_ap: average precision of the voxels' squared errors, against the masks of test images; None without masks.
+        best_dice: the best Dice that any threshold gives; None without masks.
+        aupro: overlap per region (`entropix.scoring.Overlap`); None without masks.
     """
 
     latent_dim: int
@@ -39,6 +43,13 @@ class SweepRow:
     error_held_out: float
     error_test_normal: float | None
     error_test_abnormal: float | None
+    voxel_ap: float | None = None
+    best_dice: float | None = None
+    aupro: float | None = None
+
+
+# What `Sweep.table` has the means of.
+MEASURED = tuple(one.name for one in fields(SweepRow) if one.name not in ("latent_dim", "seed"))
 
 
 @dataclass(frozen=True)
@@ -48,12 +59,14 @@ class Sweep:
     Attributes:
         rows: one per training.
         detectors: every training's detector, by (latent_dim, seed).
+        located: how well its squared errors fit each mask of the test images, by (latent_dim, seed).
         settings: data, seeds, epochs, versions: how to repeat the sweep.
     """
 
     rows: list[SweepRow]
     detectors: dict[tuple[int, int], EntropixDetector] = field(repr=False)
     settings: dict[str, Any] = field(default_factory=dict)
+    located: dict[tuple[int, int], Located] = field(default_factory=dict)
 
     def detector(self, latent_dim: int, seed: int = 0) -> EntropixDetector:
         """Return the detector of one training.
@@ -71,7 +84,7 @@ class Sweep:
         for d in dict.fromkeys(row.latent_dim for row in self.rows):
             of_d = [asdict(row) for row in self.rows if row.latent_dim == d]
             entry: dict[str, float] = {"latent_dim": d}
-            for name in ("auc", "ap", "error_train", "error_held_out", "error_test_normal", "error_test_abnormal"):
+            for name in MEASURED:
                 values = [row[name] for row in of_d if row[name] is not None]
                 if values:
                     entry[name] = float(np.mean(values))
@@ -94,7 +107,7 @@ class Sweep:
     def write(self, folder: Path) -> Path:
         """Write the files of `save` to a folder that was checked before."""
         rows = [asdict(row) for row in self.rows]
-        document = {"settings": self.settings, "table": self.table(), "rows": rows}
+        document = {"settings": self.settings, "table": self.table(), "rows": rows, "masks": self._by_file()}
         with new_folder(folder) as scratch:
             with (scratch / FILES[0]).open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -102,3 +115,9 @@ class Sweep:
                 writer.writerows(rows)
             (scratch / FILES[1]).write_text(json.dumps(document, indent=1), encoding="utf-8")
         return folder
+
+    def _by_file(self) -> list[dict[str, Any]]:
+        """Return a row for each training and each file with a mask."""
+        return [
+            {"latent_dim": d, "seed": seed, **row} for (d, seed), found in self.located.items() for row in found.rows
+        ]

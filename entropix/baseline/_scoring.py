@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from entropix.detector import (
     Fitted,
 )
 from entropix.ops import reconstruction_error
-from entropix.scoring import detection_metrics
+from entropix.scoring import Located, detection_metrics, locate
 from entropix.training import TrainingData
 
 
@@ -30,13 +31,25 @@ def scored(
     *,
     tests: ImageSet | None,
     parameters: dict[str, Any],
-) -> tuple[EntropixDetector, SweepRow]:
+) -> tuple[EntropixDetector, SweepRow, Located]:
     fitted.settings |= about | {"latent_dim": d}
     detector = EntropixDetector.from_fitted(fitted, latent_dim=d, seed=seed, **parameters)
-    return detector, _row(detector, d, seed, data, tests)
+    located = Located([], {}, []) if tests is None else locate(tests, partial(_squared_errors, detector))
+    return detector, _row(detector, d, seed, data, tests, located), located
 
 
-def _row(detector: EntropixDetector, d: int, seed: int, data: TrainingData, tests: ImageSet | None) -> SweepRow:
+def _squared_errors(detector: EntropixDetector, images: ImageSet) -> np.ndarray:
+    """Return maps (n, s, s) whose means are the paper's score."""
+
+    def errors(x: Tensor) -> Tensor:
+        return reconstruction_error(x, detector.model_(x), map=True)[1].mean(1)
+
+    return in_batches(errors, ImageView.from_set(images, detector.value_range_, detector.device_)).cpu().numpy()
+
+
+def _row(
+    detector: EntropixDetector, d: int, seed: int, data: TrainingData, tests: ImageSet | None, located: Located
+) -> SweepRow:
     def error(images: Tensor | ImageView) -> float:
         return in_batches(lambda x: reconstruction_error(x, detector.model_(x)), images).mean().item()
 
@@ -55,6 +68,9 @@ def _row(detector: EntropixDetector, d: int, seed: int, data: TrainingData, test
         held_out,
         float(normal.mean()) if len(normal) else None,
         float(abnormal.mean()) if len(abnormal) else None,
+        located.overall.get("ap"),
+        located.overall.get("best_dice"),
+        located.overall.get("aupro"),
     )
 
 
@@ -68,7 +84,7 @@ def test_images(
             tests = read(train, split="test", **options)
         except MissingSplitError:
             return None
-        return tests if (tests.labels == 1).any() else None
+        return tests if (tests.labels == 1).any() or tests.masks else None
     tests = read(test, split="test", **options)
     if labels is None:
         return tests

@@ -29,7 +29,7 @@ from entropix.detector import (
 )
 from entropix.models import Autoencoder, ImageAutoencoder, VariationalAutoencoder
 from entropix.options import FitOptions
-from entropix.scoring import ForeignNetwork
+from entropix.scoring import ForeignNetwork, Located
 from entropix.training import Checkpoint, TrainingData, without_constant
 
 MODELS: dict[str, type[ImageAutoencoder]] = {"ae": Autoencoder, "vae": VariationalAutoencoder}
@@ -152,15 +152,15 @@ def sweep(
         )
         results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
 
-    rows, detectors = [], {}
+    rows, detectors, masks = [], {}, {}
     with nullcontext() if checkpoint is None else checkpoint.kept():
-        for detector, row in results:
-            detectors[row.latent_dim, row.seed] = detector
+        for detector, row, located in results:
+            detectors[row.latent_dim, row.seed], masks[row.latent_dim, row.seed] = detector, located
             rows.append(row)
             if on_row is not None:
                 on_row(row)
         about = settings(images, detector.settings_["epochs"], seeds[0], target)
-        result = Sweep(rows, detectors, about | {"seeds": seeds, "model": model})
+        result = Sweep(rows, detectors, about | {"seeds": seeds, "model": model}, masks)
         if out is not None:
             result.write(Path(out))
     return result
@@ -193,11 +193,11 @@ def _train(
     network: ForeignNetwork,
     about: dict[str, Any],
     *,
-    score: Callable[..., tuple[EntropixDetector, SweepRow]],
+    score: Callable[..., tuple[EntropixDetector, SweepRow, Located]],
     model: str,
     checkpoint: Checkpoint | None,
     progress: bool,
-) -> tuple[EntropixDetector, SweepRow]:
+) -> tuple[EntropixDetector, SweepRow, Located]:
     """One training, scored; on its own, so that another process can do it."""
     epochs = about["epochs"]
     bar = Progress(f"sweep, d = {d}, seed {seed}", epochs, enabled=progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +62,7 @@ def score(
     import entropix
     from entropix import writers
     from entropix.data import with_labels
+    from entropix.scoring import locate
 
     of_volumes = out.with_name(f"{out.stem}.volumes{out.suffix}")
     check_new_file(out, overwrite)
@@ -79,12 +81,15 @@ def score(
     result = writers.score(detector, images, fdr)
     writers.write_scores(out, images, result)
     n_volumes = writers.write_volume_scores(of_volumes, images, result.volumes)
-    maps = detector.surprise_maps(images, progress=True) if images.masks or heatmaps is not None else None
-    located = writers.locate(detector, images, maps)
+    maps_of = cache(partial(detector.surprise_maps, progress=True))  # for masks and for files
+    located = locate(images, maps_of)
     if located.rows:
         writers.write_located(of_masks, located)
+    for path, written in ((of_volumes, n_volumes), (of_masks, located.rows)):
+        if not written:
+            path.unlink(missing_ok=True)  # of an older run, whose scores were overwritten
     if heatmaps is not None:
-        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result, maps)
+        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result, maps_of(images))
     n_anomalous = int(result.anomalous.sum())
     of_known = detector.calibration_.volumes
     summary = {

@@ -51,6 +51,7 @@ def sweep(
 
     def report(row: SweepRow) -> None:
         auc = "" if row.auc is None else f", AUC {row.auc:.3f}, AP {row.ap:.3f}"
+        auc += "" if row.voxel_ap is None else f", voxel AP {row.voxel_ap:.3f}"
         print(
             f"d = {row.latent_dim}, seed {row.seed}: training error {row.error_train:.4f}{auc}",
             file=sys.stderr,
@@ -74,6 +75,8 @@ def sweep(
             jobs=jobs,
             on_row=report,
         )
+    for name, reason in next(iter(result.located.values())).unusable:  # the same for all
+        print(f"masks of {name} not used: {reason}", file=sys.stderr)
     if as_json:
         print_json({"sweep": str(out), "table": result.table(), "best": result.best(), "settings": result.settings})
         return

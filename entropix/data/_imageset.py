@@ -27,14 +27,14 @@ class Origin:
         path: file that it was read from, None for an array.
         frame: frame or slice within the file (a slice counts along the patient's axis, from right, back or feet),
             None if the file is one image.
-        volume: the volume it is a slice of: the file's name, or a series (pseudonym); "" for an image on its own.
+        volume: the volume it is a slice of: the file's name, or the series_uid; "" for an image on its own.
         position: place within the volume, ascending.
         kind: "png", "DICOM CT", "NIfTI", ...
         series: what a DICOM file calls its series.
         bits: bits of a stored value.
-        study_uid: Study Instance UID of a DICOM file, or its pseudonym.
-        series_uid: Series Instance UID, or its pseudonym.
-        sop_uid: SOP Instance UID, or its pseudonym.
+        study_uid: Study Instance UID of a DICOM file, or the one that replaces it, also in DICOM objects.
+        series_uid: Series Instance UID, in the same way.
+        sop_uid: SOP Instance UID, in the same way.
         accession: accession number, where identifiers are kept.
     """
 

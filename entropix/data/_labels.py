@@ -10,11 +10,10 @@ import numpy as np
 
 from entropix._utils import as_path, quoted, read_table
 from entropix.data._imageset import ImageSet
-from entropix.data._privacy import pseudonym
+from entropix.data._privacy import pseudonym, replaced_uid
 from entropix.exceptions import DataError
 
 LABELS = {"0": 0, "1": 1, "normal": 0, "abnormal": 1, "": -1}
-KINDS = ("patient", "study", "series", "sop")  # of pseudonyms
 
 
 def with_labels(images: ImageSet, table: str | Path) -> ImageSet:
@@ -22,8 +21,8 @@ def with_labels(images: ImageSet, table: str | Path) -> ImageSet:
 
     Columns: `path` or `id`, and `label` (0 or normal, 1 or abnormal, nothing where unknown). A path is an image's name
     in the set, or that of its file, for all its slices. An id is a patient, volume, study, series or image (UIDs), as
-    the files have it or as a pseudonym; it labels all its images. Where both a path or UID of an image and one of more
-    images label it, the one of fewer images counts.
+    the files have it or as it was replaced; it labels all its images. Where both a path or UID of an image and one of
+    more images label it, the one of fewer images counts.
 
     Raises:
         DataError: another table, another label, two labels for one entry, or an entry that no image has.
@@ -35,7 +34,7 @@ def with_labels(images: ImageSet, table: str | Path) -> ImageSet:
     for i in range(len(images)):
         for name in _names_of(images, i):
             named[name].append(i)
-    found = {entry: named.get(entry) or _behind_pseudonyms(named, entry) for entry in entries}
+    found = {entry: named.get(entry) or _replaced(named, entry) for entry in entries}
     if missing := [entry for entry, indices in found.items() if not indices]:
         raise DataError(
             f"{table}: {len(missing)} of {len(found)} entries are of no image that was read, such as "
@@ -47,9 +46,9 @@ def with_labels(images: ImageSet, table: str | Path) -> ImageSet:
     return replace(images, labels=labels)
 
 
-def _behind_pseudonyms(named: dict[str, list[int]], entry: str) -> list[int]:
-    """Return the indices of images whose names have a pseudonym for the entry."""
-    return sorted({i for kind in KINDS for i in named.get(pseudonym(kind, entry), ())})
+def _replaced(named: dict[str, list[int]], entry: str) -> list[int]:
+    """Return the indices of images in whose names something else stands for the entry."""
+    return sorted({i for one in (pseudonym(entry), replaced_uid(entry)) for i in named.get(one, ())})
 
 
 def _entries(table: Path) -> dict[str, int]:

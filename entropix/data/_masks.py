@@ -9,17 +9,18 @@ import numpy as np
 
 from entropix.data._imageset import ImageSet
 from entropix.data._select import AXES, Select
-from entropix.data.formats import as_seen, by_number, canonical_volume, decode, format_of
+from entropix.data.formats import as_seen, by_number, canonical_mask, decode, format_of
 from entropix.exceptions import DataError
 
 HALF = 0.5  # of the range: JPEG blurs the edges of a mask
+VOLUME = ("NIfTI",)
 
 
 def read_mask(images: ImageSet, indices: Sequence[int]) -> np.ndarray:
     """Return where something is in images of one file, bool (k, h, w), by all of its masks; h, w as in the file.
 
     Raises:
-        DataError: a mask of another size.
+        DataError: a mask of another size, or that lies elsewhere.
         Exception: others as the libraries raise them for damaged files.
     """
     path, size = images.origins[indices[0]].path, tuple(images.sizes[indices[0]].tolist())
@@ -27,7 +28,7 @@ def read_mask(images: ImageSet, indices: Sequence[int]) -> np.ndarray:
     numbers = [images.origins[i].frame for i in indices]
     found = np.zeros((len(indices), *size), dtype=bool)
     for mask in images.masks.get(path, ()):
-        planes = _planes(mask, numbers, images.select.axis)
+        planes = _planes(mask, path, numbers, images.select.axis)
         if any(plane.shape != size for plane in planes):
             told = " x ".join(map(str, planes[0].shape))
             raise DataError(f"{mask.name} has {told} pixels, the image {size[0]} x {size[1]}")
@@ -35,13 +36,14 @@ def read_mask(images: ImageSet, indices: Sequence[int]) -> np.ndarray:
     return found
 
 
-def _planes(mask: Path, numbers: Sequence[int | None], axis: str) -> list[np.ndarray]:
+def _planes(mask: Path, image: Path, numbers: Sequence[int | None], axis: str) -> list[np.ndarray]:
     """Return where a mask is set in the images of these numbers, each (h, w)."""
-    if format_of(mask).names == ("NIfTI",):
-        volume = canonical_volume(mask)
-        if volume.ndim != 3 or max(number or 0 for number in numbers) >= volume.shape[AXES.index(axis)]:
-            raise DataError(f"{mask.name} has the shape {volume.shape}, which is not that of the image")
-        return [as_seen(np.take(volume, number or 0, AXES.index(axis))) > 0 for number in numbers]
+    volumes = [format_of(path).names == VOLUME for path in (mask, image)]
+    if all(volumes):
+        volume = canonical_mask(mask, image)
+        return [as_seen(np.take(volume, number or 0, AXES.index(axis))) for number in numbers]
+    if any(volumes):
+        raise DataError(f"one of {mask.name} and its image is a NIfTI volume: how they lie on each other is not known")
     decoded = decode(mask, Select(), keep_ids=False)
     frames = by_number(decoded)
     level = HALF * max(float(frame.max()) for frame in decoded.frames) if decoded.kind == "JPEG" else 0

@@ -1,4 +1,4 @@
-"""Patients, series and UIDs as pseudonyms: one identifier, one pseudonym, and no way back without the salt.
+"""Patients and DICOM's UIDs as pseudonyms: one identifier, one pseudonym, and no way back without the salt.
 
 A plain hash of an identifier can be undone by hashing every possible number. This one is keyed with 16 random
 bytes, drawn once per user and kept in the user's data folder, so that pseudonyms stay the same from run to run
@@ -17,10 +17,10 @@ from pathlib import Path
 SALT_BYTES = 16
 
 
-def pseudonym(kind: str, identifier: str) -> str:
-    """Return `kind-` and 16 hexadecimal digits, for an identifier such as a patient's number."""
-    text = f"{kind}:{identifier}".encode(errors="backslashreplace")
-    return f"{kind}-{hashlib.blake2b(text, key=_salt()[0], digest_size=8).hexdigest()}"
+def pseudonym(patient: str) -> str:
+    """Return `patient-` and 16 hexadecimal digits for a patient's number."""
+    text = f"patient:{patient}".encode(errors="backslashreplace")
+    return f"patient-{hashlib.blake2b(text, key=_salt()[0], digest_size=8).hexdigest()}"
 
 
 def replaced_uid(uid: str) -> str:

@@ -3,6 +3,7 @@
 Masks are never read as images. They say where something is, for judging heat maps. Layouts that are known:
 
 - beside the image: `a_mask.png` of `a.png`; `B-0-seg.nii` of `B-0-t2f.nii`, as no image is called `B-0` (BraTS);
+  `mask_1.png` of `image_1.png`, `seg.nii` of all images of its folder that have no mask of their own;
 - in a folder of masks beside that of images: `labelsTr/a.nii.gz` of `imagesTr/a_0000.nii.gz` (nnU-Net),
   `masks/a.png` of `images/a.png`, `ground_truth/cut/0_mask.png` of `test/cut/0.png` (MVTec AD);
 - BIDS: `derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii` of all images of sub-01 whose entities start so.
@@ -22,10 +23,11 @@ from pathlib import Path, PurePosixPath
 from entropix.data._bids import OF_MASK, SUFFIX, entities
 from entropix.data._files import FileItem
 from entropix.data._names import is_image_folder, is_mask_folder, split_of_folder
-from entropix.data.formats import MASK_ENDING, is_mask, stem_of
+from entropix.data.formats import MASK_ENDING, MASK_NAME, is_mask, stem_of
 
 NORMAL_TISSUE = re.compile(r"brain|aseg|aparc|^(gm|wm|csf|bone|bg|cbm|bs|scgm)$", re.IGNORECASE)
 SEPARATORS = ("-", "_", ".", " ")
+WHOLE = "/"  # begins the keys of masks whose names say of no image that it is theirs; no name has it
 
 Place = tuple[str, ...]
 Keys = dict[str, list[tuple[Path, frozenset[str]]]]  # masks and the splits that their folders name, by key
@@ -50,10 +52,15 @@ def with_masks(items: Sequence[FileItem], masks: Iterable[Path], root: Path) -> 
 def _masks_of(
     image: Path, splits: frozenset[str], place: Place, keys: Keys, stems: set[tuple[Place, str]]
 ) -> tuple[Path, ...]:
-    """Return the masks whose key is the image's name, else those of the longest key that begins it and no image has."""
+    """Return the masks whose key is the image's name, else those of the longest key that begins it and no image has.
+
+    Where none is, those that are called mask as a whole, with the number of the image or without any.
+    """
     stem = stem_of(image)
     beginnings = [stem[:at] for at in range(len(stem) - 1, 0, -1) if stem[at] in SEPARATORS]
-    for key in (stem, *(one for one in beginnings if (place, one) not in stems)):
+    number = re.search(r"\d*$", stem)
+    numbered = [WHOLE + number[0]] if number and number[0] else []
+    for key in (stem, *(one for one in beginnings if (place, one) not in stems), *numbered, WHOLE):
         found = [path for path, named in keys.get(key, ()) if not splits or not named or splits & named]
         if found:
             return tuple([path for path in found if "lesion" in path.name.lower()] or found)
@@ -84,7 +91,9 @@ def _key(path: Path) -> str:
     found = entities(path.name)
     if found:
         return "_".join(f"{name}-{value}" for name, value in found.items() if name not in OF_MASK).lower()
-    return MASK_ENDING.sub("", stem_of(path))
+    stem = stem_of(path)
+    whole = MASK_NAME.fullmatch(stem)
+    return WHOLE + (whole["number"] or "") if whole else MASK_ENDING.sub("", stem)
 
 
 def _place(path: Path, root: Path) -> Place:

@@ -2,7 +2,9 @@
 
 Renewed are the levels of the residual (`ResidualModel.fit`: position and exposure, the usual residual at every place,
 the units), the unit of the latent term, and the scores that p-values go by. The held-out images of the fit told them
-before, and the site's images take their place, cross-fitted in the same way, patients and volumes undivided.
+before, and the site's images take their place, cross-fitted in the same way, patients and volumes undivided. That more
+than thresholds is renewed was decided without labels, by how well foreign content in normal images of made-up scanners
+is told from these images (benchmarks/new_site.py).
 """
 
 from __future__ import annotations

@@ -10,22 +10,23 @@ import ipaddress
 import logging
 import shutil
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from entropix import writers
 from entropix._utils import new_folder
 from entropix.data import ImageSet
+from entropix.data.formats import DEFAULT_OBJECTS, check_objects
 from entropix.detector import EntropixDetector, check_detector
 from entropix.node._queue import Queue, sync_tree
 from entropix.node._receiver import check_installed, receiving
-from entropix.node._sender import Destination, send
+from entropix.node._retries import Retries
+from entropix.node._sender import Destination, Refused, Unreachable, send
 
 LOG = logging.getLogger("entropix.node")
 POLL_SECONDS = 0.2
-RETRY_SECONDS = 30.0
+CONNECTION = ""  # stands for the node that results are sent to, which all studies wait for
 
 
 @dataclass
@@ -42,10 +43,12 @@ class Node:
         allow: AE titles that may send to it; none: all, which is for the machine itself alone.
         to: node to which the heat maps are sent.
         quiet: seconds without another object after which a study is complete.
+        dicom: kinds of DICOM objects that are made: "overlay", "map", "seg", "report", as for `write_heatmaps`.
 
     Raises:
         ModuleNotFoundError: the extra `node` is not installed.
-        ValueError: a detector of vectors; no `allow` at an address that other machines reach.
+        ValueError: a detector of vectors; no `allow` at an address that other machines reach; an unknown kind of
+            object.
     """
 
     detector: EntropixDetector
@@ -56,9 +59,11 @@ class Node:
     allow: Sequence[str] = ()
     to: Destination | None = None
     quiet: float = 30.0
+    dicom: Sequence[str] = DEFAULT_OBJECTS
 
     def __post_init__(self) -> None:
         check_installed()
+        check_objects(self.dicom)
         check_detector(self.detector)
         if self.detector.standard_ is not None:
             raise ValueError("this detector was fitted to flat feature vectors; a DICOM node is for images")
@@ -68,7 +73,7 @@ class Node:
             )
         self.queue = Queue(Path(self.folder))
         self._stopped = threading.Event()
-        self._score_again = self._send_again = 0.0
+        self._retries = Retries()
 
     def run(self) -> None:
         """Receive, score and send until `stop` is called.
@@ -91,34 +96,56 @@ class Node:
     def work(self) -> bool:
         """Score the first study that is complete, and send what is to be sent; return whether there was one."""
         self.queue.complete(self.quiet)
-        ready = self.queue.ready() if time.monotonic() >= self._score_again else []
-        if ready:
-            self._score(ready[0])
-        self._send()
+        ready = list(filter(self._retries.due, self.queue.ready()))
+        for name in ready[:1]:
+            self._try(self._score, name)
+        if self._retries.due(CONNECTION):
+            for name in filter(self._retries.due, self.queue.to_send()):
+                self._try(self._send, name)
+                if not self._retries.due(CONNECTION):
+                    break
         return bool(ready)
 
-    def _score(self, name: str) -> None:
-        """Write the results of a study to where they are sent from, or put it aside; later, if the disk fails."""
+    def _try(self, step: Callable[[str], None], name: str) -> None:
+        """Do a step with a study. What fails is tried again after a while, then put aside: no study blocks others.
+
+        An OSError may be over tomorrow (a disk is full): such a study is taken up again by the next start.
+        """
         try:
+            step(name)
+        except Unreachable as error:
+            LOG.warning("results are sent later: %s", error)
+            self._retries.later(CONNECTION)
+        except Refused as error:
+            LOG.warning("%s is sent again later: %s", name, error)
+            self._retries.later(name)
+        except OSError as error:
+            if self._retries.failed(name):
+                LOG.warning("%s is tried again later: %s", name, error)
+            else:
+                LOG.error("%s is put aside until the next start: %s", name, error)
+                self.queue.hold(name, str(error))
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            LOG.error("%s is put aside: %s", name, reason)
+            self.queue.fail(name, reason)
+            self._retries.later(name)  # if it could not even be put aside
+        else:
+            self._retries.done(name)
+
+    def _score(self, name: str) -> None:
+        """Write the results of a study to where they are sent from."""
+        if not self.queue.outgoing(name).exists():  # else they are whole, and the objects could not be removed
             images = self.detector.read(self.queue.objects(name), keep_ids=True, cache=False, skip_unreadable=True)
             scored = writers.score(self.detector, images)
             with new_folder(self.queue.outgoing(name)) as folder:
-                writers.write_heatmaps(folder / "maps", self.detector, images, True, ["overlay"], scored)
+                writers.write_heatmaps(folder / "maps", self.detector, images, True, self.dicom, scored)
                 writers.write_scores(folder / "scores.csv", images, scored)
                 writers.write_volume_scores(folder / "scores.volumes.csv", images, scored.volumes)
                 self._keep_unreadable(name, images, folder / "unreadable")
                 sync_tree(folder)  # before its new name says that it is whole
-        except OSError as error:
-            LOG.error("%s is scored later: %s", name, error)
-            self._score_again = time.monotonic() + RETRY_SECONDS
-            return
-        except Exception as error:  # one study must not end the node
-            reason = str(error) or type(error).__name__
-            LOG.error("%s is put aside: %s", name, reason)
-            self.queue.fail(name, reason)
-            return
+            LOG.info("%s: %d images, %d anomalous", name, len(images), int(scored.anomalous.sum()))
         self.queue.scored(name)
-        LOG.info("%s: %d images, %d anomalous", name, len(images), int(scored.anomalous.sum()))
 
     def _keep_unreadable(self, name: str, images: ImageSet, folder: Path) -> None:
         """Copy the objects of a study that could not be read to `folder`, and say which these are."""
@@ -131,23 +158,11 @@ class Node:
                 folder.mkdir(exist_ok=True)
                 shutil.copyfile(path, folder / path.name)
 
-    def _send(self) -> None:
-        """Send results; what the other node does not take, not again for a while."""
-        if self.to is not None and time.monotonic() < self._send_again:
-            return
-        for name in self.queue.to_send():
-            if self.to is not None and (files := sorted((self.queue.outgoing(name) / "maps").rglob("*.dcm"))):
-                try:
-                    refused = send(files, self.to, self.ae_title)
-                except ConnectionError as error:
-                    LOG.warning("results are sent later: %s", error)
-                    self._send_again = time.monotonic() + RETRY_SECONDS
-                    return
-                if refused:
-                    LOG.warning("%s is sent again later: %s", name, refused[0])
-                    self._send_again = time.monotonic() + RETRY_SECONDS
-                    continue
-            self.queue.sent(name)
+    def _send(self, name: str) -> None:
+        """Send the results of a study."""
+        if self.to is not None and (files := sorted((self.queue.outgoing(name) / "maps").rglob("*.dcm"))):
+            send(files, self.to, self.ae_title)
+        self.queue.sent(name)
 
 
 def _is_loopback(host: str) -> bool:

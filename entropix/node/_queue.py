@@ -6,6 +6,7 @@
     sending/STUDY.K   its results, to be sent
     results/STUDY.K   its results
     failed/STUDY.K    what cannot be scored, with `reason.txt`
+    held-ready/, held-sending/STUDY.K  what waits for the next start to be in that state again, and STUDY.K.txt: why
 
 An object or a study goes from one state to the next by a rename, which happens or does not. A study leaves `ready`
 after its results are whole in `sending`: where both are there, after a crash, the results count.
@@ -19,11 +20,13 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from entropix._utils import remove_leftovers
 
+HELD = {"ready": "held-ready", "sending": "held-sending"}
+STATES = ("receiving", "arriving", "ready", "sending", "results", "failed", *HELD.values())
 UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")  # PS3.5, 9.1; nothing else becomes the name of a file
 
 
@@ -37,8 +40,7 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        for state in ("receiving", "arriving", "ready", "sending", "results", "failed"):
-            (folder / state).mkdir(parents=True, exist_ok=True)
+        self._make_states()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -85,6 +87,7 @@ class Queue:
 
     def complete(self, quiet: float) -> None:
         """Let studies be ready of which nothing has come for `quiet` seconds."""
+        self._make_states()  # whoever clears results away may take the folder, too
         with self._lock:
             for folder in sorted((self.folder / "arriving").iterdir()):
                 if abs(time.time() - folder.stat().st_mtime) >= quiet:  # a clock may have been set back
@@ -95,8 +98,8 @@ class Queue:
         return self._names("ready")
 
     def to_send(self) -> list[str]:
-        """Return the names of studies whose results are to be sent."""
-        return self._names("sending")
+        """Return the names of studies whose results are to be sent: whole ones, whose objects are forgotten."""
+        return [name for name in self._names("sending") if not self.objects(name).exists()]
 
     def objects(self, name: str) -> Path:
         """Return the folder with the objects of a complete study."""
@@ -117,19 +120,38 @@ class Queue:
         self.outgoing(name).rename(self.folder / "results" / name)
 
     def fail(self, name: str, reason: str) -> None:
-        """Put a complete study aside."""
-        (self.objects(name) / "reason.txt").write_text(f"{reason}\n", encoding="utf-8", errors="backslashreplace")
-        self.objects(name).rename(self.folder / "failed" / name)
+        """Put a study aside that can't be scored or sent."""
+        folder = self.objects(name) if self.objects(name).exists() else self.outgoing(name)
+        _say(folder / "reason.txt", reason)
+        with suppress(OSError):
+            folder.rename(self.folder / "failed" / name)
+
+    def hold(self, name: str, reason: str) -> None:
+        """Put a study aside until the next `recover`, with what there is of it."""
+        for state, held in HELD.items():
+            with suppress(OSError):
+                (self.folder / state / name).rename(self.folder / held / name)
+                _say(self.folder / held / f"{name}.txt", reason)
 
     def recover(self) -> None:
         """Bring what a killed process left half done to one state; call it before anything else."""
         shutil.rmtree(self.receiving)  # their senders were never told that these had come
         self.receiving.mkdir()
-        for name in self.to_send():
+        for state, held in HELD.items():
+            for path in (self.folder / held).iterdir():
+                if path.is_dir():
+                    path.rename(self.folder / state / path.name)
+                else:
+                    path.unlink()
+        for name in self._names("sending"):
             if self.objects(name).exists():
                 self.scored(name)
         for name in self.ready():
             remove_leftovers(self.outgoing(name))
+
+    def _make_states(self) -> None:
+        for state in STATES:
+            (self.folder / state).mkdir(parents=True, exist_ok=True)
 
     def _names(self, state: str) -> list[str]:
         folders = [path for path in (self.folder / state).iterdir() if not path.name.startswith(".")]
@@ -137,9 +159,15 @@ class Queue:
 
     def _next_name(self, study: str) -> str:
         k = 1
-        while any((self.folder / s / f"{study}.{k}").exists() for s in ("ready", "sending", "results", "failed")):
+        while any((self.folder / state / f"{study}.{k}").exists() for state in STATES):
             k += 1
         return f"{study}.{k}"
+
+
+def _say(path: Path, reason: str) -> None:
+    """Write down why a study was put aside, if the disk has room."""
+    with suppress(OSError):
+        path.write_text(f"{reason}\n", encoding="utf-8", errors="backslashreplace")
 
 
 def sync_tree(folder: Path) -> None:

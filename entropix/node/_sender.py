@@ -38,11 +38,22 @@ class Destination:
         return cls(title, host, int(port))
 
 
-def send(files: Sequence[Path], to: Destination, ae_title: str) -> list[str]:
-    """Send DICOM files, and remove each that the other node has taken; return why it refused others.
+class Unreachable(Exception):
+    """The other node takes no association."""
+
+
+class Refused(Exception):
+    """The other node did not take all objects; the text says why it did not take the first of these."""
+
+
+def send(files: Sequence[Path], to: Destination, ae_title: str) -> None:
+    """Send DICOM files, and remove each that the other node has taken.
 
     Raises:
-        ConnectionError: the other node takes no association, or leaves it.
+        Unreachable: the other node takes no association.
+        Refused: it takes objects, but not all of these.
+        ConnectionError: it leaves in the middle.
+        OSError: others of the files.
     """
     from pydicom import dcmread
     from pynetdicom import AE
@@ -54,7 +65,7 @@ def send(files: Sequence[Path], to: Destination, ae_title: str) -> list[str]:
         entity.add_requested_context(sop_class, syntax)
     association = entity.associate(to.host, to.port, ae_title=to.title)
     if not association.is_established:
-        raise ConnectionError(f"{to.title}@{to.host}:{to.port} takes no association")
+        raise Unreachable(f"{to.title}@{to.host}:{to.port} takes no association")
     refused = []
     try:
         for path in files:
@@ -73,4 +84,5 @@ def send(files: Sequence[Path], to: Destination, ae_title: str) -> list[str]:
                 refused.append(f"{path.name}: status 0x{status.Status:04x}")
     finally:
         association.release()
-    return refused
+    if refused:
+        raise Refused(refused[0])

@@ -23,7 +23,7 @@ from entropix.report._scores import Scores, read_scores
 from entropix.report._template import render
 from entropix.report._verdict import judge
 from entropix.report._volumes import strips
-from entropix.scoring import DEFAULT_SCORE, SCORES
+from entropix.scoring import DEFAULT_SCORE, SCORES, locate
 
 MOST_LISTED = 20
 HIGHEST, TYPICAL = 9, 3  # images that are shown
@@ -75,6 +75,7 @@ def write_report(
         found = _score(detector, images)
         of_fit = None if normal is None else NormalImages(detector, normal)
         shown = _shown(detector, data, images, found, of_fit, options.get("split", "test"))
+        shown["located"] = locate(images, detector.surprise_maps)
     page = render(
         "page.html",
         detector=detector,
@@ -91,6 +92,7 @@ def write_report(
         default=SCORES[DEFAULT_SCORE],
         scores=SCORES,
         scale=scale_png(),
+        most_listed=MOST_LISTED,
     )
     with new_file(out) as partial_file:
         partial_file.write_text(page, encoding="utf-8", errors="backslashreplace")  # names of files may be no text

@@ -5,7 +5,8 @@ exposure; `_features`: the same for flat vectors), where a network that learnt t
 (`_foreign_network`, `_implants`). `_activations` models where normal images lie among the activations of the encoder
 and of that network, `_latent` where the codes of vectors lie. `_units` makes nats of both. `_scores` is the table of
 scores, `_volumes` makes one score of a volume's slices, `_calibration` says how usual one is, `_shift` whether images
-are like those of the fit, `_regions` where a heat map stands out, `_metrics` how well scores separate labelled images.
+are like those of the fit, `_regions` where a heat map stands out, `_metrics` how well scores separate labelled images,
+`_located` how well heat maps fit masks (`_overlap`).
 """
 
 from entropix.scoring._activations import ActivationModel, statistics
@@ -21,6 +22,7 @@ from entropix.scoring._calibration import (
 from entropix.scoring._features import FeatureModel
 from entropix.scoring._foreign_network import ForeignNetwork, learn_foreign_content
 from entropix.scoring._latent import LatentModel
+from entropix.scoring._located import Located, locate
 from entropix.scoring._metrics import detection_metrics
 from entropix.scoring._overlap import Overlap, levels_of
 from entropix.scoring._regions import Region, find_regions
@@ -40,6 +42,7 @@ __all__ = [
     "ForeignNetwork",
     "HeldOut",
     "LatentModel",
+    "Located",
     "Overlap",
     "Region",
     "ResidualModel",
@@ -56,6 +59,7 @@ __all__ = [
     "find_regions",
     "learn_foreign_content",
     "levels_of",
+    "locate",
     "measure_shift",
     "one_of_each",
     "slices_of",

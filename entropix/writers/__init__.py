@@ -3,13 +3,12 @@
 from entropix.scoring import aggregate
 from entropix.writers._export import export
 from entropix.writers._heatmaps import check_heatmaps, write_heatmaps
-from entropix.writers._masks import Located, locate, write_located
+from entropix.writers._masks import write_located
 from entropix.writers._scores import Scored, score, write_scores
 from entropix.writers._tensorboard import TensorBoard
 from entropix.writers._volumes import ScoredVolume, Volume, volumes, write_volume_scores
 
 __all__ = [
-    "Located",
     "Scored",
     "ScoredVolume",
     "TensorBoard",
@@ -17,7 +16,6 @@ __all__ = [
     "aggregate",
     "check_heatmaps",
     "export",
-    "locate",
     "score",
     "volumes",
     "write_heatmaps",

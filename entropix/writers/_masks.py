@@ -1,89 +1,17 @@
-"""Heat maps against the masks that lie beside the images: how well they say where something is.
-
-Masks are for reporting; nothing is chosen by them. Maps are compared in the size of the source.
-"""
-
-from __future__ import annotations
+"""How well heat maps fit masks, as a table."""
 
 import csv
-from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from entropix._utils import new_file, open_table
-from entropix.data import ImageSet, read_mask
-from entropix.data.formats import resize_map
-from entropix.detector import EntropixDetector
-from entropix.scoring import Overlap, levels_of
-from entropix.writers._scores import check_images
+from entropix.scoring import Located
 
-MEASURES = ("ap", "best_dice", "aupro")
-
-
-@dataclass(frozen=True)
-class Located:
-    """How well heat maps fit masks.
-
-    Attributes:
-        rows: for each file with a mask its name, numbers of voxels, lesion_voxels and regions, and ap, best_dice and
-            aupro (`entropix.scoring.Overlap`), which are missing where nothing or all is marked.
-        overall: the same of all voxels, those of files that are known to be normal too; empty without masks.
-        unusable: (name, reason) of files whose masks can't be used.
-    """
-
-    rows: list[dict[str, Any]]
-    overall: dict[str, float]
-    unusable: list[tuple[str, str]]
-
-
-def locate(detector: EntropixDetector, images: ImageSet, maps: np.ndarray | None = None) -> Located:
-    """Compare heat maps with masks.
-
-    Args:
-        detector: that says where the surprise is.
-        images: as `detector.read` gives them; `masks` says which files have some.
-        maps: their heat maps (n, s, s), if they are known (`EntropixDetector.surprise_maps`).
-    """
-    check_images(detector, images)
-    if not images.masks:
-        return Located([], {}, [])
-    files = _files(images)
-    maps = detector.surprise_maps(images, progress=True) if maps is None else maps
-    levels = levels_of(maps)
-    overall = Overlap(levels)
-    rows: list[dict[str, Any]] = []
-    unusable: list[tuple[str, str]] = []
-    for path, indices in files.items():
-        name = images.origins[indices[0]].volume or images.names[indices[0]]
-        try:
-            mask = read_mask(images, indices)
-        except Exception as error:  # a damaged mask makes its reader raise anything
-            unusable.append((name, str(error) or type(error).__name__))
-            continue
-        one = Overlap(levels)
-        size = mask.shape[1:]
-        one.add(np.stack([resize_map(maps[i], size) for i in indices]), mask)
-        overall.merge(one)
-        if path in images.masks:
-            rows.append({"path": name, **one.counts, **one.metrics()})
-    return Located(rows, overall.counts | overall.metrics() if rows else {}, unusable)
+COLUMNS = ("path", "voxels", "lesion_voxels", "regions", "ap", "best_dice", "aupro")
 
 
 def write_located(path: Path, located: Located) -> None:
     """Write a CSV file with one row per file that has a mask."""
     with new_file(path) as partial, open_table(partial) as file:
-        writer = csv.DictWriter(file, ["path", "voxels", "lesion_voxels", "regions", *MEASURES], restval="")
+        writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(located.rows)
-
-
-def _files(images: ImageSet) -> dict[Path, list[int]]:
-    """Return the images of each file of which it is known where something is: by a mask, or as it is normal."""
-    found: dict[Path, list[int]] = defaultdict(list)
-    for i, origin in enumerate(images.origins):
-        if origin.path is not None and (origin.path in images.masks or images.labels[i] == 0):
-            found[origin.path].append(i)
-    return found

@@ -73,6 +73,8 @@ def test_score_writes_a_row_per_file(model: Path, folder: Path, tmp_path: Path) 
     refused = entropix_cli("score", model, folder, "--out", out, code=1)
     assert "--overwrite" in refused.stderr
     assert "is a folder" in entropix_cli("score", model, folder, "--out", tmp_path, "--overwrite", code=1).stderr
+    for name in ("s.volumes.csv", "s.masks.csv"):  # of an older run
+        (tmp_path / name).touch()
     entropix_cli("score", model, folder, "--out", out, "--overwrite")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["maps", "s.csv"]
 

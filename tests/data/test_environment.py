@@ -43,7 +43,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_home(keep: bool | str, tmp_path: Path) -> None:
     save_dicom(tmp_path / "a.dcm", IMAGE, PatientID="1")
     images = read(tmp_path / "a.dcm", image_size=16, cache=tmp_path / "c" if keep == "folder" else keep)
-    assert images.groups == [privacy.pseudonym("patient", "1")]
+    assert images.groups == [privacy.pseudonym("1")]
     assert not (tmp_path / "c").exists()  # these pseudonyms mean nothing to the next process
 
 

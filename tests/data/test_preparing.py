@@ -148,6 +148,13 @@ def test_brats(brats: Path, tmp_path: Path) -> None:
     assert np.corrcoef(picture.reshape(-1), flair.T.reshape(-1))[0, 1] > 0.999
 
 
+def test_a_segmentation_that_lies_elsewhere_is_refused(brats: Path, tmp_path: Path) -> None:
+    path = next(brats.rglob("*_seg.nii.gz"))
+    nibabel.save(nibabel.Nifti1Image(np.asarray(nibabel.load(path).dataobj), np.eye(4)), path)
+    with pytest.raises(DataError, match="lies elsewhere than its image, by up to 239 of its voxels"):
+        convert("brats2021", brats, tmp_path / "out")
+
+
 def test_published_sizes() -> None:
     assert {name: tuple(vars(recipe.sizes).values()) for name, recipe in RECIPES.items()} == {
         "rsna": (3851, 1000, 1000),

@@ -32,6 +32,10 @@ def png(path: Path, values: np.ndarray) -> None:
         ("images/test/0.png", ["labels/train/0.png", "labels/test/0.png"], ["labels/test/0.png"]),
         ("imagesTs/c_0000.nii", ["labelsTr/c.nii"], []),
         ("a (1).png", ["a (1)_mask.png", "a (1)_mask_1.png"], ["a (1)_mask.png", "a (1)_mask_1.png"]),
+        ("c/image_1.png", ["c/mask_1.png", "c/mask_2.png"], ["c/mask_1.png"]),
+        ("c/photo.jpg", ["c/label.png"], ["c/label.png"]),
+        ("c/flair.nii.gz", ["c/seg.nii.gz", "d/seg.nii.gz"], ["c/seg.nii.gz"]),
+        ("c/scan.nii.gz", ["c/gt.nii.gz", "c/scan_mask.nii.gz"], ["c/scan_mask.nii.gz"]),
         ("test/cut/0.png", ["ground_truth/cut/0_mask.png", "ground_truth/b/0.png"], ["ground_truth/cut/0_mask.png"]),
         (
             "sub-01/anat/sub-01_acq-a_T1w.nii.gz",
@@ -47,7 +51,7 @@ def png(path: Path, values: np.ndarray) -> None:
 )  # fmt: skip
 def test_pairs(image: str, masks: list[str], expected: list[str], tmp_path: Path, rng: np.random.Generator) -> None:
     for name in (image, *masks):
-        if name.endswith(".png"):
+        if name.endswith((".png", ".jpg")):
             png(tmp_path / name, rng.integers(0, 256, (16, 16), dtype=np.uint8))
         else:
             volume(tmp_path / name, rng.integers(0, 900, SHAPE).astype(np.int16))
@@ -71,7 +75,9 @@ def test_a_mask_lies_where_the_image_is_bright(axis: str, tmp_path: Path, rng: n
     marked[2:5, 6:9, 1:3] = 4
     bright = (rng.integers(0, 100, SHAPE) + 800 * (marked > 0)).astype(np.int16)
     volume(tmp_path / "a.nii.gz", bright)
-    volume(tmp_path / "a_seg.nii.gz", marked[::-1], np.diag([-1.0, 1, 1, 1]))
+    volume(
+        tmp_path / "a_seg.nii.gz", marked[::-1], np.diag([-1.0, 1, 1, 1]) + 11 * np.eye(4)[0][:, None] * np.eye(4)[3]
+    )
     images = read(tmp_path, image_size=12, select=Select(axis=axis), cache=False)
     mask = read_mask(images, range(len(images)))
     assert mask.shape[1:] == tuple(images.sizes[0])
@@ -91,3 +97,47 @@ def test_a_mask_of_another_size_is_refused(tmp_path: Path, rng: np.random.Genera
     images = read(tmp_path, image_size=8, cache=False)
     with pytest.raises(DataError, match=r"a\.png has 8 x 8 pixels, the image 16 x 16"):
         read_mask(images, [0])
+
+
+@pytest.mark.parametrize("others", [[], ["lesion_1.png"]])
+def test_whole_names_are_those_of_masks_beside_images(others: list[str], tmp_path: Path) -> None:
+    """Alone they are pictures; a numbered lesion is one in any company."""
+    for name in ("mask_1.png", "label.png", *others):
+        png(tmp_path / name, np.arange(64, dtype=np.uint8).reshape(8, 8))
+    names = read(tmp_path, image_size=8, cache=False).names
+    assert names == (others or ["label.png", "mask_1.png"])
+
+
+TURNED = np.array([[0, -2.0, 0, 5], [1.5, 0, 0, -3], [0, 0, 3, 1], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("affine", "reason"),
+    [
+        (np.eye(4), r"has 12 x 10 x 6 voxels \(to the right, front, head\), the image 10 x 12 x 6"),
+        (TURNED + np.diag([0, 0, 0.6, 0]), "elsewhere than its image, by up to 1 of its voxels"),
+        (TURNED * [1, 1, -1, 1], "lies elsewhere"),
+        (TURNED + np.eye(4)[3] * [[0], [0], [1], [0]], "lies elsewhere"),
+        (TURNED + 1e-4, ""),
+    ],
+)
+def test_voxels_of_masks_are_those_of_their_images(
+    affine: np.ndarray, reason: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    volume(tmp_path / "a.nii.gz", rng.integers(0, 900, SHAPE).astype(np.int16), TURNED)
+    volume(tmp_path / "a_seg.nii.gz", rng.integers(0, 2, SHAPE).astype(np.int16), affine)
+    images = read(tmp_path, image_size=8, cache=False)
+    if reason:
+        with pytest.raises(DataError, match=reason):
+            read_mask(images, range(len(images)))
+    else:
+        assert read_mask(images, range(len(images))).any()
+
+
+def test_masks_of_another_kind_of_file_are_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    """A picture has no place in the patient, so it is not known which way it lies on a volume, nor on which slice."""
+    volume(tmp_path / "images" / "a.nii.gz", rng.integers(0, 900, SHAPE).astype(np.int16))
+    png(tmp_path / "masks" / "a.png", np.eye(12, 10, dtype=np.uint8))
+    images = read(tmp_path, image_size=8, cache=False)
+    with pytest.raises(DataError, match=r"one of a\.png and its image is a NIfTI volume"):
+        read_mask(images, range(len(images)))

@@ -43,6 +43,18 @@ def test_a_study_goes_from_state_to_state(tmp_path: Path) -> None:
     assert states(tmp_path) == {"results": ["1.2.1"], "failed": ["1.2.2"]}
 
 
+def test_what_is_held_waits_for_the_next_start(tmp_path: Path) -> None:
+    queue = Queue(tmp_path)
+    (queue.objects("1.1.1") / "a").mkdir(parents=True)
+    (queue.outgoing("1.2.1") / "b").mkdir(parents=True)
+    for name in ("1.1.1", "1.2.1"):
+        queue.hold(name, "disk full")
+    assert states(tmp_path) == {"held-ready": ["1.1.1", "1.1.1.txt"], "held-sending": ["1.2.1", "1.2.1.txt"]}
+    again = Queue(tmp_path)
+    again.recover()
+    assert states(tmp_path) == {"ready": ["1.1.1"], "sending": ["1.2.1"]}
+
+
 def test_every_object_starts_the_wait_again(tmp_path: Path) -> None:
     queue = Queue(tmp_path)
     put(queue, "1.2", "1.2.1")

@@ -24,7 +24,7 @@ from entropix.report._detail import in_detail
 from entropix.report._figures import outline
 from entropix.report._pictures import NormalImages
 from entropix.report._where import places
-from entropix.scoring import DEFAULT_SCORE, Calibration
+from entropix.scoring import DEFAULT_SCORE, Calibration, locate
 
 NASTY = "<img src=x onerror=alert(1)> & 'co.png"
 
@@ -83,6 +83,28 @@ def test_opens_with_the_verdict(detector: entropix.EntropixDetector, folder: Pat
     assert text.count("<article") == shown + 3
     assert text.count("normal 3</figcaption>") == shown + 3  # three normal images beside each
     assert "of the 110 given" in text
+
+
+def test_says_how_the_colours_lie_on_masks(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
+    """The numbers of `entropix score`, overall and by file; a mask that does not fit is named."""
+    images = (entropix.datasets.phantoms(4, 2, image_size=32, seed=3).images[:, 0] * 200).astype(np.uint8)
+    for i, image in enumerate(images):
+        image[4:12, 10:18] = 255
+        mask = np.zeros((32, 32) if i else (8, 8), np.uint8)
+        mask[4:12, 10:18] = 1
+        for name, values in ((f"{i}.png", image), (f"{i}_mask.png", mask)):
+            (tmp_path / "set").mkdir(exist_ok=True)
+            Image.fromarray(values).save(tmp_path / "set" / name)
+    out = write_report(detector, tmp_path / "r.html", data=tmp_path / "set")
+    text = " ".join(out.read_text(encoding="utf-8").replace("&nbsp;", " ").split())
+    read = detector.read(tmp_path / "set")
+    found = locate(read, detector.surprise_maps)
+    assert "3 files had a mask beside" in text
+    for name in ("ap", "best_dice", "aupro"):
+        assert f"{found.overall[name]:.3f}" in text
+        for row in found.rows:
+            assert f"<td>{row[name]:.3f}</td>" in text
+    assert "0.png: 0_mask.png has 8 x 8 pixels, the image 32 x 32" in text
 
 
 def test_excluded_candidates_are_marked(detector: entropix.EntropixDetector, page: Path) -> None:

@@ -11,7 +11,8 @@ from sklearn.metrics import average_precision_score
 
 import entropix
 from entropix.data import Select
-from entropix.writers import locate, write_heatmaps, write_located
+from entropix.scoring import locate
+from entropix.writers import write_heatmaps, write_located
 
 SHAPE = (24, 20, 6)
 AFFINE = np.diag([-2.0, 2, 3, 1])
@@ -67,7 +68,7 @@ def test_maps_are_a_derivative(detector: entropix.EntropixDetector, bids: Path) 
 def test_maps_against_masks(detector: entropix.EntropixDetector, bids: Path, tmp_path: Path) -> None:
     """The same average precision as of the written volume and the mask, by scikit-learn."""
     images = detector.read(bids, select=Select(bids={"suffix": "FLAIR"}), cache=False)
-    located = locate(detector, images)
+    located = locate(images, detector.surprise_maps)
     (row,) = located.rows
     assert (row["path"], row["voxels"], row["regions"]) == ("sub-01/anat/sub-01_run-1_FLAIR.nii.gz", 24 * 20 * 6, 2)
     assert located.overall == {name: row[name] for name in row if name != "path"}
@@ -85,6 +86,9 @@ def test_a_mask_that_does_not_fit_is_named(detector: entropix.EntropixDetector, 
     images = detector.read(bids, select=Select(bids={"suffix": "FLAIR"}), cache=False)
     (mask,) = next(iter(images.masks.values()))
     nibabel.save(nibabel.Nifti1Image(np.ones((8, 8, 6), np.uint8), AFFINE), mask)
-    located = locate(detector, images)
+    located = locate(images, detector.surprise_maps)
     assert (located.rows, located.overall) == ([], {})
-    assert located.unusable[0][1] == "sub-01_label-lesion_mask.nii.gz has 8 x 8 pixels, the image 20 x 24"
+    assert (
+        located.unusable[0][1]
+        == "sub-01_label-lesion_mask.nii.gz has 8 x 8 x 6 voxels (to the right, front, head), the image 24 x 20 x 6"
+    )

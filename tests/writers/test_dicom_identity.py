@@ -1,5 +1,6 @@
 """Whose a DICOM object is: all identifiers are those of the source, or all are replaced, in every kind of object."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from entropix.data import _privacy as privacy
 from entropix.data.formats._dicom_identity import EXPECTED, UIDS
 from entropix.data.formats._dicom_objects import OBJECTS
 from entropix.detector import EntropixDetector
-from entropix.writers import write_heatmaps
+from entropix.writers import score, write_heatmaps, write_scores, write_volume_scores
 
 # What in the source tells who the patient is, in any element or file.
 TELLING = (
@@ -76,7 +77,7 @@ def test_replaced_identifiers_leave_none(detector: EntropixDetector, scans: Path
     for path, one in zip(paths, objects, strict=True):
         content = path.read_bytes()
         assert [word for word in TELLING if word.encode() in content] == [], path
-        assert one.PatientID == privacy.pseudonym("patient", "MRN4711")
+        assert one.PatientID == privacy.pseudonym("MRN4711")
         assert [keyword for keyword in EXPECTED if one[keyword].value and keyword != "PatientID"] == []
         assert one.PatientIdentityRemoved == "YES"
         assert "PS3.15" in one.DeidentificationMethod[0]
@@ -94,6 +95,31 @@ def test_replaced_identifiers_leave_none(detector: EntropixDetector, scans: Path
         some = (one for path, one in zip(paths, objects, strict=True) if f"/{kind}/" in path.as_posix())
         named = {e.value for one in some for e in one.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
         assert named == {privacy.replaced_uid(uid) for uid in originals}, kind
+
+
+@pytest.mark.parametrize("keep_ids", [True, False])
+def test_tables_name_what_objects_carry(
+    detector: EntropixDetector, scans: Path, tmp_path: Path, keep_ids: bool
+) -> None:
+    """A row and what a viewer shows are joined by study, series and image, with and without --keep-ids."""
+    images = detector.read(scans, keep_ids=keep_ids, cache=False)
+    scored = score(detector, images)
+    write_scores(tmp_path / "s.csv", images, scored)
+    write_volume_scores(tmp_path / "v.csv", images, scored.volumes)
+    with (tmp_path / "s.csv").open() as slices, (tmp_path / "v.csv").open() as volumes:
+        rows, of_volumes = list(csv.DictReader(slices)), list(csv.DictReader(volumes))
+    write_heatmaps(tmp_path / "out", detector, images, keep_ids, list(OBJECTS), scored)
+    objects = list(map(pydicom.dcmread, (tmp_path / "out").rglob("*.dcm")))
+
+    def named(keyword: str, within: list[pydicom.Dataset]) -> set[str]:
+        return {e.value for one in within for e in one.iterall() if e.keyword == keyword}
+
+    assert {row["sop_uid"] for row in rows} == named("ReferencedSOPInstanceUID", objects)
+    assert {row["study_uid"] for row in rows} == {one.StudyInstanceUID for one in objects}
+    of_series = [item for one in objects for item in one.get("ReferencedSeriesSequence", [])]
+    assert {row["series_uid"] for row in rows} == {item.SeriesInstanceUID for item in of_series}
+    assert {(row["volume"], row["series_uid"]) for row in rows} == {(row["volume"],) * 2 for row in of_volumes}
+    assert {row["group"] for row in rows} == {one.PatientID for one in objects}
 
 
 @pytest.fixture
@@ -123,7 +149,7 @@ def test_replaced_uids_are_uids() -> None:
     found = [privacy.replaced_uid(f"1.2.{i}") for i in range(100)]
     assert len(set(found)) == 100
     assert all(pydicom.uid.UID(uid).is_valid and uid.startswith("2.25.") and len(uid) <= 44 for uid in found)
-    assert privacy.replaced_uid("4711") not in privacy.pseudonym("patient", "4711")
+    assert privacy.replaced_uid("4711") not in privacy.pseudonym("4711")
 
 
 def test_a_source_without_identifiers(detector: EntropixDetector, tmp_path: Path) -> None:

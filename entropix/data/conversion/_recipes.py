@@ -15,7 +15,7 @@ import numpy as np
 from entropix._utils import read_table
 from entropix.data._walk import Walk
 from entropix.data.conversion._splits import Sizes, draw, split_groups, split_normal
-from entropix.data.formats import canonical_volume
+from entropix.data.formats import canonical_mask
 from entropix.exceptions import DataError
 
 # BraTS volumes: of the 70 slices in the middle every fifth, the middle 208 x 208 pixels.
@@ -113,7 +113,7 @@ def brats2021(source: Path, sizes: Sizes, rng: np.random.Generator) -> Parts:
         volume, mask = case / f"{case.name}_flair.nii.gz", case / f"{case.name}_seg.nii.gz"
         if not mask.is_file():
             raise DataError(f"{mask}: no such file; a case needs FLAIR and segmentation")
-        tumour = canonical_volume(mask) > 0
+        tumour = canonical_mask(mask, volume)
         first = max((tumour.shape[2] - BRATS_SLICES) // 2, 0)
         for k in range(first, min(first + BRATS_SLICES, tumour.shape[2]), BRATS_STEP):
             scan = Scan(volume, f"{case.name}_{k:03}", case.name, k, mask)

@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 from entropix._utils import as_path, check_new_folder, check_seed, new_folder, track
 from entropix.data._select import Select
 from entropix.data.conversion._recipes import BRATS_SIDE, RECIPES, Parts, Scan
-from entropix.data.formats import as_seen, by_number, canonical_volume, decode
+from entropix.data.formats import as_seen, by_number, canonical_mask, decode
 from entropix.exceptions import DataError
 
 LONGEST_SIDE = 512
@@ -85,13 +85,13 @@ def _write(folder: Path, path: Path, scans: list[Scan]) -> None:
         frame = (frames[scan.slice] - low_high[0]) / (low_high[1] - low_high[0])
         _save(folder / "images" / f"{scan.name}.png", _square(frame.mean(0)) if scan.mask else frame.mean(0))
         if scan.mask and scan.slice is not None:
-            _write_mask(folder / "masks" / f"{scan.name}.png", scan.mask, scan.slice)
+            _write_mask(folder / "masks" / f"{scan.name}.png", scan.mask, path, scan.slice)
 
 
-def _write_mask(path: Path, mask: Path, number: int) -> None:
-    plane = canonical_volume(mask)[..., number]
+def _write_mask(path: Path, mask: Path, image: Path, number: int) -> None:
+    plane = canonical_mask(mask, image)[..., number]
     path.parent.mkdir(exist_ok=True)
-    _save(path, _square((as_seen(plane) > 0).astype(np.float32)))
+    _save(path, _square(as_seen(plane).astype(np.float32)))
 
 
 def _range(frames: list[np.ndarray]) -> tuple[float, float]:

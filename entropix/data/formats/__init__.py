@@ -18,10 +18,10 @@ from entropix.data._blocks import Decoded
 from entropix.data._select import Select
 from entropix.data.formats._dicom import Dicom
 from entropix.data.formats._dicom_objects import DEFAULT_OBJECTS, check_objects
-from entropix.data.formats._format import MASK_ENDING, Format, OtherSeries, PassedOver, by_number, in_words
+from entropix.data.formats._format import MASK_ENDING, MASK_NAME, Format, OtherSeries, PassedOver, by_number, in_words
 from entropix.data.formats._maps import FileMaps, HeatMap, MapFolder, resize_map
 from entropix.data.formats._nifti import Nifti
-from entropix.data.formats._nifti_space import as_seen, canonical_volume
+from entropix.data.formats._nifti_space import as_seen, canonical_mask
 from entropix.data.formats._overlays import write_overlay
 from entropix.data.formats._pillow import Pillow
 from entropix.exceptions import DataError
@@ -30,6 +30,7 @@ __all__ = [
     "DEFAULT_OBJECTS",
     "FORMATS",
     "MASK_ENDING",
+    "MASK_NAME",
     "Decoded",
     "FileMaps",
     "Format",
@@ -39,7 +40,7 @@ __all__ = [
     "PassedOver",
     "as_seen",
     "by_number",
-    "canonical_volume",
+    "canonical_mask",
     "check_objects",
     "decode",
     "format_names",

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entropix.data._blocks import Decoded
-from entropix.data._privacy import pseudonym
 from entropix.data._select import Select
-from entropix.data.formats._dicom_identity import patient_of
+from entropix.data.formats._dicom_identity import patient_of, uid_of
 from entropix.data.formats._dicom_kind import drawn, no_image
 from entropix.data.formats._dicom_objects import write_objects
 from entropix.data.formats._dicom_pixels import frames_of
@@ -50,19 +49,19 @@ class Dicom(Format):
         dataset = _read(path)
         series = {k: str(dataset.get(f"Series{k}") or "") for k in ("Description", "Number", "InstanceUID")}
         if not select.wants_series(*series.values()):
-            series["InstanceUID"] = _identifier("series", series["InstanceUID"], keep_ids)
+            series["InstanceUID"] = uid_of(dataset, "SeriesInstanceUID", keep_ids)
             raise OtherSeries(f"series {next((name for name in series.values() if name), 'without a name')}")
         if select.series is None and (kind := drawn(dataset)):
             raise PassedOver(f"DICOM {kind}; to read it, choose its series (--select series=...)")
         frames = list(frames_of(dataset))
         position = height_of(dataset)
-        slice_of = series["InstanceUID"] if len(frames) == 1 and position is not None else ""
+        one_slice = len(frames) == 1 and position is not None
         return Decoded(
             frames,
             "source",
             list(range(len(frames))) if len(frames) > 1 else None,
             group=patient_of(dataset, keep_ids) or None,
-            volume=_identifier("series", slice_of, keep_ids),
+            volume=uid_of(dataset, "SeriesInstanceUID", keep_ids) if one_slice else "",
             position=position or 0.0,
             kind=f"DICOM {dataset.get('Modality') or ''}".strip(),
             series=series["Description"],
@@ -94,15 +93,8 @@ def _is_bare(start: bytes) -> bool:
     return start[4:6] in SHORT_VRS or int.from_bytes(start[4:8], "little") <= LONGEST_UID
 
 
-def _identifier(kind: str, value: str, keep_ids: bool) -> str:
-    return value if keep_ids or not value else pseudonym(kind, value)
-
-
 def _identifiers(dataset: Dataset, keep_ids: bool) -> dict[str, str]:
-    """Return by what an archive finds the image: UIDs, or their pseudonyms, and the accession number, or nothing."""
+    """Return by what an archive finds the image: UIDs, and the accession number where identifiers are kept."""
     kinds = {"study_uid": "Study", "series_uid": "Series", "sop_uid": "SOP"}
-    found = {
-        name: _identifier(kind.lower(), str(dataset.get(f"{kind}InstanceUID") or "").strip(), keep_ids)
-        for name, kind in kinds.items()
-    }
+    found = {name: uid_of(dataset, f"{kind}InstanceUID", keep_ids) for name, kind in kinds.items()}
     return found | {"accession": str(dataset.get("AccessionNumber") or "").strip() if keep_ids else ""}

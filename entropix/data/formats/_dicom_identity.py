@@ -5,9 +5,9 @@ files the objects beside it and viewers lay them over it.
 
 *Replaced* (the default): the Basic Application Level Confidentiality Profile of PS3.15, table E.1-1, for the few
 elements that are taken over at all. The patient's number and all UIDs are replaced by salted hashes, the same ones in
-every object and run on this machine, until the salt is deleted. Names, numbers and dates of the study are empty; dates
-that must be there are 1900-01-01. The objects then form a study of their own; they refer to images that are replaced
-in the same way. Pixels are not cleaned: an overlay shows what the image shows.
+every object, table and run on this machine, until the salt is deleted. Names, numbers and dates of the study are
+empty; dates that must be there are 1900-01-01. The objects then form a study of their own; they refer to images that
+are replaced in the same way. Pixels are not cleaned: an overlay shows what the image shows.
 """
 
 from __future__ import annotations
@@ -48,7 +48,13 @@ PROFILE = ("113100", "DCM", "Basic Application Confidentiality Profile")
 def patient_of(source: Dataset, keep_ids: bool) -> str:
     """Return the patient's number, else the study's UID, as it is or as a pseudonym; "" if neither is known."""
     number = str(source.get("PatientID") or source.get("StudyInstanceUID") or "").strip()
-    return number if keep_ids or not number else pseudonym("patient", number)
+    return number if keep_ids or not number else pseudonym(number)
+
+
+def uid_of(source: Dataset, keyword: str, keep_ids: bool) -> str:
+    """Return a UID of a file, as it is or replaced; "" where it has none. Tables and objects have theirs from here."""
+    uid = str(source.get(keyword) or "").strip()
+    return uid if keep_ids or not uid else replaced_uid(uid)
 
 
 def identity_of(source: Dataset, keep_ids: bool) -> Dataset:
@@ -79,11 +85,10 @@ def uids_of(source: Dataset, placed: bool, keep_ids: bool) -> dict[str, str]:
     """
     from pydicom.uid import generate_uid
 
-    known = {keyword: str(source.get(keyword) or "").strip() or str(generate_uid()) for keyword in UIDS}
-    frame = str(source.get("FrameOfReferenceUID") or "").strip()
+    known = {keyword: uid_of(source, keyword, keep_ids) or str(generate_uid()) for keyword in UIDS}
+    frame = uid_of(source, "FrameOfReferenceUID", keep_ids)
     own = known["SeriesInstanceUID"] if placed else known["SOPInstanceUID"]
-    known["FrameOfReferenceUID"] = frame if placed and frame else str(generate_uid(entropy_srcs=[own]))
-    return known if keep_ids else {keyword: replaced_uid(uid) for keyword, uid in known.items()}
+    return known | {"FrameOfReferenceUID": frame if placed and frame else str(generate_uid(entropy_srcs=[own]))}
 
 
 def without_times(dataset: Dataset) -> None:

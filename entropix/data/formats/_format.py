@@ -16,10 +16,11 @@ from entropix.data._select import Select
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._overlays import write_overlay
 
+_MASK = r"d?seg|probseg|segmentation|masks?|labels?|labelmap|annotation|gt|ground[-_ ]?truth"
 # How the names of files end that say where something is in an image: scan_seg, sub-01_dseg, BraTS-00000-seg, x_mask_1.
-MASK_ENDING = re.compile(
-    r"[-_. ](d?seg|probseg|segmentation|masks?|labels?|labelmap|annotation|rois?|lesions?|gt)([-_ ]?\d+)?$"
-)
+MASK_ENDING = re.compile(rf"[-_. ]({_MASK}|rois?|lesions?)([-_ ]?\d+)?$")
+# Or are called as a whole: seg, mask_1. Pictures of numbered lesions are images as likely as masks.
+MASK_NAME = re.compile(rf"({_MASK})([-_ ]?(?P<number>\d+))?|rois?|lesions?")
 
 
 class PassedOver(Exception):

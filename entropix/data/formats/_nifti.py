@@ -13,7 +13,7 @@ from entropix.data._bids import SUFFIX, entities
 from entropix.data._blocks import Decoded
 from entropix.data._scale import MAX_VALUES, robust_scale
 from entropix.data._select import AXES, Select
-from entropix.data.formats._format import MASK_ENDING, Format, OtherSeries, PassedOver
+from entropix.data.formats._format import MASK_ENDING, MASK_NAME, Format, OtherSeries, PassedOver
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._nifti_maps import write_derivative, write_map
 from entropix.data.formats._nifti_space import as_seen, canonical
@@ -57,8 +57,9 @@ class Nifti(Format):
         return Decoded(frames, "source", list(kept), kind="NIfTI", bits=bits)
 
     def is_mask(self, path: Path) -> bool:
-        """Return whether a file is called as masks are: scan_seg.nii.gz."""
-        return self.has_suffix(path) and MASK_ENDING.search(self.stem(path)) is not None
+        """Return whether a file is called as masks are: scan_seg.nii.gz, seg.nii.gz."""
+        stem = self.stem(path)
+        return self.has_suffix(path) and bool(MASK_ENDING.search(stem) or MASK_NAME.fullmatch(stem))
 
     def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:
         """Write volumes with shape, affine and codes of the space of their sources; of BIDS files as a derivative."""

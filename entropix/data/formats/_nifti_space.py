@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,53 @@ import numpy as np
 from entropix.data._select import AXES
 from entropix.exceptions import DataError
 
+MOST_APART = 0.1  # voxels: headers round
+
 
 def canonical(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Return a volume (3 axes) with its axes turned to point right, forward and up."""
     return np.ascontiguousarray(_reorient(volume, _orientation(affine)))
 
 
-def canonical_volume(path: Path) -> np.ndarray:
-    """Return the stored volume of a NIfTI file, a mask for example, with its axes turned as `canonical` does."""
+def canonical_mask(mask: Path, image: Path) -> np.ndarray:
+    """Return where a mask is set, bool (x, y, z), turned as `canonical` turns the image; both are NIfTI files.
+
+    Raises:
+        DataError: the voxels of the mask are not those of the image: another shape, or another place in the patient.
+    """
     import nibabel
 
-    image: Any = nibabel.load(path)
-    return canonical(np.asarray(image.dataobj), image.affine)
+    files: list[Any] = [nibabel.load(path) for path in (mask, image)]
+    shapes = [_three(file.shape) for file in files]
+    turns = [_orientation(file.affine) for file in files]
+    turned = [[shape[i] for i in np.argsort(turn[:, 0])] for shape, turn in zip(shapes, turns, strict=True)]
+    if turned[0] != turned[1] or (files[0].ndim > 3 and max(files[0].shape[3:]) > 1):
+        found, expected = (
+            " x ".join(map(str, [*one, *file.shape[3:]])) for one, file in zip(turned, files, strict=True)
+        )
+        raise DataError(f"{mask.name} has {found} voxels (to the right, front, head), the image {expected}")
+    apart = _apart(files, shapes, turns)
+    if apart > MOST_APART:
+        raise DataError(
+            f"{mask.name} lies elsewhere than its image, by up to {apart:.3g} of its voxels, as their headers say "
+            "(affine): resample it to the image, or repair its header"
+        )
+    return canonical(np.asarray(files[0].dataobj).reshape(shapes[0]), files[0].affine) > 0
+
+
+def _apart(files: Sequence[Any], shapes: Sequence[tuple[int, ...]], turns: Sequence[np.ndarray]) -> float:
+    """Return how far the corners of two volumes of one turned shape are apart at most, in voxels of the second."""
+    from nibabel.orientations import inv_ornt_aff
+
+    first, second = (f.affine @ inv_ornt_aff(turn, shape) for f, shape, turn in zip(files, shapes, turns, strict=True))
+    last = np.array(shapes[1])[np.argsort(turns[1][:, 0])] - 1
+    corners = np.array([[*(np.array(which) * last), 1] for which in np.ndindex(2, 2, 2)]).T
+    return float(np.abs((np.linalg.solve(second, first) @ corners - corners)[:3]).max())
+
+
+def _three(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the first three lengths of a shape; those that it lacks are 1."""
+    return (*shape, 1, 1)[:3]
 
 
 def as_seen(plane: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import numpy as np
 from entropix.data._blocks import Decoded
 from entropix.data._scale import real_values
 from entropix.data._select import Select
-from entropix.data.formats._format import MASK_ENDING, Format, OtherSeries, in_words
+from entropix.data.formats._format import MASK_ENDING, MASK_NAME, Format, OtherSeries, in_words
 from entropix.data.formats._tiff import as_stored, is_copy, tags_of, unknown_layout
 from entropix.exceptions import DataError
 
@@ -41,13 +42,27 @@ class Pillow(Format):
         return decode(path)
 
     def is_mask(self, path: Path) -> bool:
-        """Return whether a file is called as the mask of an image beside it: a_mask.png with a.png or a.jpg."""
+        """Return whether a file is called as the mask of an image beside it: a_mask.png of a.jpg, mask.png of any."""
         stem = self.stem(path)
-        ending = MASK_ENDING.search(stem) if self.has_suffix(path) else None
+        if not self.has_suffix(path):
+            return False
+        if MASK_NAME.fullmatch(stem):
+            return _holds_images(path.parent, path.parent.stat().st_mtime_ns)
+        ending = MASK_ENDING.search(stem)
         if ending is None:
             return False
         image = path.name[: ending.start()]
         return any(path.with_name(image + suffix).exists() for suffix in (path.suffix, *self.suffixes))
+
+
+@lru_cache(maxsize=1)  # it is asked for every mask_1, mask_2, ... of a folder
+def _holds_images(folder: Path, _: int) -> bool:
+    """Return whether a folder, last changed then, holds image files that are not called mask as a whole."""
+    known = Pillow()
+    return any(
+        known.has_suffix(path) and not path.name.startswith(".") and not MASK_NAME.fullmatch(known.stem(path))
+        for path in folder.iterdir()
+    )
 
 
 def decode(path: Path) -> Decoded:
