@@ -228,6 +228,37 @@ def growth() -> str:
     return "\n".join([title, "", *_table(["what", "cost"], rows)])
 
 
+KINDS = {
+    "information": "mutual information, twenty tasks, n = 1,000 and 5,000",
+    "divergence": "divergence, twelve pairs, n = 500 and 2,000",
+    "entropy": "entropy, 16 families, d = 1, 4, 16, n = 500 and 2,000",
+    "groups": "rows in groups",
+}
+
+
+def coverage() -> str:
+    """How often intervals hold the truth, by kind of estimate, and every cell that is wrong without saying so."""
+    document = json.loads((ROOT / "benchmarks/results/coverage.json").read_text())
+    cells, rows = document["cells"], {}
+    for kind, name in KINDS.items():
+        some = [cell for key, cell in cells.items() if key.startswith(f"{kind}/")]
+        held = [cell["coverage"] >= 0.88 for cell in some]
+        wrong = [cell["silently_wrong"] for cell in some]
+        told = len(some) - sum(held) - sum(wrong)
+        median = sorted(cell["coverage"] for cell in some)[len(some) // 2]
+        rows[name] = [str(len(some)), f"{median:.2f}", str(sum(held)), str(told), str(sum(wrong))]
+    head = ["estimate", "cells", "median coverage", "at least 88 %", "less, but warned of", "**less without a word**"]
+    draws = min(cell["draws"] for cell in cells.values())
+    title = f"Coverage of the 95 % interval, {draws} draws of each cell; `{document['environment']['command']}`:"
+    worst = [
+        f"- {key.replace('/', ', ')}: {cell['coverage']:.2f} held, {cell['warned']:.2f} warned, error {cell['bias']:+.3f} "
+        f"on average, standard error {cell['stderr']:.3f}"
+        for key, cell in cells.items()
+        if cell["silently_wrong"]
+    ]
+    return "\n".join([title, "", *_table(head, rows), "", "Less without a word:", "", *worst])
+
+
 def scale() -> str:
     """Memory and time of whole fits by the number of images."""
     document = json.loads((ROOT / "benchmarks/results/scale.json").read_text())
@@ -285,10 +316,11 @@ TABLES = {
     "training": training,
     "growth": growth,
     "scale": scale,
+    "coverage": coverage,
 }
 
 
-PAGES = [ROOT / "README.md", ROOT / "docs/performance.md", ROOT / "docs/scores.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs/performance.md", ROOT / "docs/scores.md", ROOT / "docs/estimators.md"]
 
 
 def main() -> None:
