@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from entropix._utils import check_new_file, check_new_folder
 from entropix.cli._application import (
     Data,
     Device,
@@ -25,10 +24,9 @@ from entropix.cli._application import (
     reading,
 )
 from entropix.cli._data import KeepIds, NoCache
-from entropix.data.formats import DEFAULT_OBJECTS
 
 
-@app.command()
+@app.command(short_help="Score images; write tables and heat maps.")
 def score(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     data: Data,
@@ -46,7 +44,7 @@ def score(
     dicom: Annotated[
         list[str],
         typer.Option(help="What to write of DICOM files among the heat maps: overlay, map, seg, report; repeatable."),
-    ] = list(DEFAULT_OBJECTS),  # noqa: B006
+    ] = ["overlay", "map"],  # noqa: B006
     select: Selected = None,
     include: Include = None,
     exclude: Exclude = None,
@@ -60,6 +58,7 @@ def score(
     """Score the images in DATA; print AUC and AP if DATA says which are abnormal."""
     import entropix
     from entropix import writers
+    from entropix._utils import check_new_file, check_new_folder
     from entropix.data import with_labels
 
     of_volumes = out.with_name(f"{out.stem}.volumes{out.suffix}")

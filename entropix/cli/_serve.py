@@ -12,7 +12,7 @@ import typer
 from entropix.cli._application import Device, app, interruptible
 
 
-@app.command()
+@app.command(short_help="Be a DICOM node: studies in, heat maps out.")
 def serve(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     folder: Annotated[Path, typer.Option(help="Folder for the queue and the results.")] = Path("entropix-node"),
