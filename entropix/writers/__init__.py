@@ -6,14 +6,17 @@ from entropix.writers._heatmaps import check_heatmaps, write_heatmaps
 from entropix.writers._masks import Located, locate, write_located
 from entropix.writers._scores import Scored, score, write_scores
 from entropix.writers._tensorboard import TensorBoard
+from entropix.writers._tracking import MLflow, WeightsAndBiases
 from entropix.writers._volumes import ScoredVolume, Volume, volumes, write_volume_scores
 
 __all__ = [
     "Located",
+    "MLflow",
     "Scored",
     "ScoredVolume",
     "TensorBoard",
     "Volume",
+    "WeightsAndBiases",
     "aggregate",
     "check_heatmaps",
     "export",
