@@ -55,7 +55,8 @@ def headline() -> str:
     seeds = "one seed" if len(document["seeds"]) == 1 else f"{len(document['seeds'])} seeds"
     return (
         f"Without a label: mean AUC {ours:.3f} over {len(document['sets'])} sets. The paper's sweep, with the d that "
-        f"labels say is best for each set: {sweep:.3f} ({seeds}; `python benchmarks/auto_vs_fixed.py`, [table](docs/method.md))."
+        f"labels say is best for each set: {sweep:.3f} ({seeds}; `python benchmarks/auto_vs_fixed.py`, "
+        "[table](docs/method.md))."
     )
 
 
