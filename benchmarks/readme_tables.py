@@ -48,6 +48,29 @@ def auto_vs_fixed() -> str:
     return "\n".join([_title(title, document), "", *_table(head, rows)])
 
 
+def headline() -> str:
+    """The README's one number, with the command that makes it."""
+    document = json.loads((ROOT / "benchmarks/results/auto_vs_fixed.json").read_text())
+    ours, sweep = document["summary"]["select"]["auc_surprisal"], document["summary"]["oracle"]["auc_residual"]
+    seeds = "one seed" if len(document["seeds"]) == 1 else f"{len(document['seeds'])} seeds"
+    return (
+        f"Without a label: mean AUC {ours:.3f} over {len(document['sets'])} sets. The paper's sweep, with the d that "
+        f"labels say is best for each set: {sweep:.3f} ({seeds}; `python benchmarks/auto_vs_fixed.py`, "
+        "[table](docs/method.md))."
+    )
+
+
+def tutorials() -> str:
+    """The tutorials, and how long a walk through each took."""
+    document = json.loads((ROOT / "benchmarks/results/tutorials.json").read_text())
+    rows = {}
+    for name, took in document.items():
+        title = (ROOT / f"docs/tutorial-{name}.md").read_text(encoding="utf-8").partition("\n")[0]
+        label = f"[{title.partition(': ')[2]}](tutorial-{name}.md)"
+        rows[label] = [f"{took['processor_seconds']} s"]
+    return "\n".join(["`python benchmarks/tutorials.py`:", "", *_table(["tutorial", "processor time of a walk"], rows)])
+
+
 def many_tasks() -> str:
     """The default fit on sets of all kinds beside other scores and detectors: AUC, localisation, false positives."""
     document = json.loads((ROOT / "benchmarks/results/many_tasks.json").read_text())
@@ -307,6 +330,7 @@ def _power(rows: list[dict[str, Any]], n: int) -> str:
 
 
 TABLES = {
+    "headline": headline,
     "real": auto_vs_fixed,
     "many": many_tasks,
     "new_site": new_site,
@@ -317,10 +341,14 @@ TABLES = {
     "growth": growth,
     "scale": scale,
     "coverage": coverage,
+    "tutorials": tutorials,
 }
 
 
-PAGES = [ROOT / "README.md", ROOT / "docs/performance.md", ROOT / "docs/scores.md", ROOT / "docs/estimators.md"]
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / f"docs/{name}.md" for name in ("estimators", "index", "method", "performance", "scores")),
+]
 
 
 def main() -> None:

@@ -13,23 +13,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from typing import TYPE_CHECKING, Any
 
-from entropix import data, datasets, estimators, exceptions, models, ops
+from entropix import exceptions
 from entropix._version import __version__
-from entropix.estimators import (
-    conditional_mutual_information,
-    entropy,
-    intrinsic_dimension,
-    kl_divergence,
-    mutual_information,
-    total_correlation,
-)
 
 if TYPE_CHECKING:
     from entropix import (
         baseline,
+        data,
+        datasets,
         detector,
         distributed,
+        estimators,
+        models,
         node,
+        ops,
         options,
         plots,
         report,
@@ -41,25 +38,44 @@ if TYPE_CHECKING:
     )
     from entropix.baseline import Sweep, sweep
     from entropix.detector import EntropixDetector, fit, inspect, load
+    from entropix.estimators import (
+        conditional_mutual_information,
+        entropy,
+        intrinsic_dimension,
+        kl_divergence,
+        mutual_information,
+        total_correlation,
+    )
     from entropix.strategies import prune
     from entropix.writers import export
 
-# Loaded when first used: they stand on scikit-learn, which takes longer to import than all of entropix.
+# Loaded when first used: they stand on torch and scikit-learn, which take seconds to import.
 _LAZY_NAMES = {
     "EntropixDetector": "detector",
     "Sweep": "baseline",
+    "conditional_mutual_information": "estimators",
+    "entropy": "estimators",
     "export": "writers",
     "fit": "detector",
     "inspect": "detector",
+    "intrinsic_dimension": "estimators",
+    "kl_divergence": "estimators",
     "load": "detector",
+    "mutual_information": "estimators",
     "prune": "strategies",
     "sweep": "baseline",
+    "total_correlation": "estimators",
 }
 _LAZY_PACKAGES = (
     "baseline",
+    "data",
+    "datasets",
     "detector",
     "distributed",
+    "estimators",
+    "models",
     "node",
+    "ops",
     "options",
     "plots",
     "report",

@@ -23,7 +23,7 @@ from entropix.cli._application import (
 from entropix.cli._data import NoCache
 
 
-@app.command()
+@app.command(short_help="Renew thresholds and p-values for another site.")
 def calibrate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     normals: Annotated[str, typer.Argument(metavar="NORMALS", help="Normal images of the site, as for `fit`.")],

@@ -13,7 +13,7 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help=help_of("cache"))]
 KeepIds = Annotated[bool, typer.Option("--keep-ids", help="Name patients and series as their files do.")]
 
 
-@app.command()
+@app.command(short_help="Say what DATA holds, and what `entropix fit` would do with it.")
 def inspect(
     data: Data,
     image_size: Size = 32,
@@ -48,7 +48,7 @@ def inspect(
         print(result)
 
 
-@app.command()
+@app.command(short_help="Bring a data set of the paper into shape.")
 def prepare(
     name: Annotated[str, typer.Argument(metavar="NAME", help="rsna, vindr-cxr, brain-tumor or brats2021.")],
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the data set as it is published.")],

@@ -12,7 +12,7 @@ import typer
 from entropix.cli._application import Json, app, print_json
 
 
-@app.command()
+@app.command(short_help="Estimate entropy and intrinsic dimension of a sample.")
 def entropy(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=".npy, or .csv/.txt with one sample per row.")],
     k: Annotated[int, typer.Option(min=1, help="Neighbours.")] = 5,

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from entropix._utils import check_new_file, check_new_folder
 from entropix.cli._application import Data, Json, app, interruptible, print_json, print_left_out, print_table
 from entropix.cli._fit_flags import with_fit_flags
-from entropix.training import TRAINING_BATCH, Epoch, parallel
+
+if TYPE_CHECKING:
+    from entropix.training import Epoch
 
 
-@app.command()
+@app.command(short_help="Fit a detector to normal images, and choose its d.")
 @with_fit_flags
 def fit(
     options: dict[str, Any],
@@ -31,6 +32,7 @@ def fit(
 ) -> None:
     """Fit a detector to the normal images in DATA and choose its latent dimension."""
     import entropix
+    from entropix.training import TRAINING_BATCH, parallel
 
     fabric = None
     if devices > 1 or num_nodes > 1:
@@ -68,6 +70,8 @@ def fit(
 def _watchers(
     log_json: Path | None, tensorboard: Path | None, resume: bool, overwrite: bool
 ) -> Callable[[Epoch], None] | None:
+    from entropix._utils import check_new_file, check_new_folder
+
     watchers: list[Callable[[Epoch], None]] = []
     if tensorboard is not None:
         from entropix.writers import TensorBoard

@@ -5,18 +5,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import Field
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
 from entropix.exceptions import DataError
-from entropix.options import FitOptions, Flag, flags
+from entropix.options import Flag, flags
+
+# Types of options that are those of their flags; the others say theirs (`Flag.type`).
+_SIMPLE: dict[str, Any] = {"bool": bool, "float": float, "int": int, "int | None": int | None, "str": str}
 
 
 def with_fit_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Let `command(options, **own)` take the flags of `FitOptions` too; `options` holds what they were set to."""
-    hints = get_type_hints(FitOptions, localns={"Fabric": Any})
-    given = {name: _parameter(one, flag, hints[name]) for name, (one, flag) in flags().items()}
+    given = {name: _parameter(one, flag) for name, (one, flag) in flags().items()}
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [one.replace(kind=keyword) for one in inspect.signature(command, eval_str=True).parameters.values()][1:]
 
@@ -32,8 +34,8 @@ def with_fit_flags(command: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def _parameter(one: Field[Any], flag: Flag, hint: Any) -> inspect.Parameter:
-    kind = flag.type or hint
+def _parameter(one: Field[Any], flag: Flag) -> inspect.Parameter:
+    kind = flag.type or _SIMPLE[str(one.type)]
     names = [f"--{flag.name or one.name.replace('_', '-')}"]  # a switch has no opposite
     default = False if kind is bool else one.default
     option = typer.Option(*names, help=flag.help, min=flag.least)

@@ -10,7 +10,7 @@ import typer
 from entropix.cli._application import Device, Exclude, Include, Overwrite, Selected, Skip, Split, app, reading
 
 
-@app.command()
+@app.command(short_help="Write a page: what stands out, where, and how sure that is.")
 def report(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     out: Annotated[Path, typer.Option(help="HTML file.")],
@@ -44,7 +44,7 @@ def report(
     print(f"report written to {out}")
 
 
-@app.command()
+@app.command(short_help="Print the model card: data, d, calibration, limits.")
 def card(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     out: Annotated[
@@ -68,7 +68,7 @@ def card(
     print(f"card written to {out}")
 
 
-@app.command()
+@app.command(short_help="Write the model as one file for other runtimes.")
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     out: Annotated[Path, typer.Option(help="File that ends in .onnx or .pt2.")],

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from entropix._utils import check_new_file, check_new_folder
 from entropix.cli._application import (
     Data,
     Device,
@@ -26,10 +25,9 @@ from entropix.cli._application import (
     reading,
 )
 from entropix.cli._data import KeepIds, NoCache
-from entropix.data.formats import DEFAULT_OBJECTS
 
 
-@app.command()
+@app.command(short_help="Score images; write tables and heat maps.")
 def score(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     data: Data,
@@ -47,7 +45,7 @@ def score(
     dicom: Annotated[
         list[str],
         typer.Option(help="What to write of DICOM files among the heat maps: overlay, map, seg, report; repeatable."),
-    ] = list(DEFAULT_OBJECTS),  # noqa: B006
+    ] = ["overlay", "map"],  # noqa: B006
     select: Selected = None,
     include: Include = None,
     exclude: Exclude = None,
@@ -61,6 +59,7 @@ def score(
     """Score the images in DATA; print AUC and AP if DATA says which are abnormal."""
     import entropix
     from entropix import writers
+    from entropix._utils import check_new_file, check_new_folder
     from entropix.data import with_labels
     from entropix.scoring import locate
 

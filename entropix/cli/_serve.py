@@ -13,7 +13,7 @@ from entropix.cli._application import Device, app, interruptible
 from entropix.data.formats import DEFAULT_OBJECTS
 
 
-@app.command()
+@app.command(short_help="Be a DICOM node: studies in, heat maps out.")
 def serve(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `entropix fit` wrote.")],
     folder: Annotated[Path, typer.Option(help="Folder for the queue and the results.")] = Path("entropix-node"),

@@ -10,7 +10,7 @@ import typer
 from entropix.cli._application import Json, app, interruptible, print_json
 
 
-@app.command()
+@app.command(short_help="Try everything on simulated slices of heads.")
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for model, report and pictures.")] = Path("entropix-demo"),
     full: Annotated[
@@ -30,7 +30,7 @@ def demo(
         print(example.describe(result, out))
 
 
-@app.command()
+@app.command(short_help="Print versions, and what this machine can do.")
 def info(as_json: Json = False) -> None:
     """Print versions, and what the native module can do on this machine."""
     from entropix._utils import versions

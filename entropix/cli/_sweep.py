@@ -26,7 +26,7 @@ from entropix.cli._application import (
 )
 
 
-@app.command()
+@app.command(short_help="Run the paper's baseline: a training per latent dimension.")
 def sweep(
     data: Data,
     out: Annotated[Path, typer.Option(help="New folder for the tables.")],

@@ -48,7 +48,7 @@ class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
     Attributes:
         latent_dim_: d, the size of the code.
         reason_: why this d, in words; or that the training was too short to tell, and `settings_["enough_epochs"]` has
-            the number of epochs with which to fit again.
+            a number of epochs to try.
         entropy_: H(X_n) in nats: value, stderr, ci, dimension (intrinsic), n_distinct, ... None when d was given.
         curve_: measurements at every candidate d, a list of dictionaries (`entropix.selection.CurvePoint`). A notebook
             shows it as a table, and `curve_.to_frame()` is a pandas `DataFrame`.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from entropix._utils import Progress, in_batches, resolve_device, seeded
 from entropix.data import ImageSet
@@ -28,7 +28,7 @@ from entropix.scoring import (
     learn_foreign_content,
     statistics,
 )
-from entropix.selection import has_not_learnt
+from entropix.selection import has_not_learnt, worse_than_mean
 from entropix.strategies import STRATEGIES
 from entropix.training import (
     Checkpoint,
@@ -77,6 +77,8 @@ def fit_images(data: ImageSet, options: FitOptions, checkpoint: Checkpoint | Non
         d = int(options.latent_dim)
         fitted = fit_fixed(prepared, d, epochs, seed, bar, network, kind=kind, paper=False, checkpoint=checkpoint)
         fitted.settings["latent_dim"] = d
+        error = _held_out_error(fitted.model, prepared.held_out)
+        _say_if_too_short(fitted, epochs, prepared, worse_than_mean(error, prepared.distinct, prepared.held_out))
     fitted.settings |= settings(data, epochs, seed, device) | {"architecture": options.architecture}
     return fitted
 
@@ -191,14 +193,30 @@ def _fit_auto(
     fitted.curve = [point.to_dict() for point in adapted.curve]
     fitted.reason = adapted.reason
     shown = has_not_learnt(adapted.curve, adapted.entropy, data.distinct, data.held_out)
-    if shown is not None:
-        fitted.settings["enough_epochs"] = enough = max(2 * epochs, default_epochs(len(data.train)))
-        fitted.reason = (
-            f"{epochs} epochs were too few for this autoencoder to learn these images: {shown}. So d = "
-            f"{adapted.latent_dim} says nothing about them; fit again with epochs={enough} (--epochs {enough})"
-        )
-        warnings.warn(fitted.reason, FitWarning, stacklevel=2)
+    _say_if_too_short(fitted, epochs, data, shown)
     return fitted
+
+
+def _held_out_error(model: nn.Module, images: Tensor) -> float:
+    return in_batches(lambda x: (x - model(x)).square().flatten(1).mean(1), images).mean().item()
+
+
+def _say_if_too_short(fitted: Fitted, epochs: int, data: TrainingData, shown: str | None) -> None:
+    """Warn, and let the model remember, that the training was too short, if there is something that shows it.
+
+    How many epochs would do is not known. What is named is the default, which was enough for all sets that we tried, or
+    twice as many as there were.
+    """
+    if shown is None:
+        return
+    enough = max(2 * epochs, default_epochs(len(data.train)))
+    fitted.settings["enough_epochs"] = enough
+    fitted.reason = (
+        f"{epochs} epochs were too few for this autoencoder to learn these images: {shown}. So d = "
+        f"{fitted.model.latent_dim} says nothing about them; fit again with epochs={enough} (--epochs {enough}) and "
+        "see whether this is said again"
+    )
+    warnings.warn(fitted.reason, FitWarning, stacklevel=2)
 
 
 def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], network: ForeignNetwork) -> Fitted:

@@ -1,16 +1,16 @@
-"""`FitOptions`: every option of a fit, with its default, its flag and its check."""
+"""`FitOptions`: every option of a fit, with its default, its flag and its check.
+
+The command line shows the flags in its help, which is not to wait for torch: what the checks stand on is imported by
+`_check`, when there is something to check.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from operator import not_
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from entropix._utils import as_path, check_seed, check_switches, is_whole
-from entropix.data import Globs, Select, check_reading
-from entropix.models import ARCHITECTURES, ImageAutoencoder
 from entropix.options._flag import (
     Flag,
     globs_words,
@@ -20,17 +20,15 @@ from entropix.options._flag import (
     select_words,
     switch_words,
 )
-from entropix.scoring import check_alpha
-from entropix.strategies import STRATEGIES, StrategyName
-from entropix.training import Epoch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lightning_fabric import Fabric
 
-
-def _of_images() -> dict[str, type[ImageAutoencoder]]:
-    """The architectures for images, by name."""
-    return {name: kind for name, kind in ARCHITECTURES.items() if issubclass(kind, ImageAutoencoder)}
+    from entropix.data import Globs, Select
+    from entropix.strategies import StrategyName
+    from entropix.training import Epoch
 
 
 def _about(flag: Flag, *, parameter: bool = False) -> dict[str, Any]:
@@ -92,11 +90,11 @@ class FitOptions:
     )
     strategy: StrategyName = field(
         default="select",
-        metadata=_about(Flag(f"How auto finds it: {', '.join(STRATEGIES)}.", type=str, repeat=True), parameter=True),
+        metadata=_about(Flag("How auto finds it: select, prune, constrain.", type=str, repeat=True), parameter=True),
     )
     architecture: str = field(
         default="convolutional",
-        metadata=_about(Flag(f"Of the autoencoder of images: {', '.join(_of_images())}.", repeat=True), parameter=True),
+        metadata=_about(Flag("Of the autoencoder of images: convolutional.", repeat=True), parameter=True),
     )
     image_size: int = field(
         default=32,
@@ -152,21 +150,9 @@ class FitOptions:
     fabric: Fabric | None = None
 
     def __post_init__(self) -> None:
-        _check_choice("strategy", self.strategy, STRATEGIES)
-        _check_choice("architecture", self.architecture, _of_images())
-        _check_sizes(self.latent_dim, self.image_size, self.epochs, self.architecture)
-        check_alpha(self.alpha)
-        check_seed(self.seed)
-        check_switches({name: getattr(self, name) for name in ("skip_unreadable", "overwrite", "resume", "progress")})
-        check_reading(self.select, self.cache, self.include, self.exclude)
-        if self.out is not None:
-            as_path(self.out, "out")
-        if self.on_epoch is not None and not callable(self.on_epoch):
-            raise TypeError(f"on_epoch is {self.on_epoch!r}; expected a function of an Epoch")
-        if self.fabric is not None and not hasattr(self.fabric, "world_size"):
-            raise TypeError(f"fabric is {self.fabric!r}; expected what entropix.distributed.launch returns")
-        if self.resume and self.out is None:
-            raise ValueError("resume=True without out; give the folder that the interrupted fit was to write")
+        from entropix.options._check import check_options
+
+        check_options(self)
 
     def parameters(self) -> dict[str, Any]:
         """Return the options that the detector's constructor takes."""
@@ -176,22 +162,6 @@ class FitOptions:
         """Return the arguments of `entropix.data.read`."""
         names = ("image_size", "select", "include", "exclude", "cache", "skip_unreadable", "progress")
         return {name: getattr(self, name) for name in names}
-
-
-def _check_choice(name: str, value: str, choices: Any) -> None:
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}")
-
-
-def _check_sizes(latent_dim: int | str, image_size: int, epochs: int | None, architecture: str) -> None:
-    """Raise ValueError for numbers that would otherwise fail only after the images were read."""
-    stride = _of_images()[architecture].stride
-    if not (is_whole(image_size, 1) and image_size % stride == 0):
-        raise ValueError(f"image_size={image_size!r}; expected a multiple of {stride}")
-    if latent_dim != "auto" and not is_whole(latent_dim, 1):
-        raise ValueError(f"latent_dim={latent_dim!r}; expected 'auto' or a whole number of at least 1")
-    if epochs is not None and not is_whole(epochs, 1):
-        raise ValueError(f"epochs={epochs!r}; expected a whole number of at least 1, or None")
 
 
 def _parameters() -> list[Field[Any]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from entropix.data import Globs, Select
+if TYPE_CHECKING:
+    from entropix.data import Globs, Select
 
 
 def _same(value: Any) -> Any:
@@ -56,12 +57,14 @@ def parse_latent_dim(text: str) -> int | str:
 
 def parse_select(texts: Sequence[str] | None) -> Select | None:
     """Return what is to be read; None if nothing was said."""
+    from entropix.data import Select
+
     return Select.parse(texts) if texts else None
 
 
 def select_words(name: str, value: Select | None) -> list[str]:
     """Return the flags that `parse_select` makes `value` of."""
-    return [f"--{name} {shlex.quote(text)}" for text in (value or Select()).texts()]
+    return [] if value is None else [f"--{name} {shlex.quote(text)}" for text in value.texts()]
 
 
 def parse_globs(texts: Sequence[str] | None) -> list[str] | None:

@@ -7,6 +7,16 @@ where the training was too short for that.
 
 from entropix.selection._choice import Choice, choose
 from entropix.selection._curve import MEASURED_IMAGES, Curve, CurvePoint, ImageEntropy, Prefixes
-from entropix.selection._learnt import has_not_learnt
+from entropix.selection._learnt import has_not_learnt, worse_than_mean
 
-__all__ = ["MEASURED_IMAGES", "Choice", "Curve", "CurvePoint", "ImageEntropy", "Prefixes", "choose", "has_not_learnt"]
+__all__ = [
+    "MEASURED_IMAGES",
+    "Choice",
+    "Curve",
+    "CurvePoint",
+    "ImageEntropy",
+    "Prefixes",
+    "choose",
+    "has_not_learnt",
+    "worse_than_mean",
+]

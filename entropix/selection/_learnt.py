@@ -29,14 +29,21 @@ def has_not_learnt(
         train: training images (n, c, s, s).
         held_out: held-out normal images.
     """
-    mean = train[: len(held_out)].mean(0)
-    of_mean = (held_out - mean).square().mean().item()
-    error, full = min(point.error_held_out for point in curve), max(point.entropy for point in curve)
-    if not error < of_mean:
-        return f"held-out images have an error of {error:.3g}, and the mean image alone one of {of_mean:.3g}"
+    full = max(point.entropy for point in curve)
+    if worse := worse_than_mean(min(point.error_held_out for point in curve), train, held_out):
+        return worse
     if float(entropy) - full > MOST_LOST * entropy.dimension:
         return (
             f"the entropy of the reconstructions is {full:.1f} nats at most, that of the images {float(entropy):.1f}, "
             f"which vary in {entropy.dimension:.0f} dimensions"
         )
     return None
+
+
+def worse_than_mean(error: float, train: Tensor | ImageView, held_out: Tensor) -> str | None:
+    """Return that a mean squared error on held-out images is no smaller than that of the mean image; None if it is."""
+    mean = train[: len(held_out)].mean(0)
+    of_mean = (held_out - mean).square().mean().item()
+    if error < of_mean:
+        return None
+    return f"held-out images have an error of {error:.3g}, and the mean image alone one of {of_mean:.3g}"

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entropix._utils import Epoch, install_hint
+from entropix.writers._tracking import numbers_of
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-SCALARS = ("loss", "error_held_out", "entropy", "entropy_images")
 
 
 class TensorBoard:
@@ -34,10 +33,8 @@ class TensorBoard:
 
     def __call__(self, at: Epoch) -> None:
         writer: Any = self._writer or self._open(at)
-        for name in SCALARS:
-            value = getattr(at, name)
-            if value is not None:
-                writer.add_scalar(name, value, at.epoch)
+        for name, value in numbers_of(at).items():
+            writer.add_scalar(name, value, at.epoch)
         writer.flush()
         if at.epoch == at.epochs:
             writer.close()

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 
-HEAVY = ("scipy", "sklearn", "matplotlib", "pydicom", "nibabel", "PIL", "entropix._C")
+HEAVY = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "pydicom", "nibabel", "PIL", "entropix._C")
 
 
 def run(code: str) -> str:
@@ -14,8 +14,12 @@ def run(code: str) -> str:
 
 
 def test_import_probes_and_loads_nothing() -> None:
-    code = f"print([m for m in {HEAVY} if m in sys.modules], torch.cuda.is_initialized())"
-    assert run(f"import sys, torch\nimport entropix\n{code}") == "[] False"
+    assert run(f"import sys\nimport entropix\nprint([m for m in {HEAVY} if m in sys.modules])") == "[]"
+
+
+def test_the_estimators_probe_and_load_nothing() -> None:
+    code = f"print([m for m in {HEAVY[2:]} if m in sys.modules], torch.cuda.is_initialized())"
+    assert run(f"import sys, torch\nimport entropix\nentropix.entropy\n{code}") == "[] False"
 
 
 def test_all_names_exist() -> None:
