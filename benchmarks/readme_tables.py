@@ -274,8 +274,8 @@ def coverage() -> str:
     draws = min(cell["draws"] for cell in cells.values())
     title = f"Coverage of the 95 % interval, {draws} draws of each cell; `{document['environment']['command']}`:"
     worst = [
-        f"- {key.replace('/', ', ')}: {cell['coverage']:.2f} held, {cell['warned']:.2f} warned, error {cell['bias']:+.3f} "
-        f"on average, standard error {cell['stderr']:.3f}"
+        f"- {key.replace('/', ', ')}: {cell['coverage']:.2f} held, {cell['warned']:.2f} warned, mean error "
+        f"{cell['bias']:+.3f}, standard error {cell['stderr']:.3f}"
         for key, cell in cells.items()
         if cell["silently_wrong"]
     ]
