@@ -92,8 +92,8 @@ void check_products(int64_t d, double ratio) {
             for (const double threshold : {distance, distance - 6 * slack}) {
                 floors[0] = product_floor<T>(squares[i], threshold, d);
                 Hit hits[kQueryRows];
-                const int64_t found = screen_kernels<T>().products(padded.data(), kQueryRows, panels.panel(0),
-                                                                   d, floors.data(), hits);
+                const int64_t found = screen_kernels<T>().products(
+                    {padded.data(), kQueryRows, panels.panel(0), d, floors.data()}, hits);
                 const bool hit = found && hits[0].lanes >> j & 1;
                 expect(hit == (threshold == distance), "products", n, d);
             }
