@@ -131,7 +131,7 @@ def test_no_neighbour_is_lost_where_products_cancel(kind: str, d: int, dtype: to
 @pytest.mark.parametrize("kind", ["normal", "outlier", "shells"])  # of which boxes exclude little
 def test_blocks_that_meet_in_pairs_lose_no_neighbour(kind: str, metric: str, dtype: torch.dtype, level: str) -> None:
     """Six blocks of 128 on two threads; 40 neighbours are more than first thresholds are made for."""
-    x = hard_points(kind, 700, 33).to(dtype)
+    x = hard_points(kind, 700, 10).to(dtype)
     expected = naive_knn(x, 40, metric=metric).indices
     with threads(2):
         for k in (1, 40):
