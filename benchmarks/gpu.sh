@@ -30,11 +30,27 @@ else
 fi
 sanitizer=$(command -v compute-sanitizer || echo "${CUDA_HOME:-/usr/local/cuda}/bin/compute-sanitizer")
 if [ -x "$sanitizer" ]; then
+    # A process, a time limit and a line for every kernel and tool, so that one that does not end costs its own time
+    # only and is named; after the second the tool is left out.
     for tool in memcheck synccheck initcheck racecheck; do
-        PYTORCH_NO_CUDA_MEMORY_CACHING=1 "$sanitizer" --tool "$tool" --error-exitcode 1 \
-            $python benchmarks/sanitize_cuda.py >"$out/$tool.log" 2>&1 || { tail -40 "$out/$tool.log"; exit 1; }
-        tail -1 "$out/$tool.log"
+        late=0
+        for kernel in $($python benchmarks/sanitize_cuda.py --list); do
+            [ $late -lt 2 ] || { echo "$tool $kernel: left out"; continue; }
+            log=$out/$tool-$kernel.log
+            began=$(date +%s)
+            code=0
+            PYTORCH_NO_CUDA_MEMORY_CACHING=1 timeout -k 5 "${SANITIZER_LIMIT:-40}" \
+                "$sanitizer" --tool "$tool" --error-exitcode 1 \
+                $python benchmarks/sanitize_cuda.py --case "$kernel" >"$log" 2>&1 || code=$?
+            took="$(($(date +%s) - began)) s"
+            case $code in
+            0) echo "$tool $kernel: ok, $took" ;;
+            124 | 137) late=$((late + 1)); echo "$tool $kernel: no end in $took, see $log" ;;
+            *) faults="${faults-} $tool/$kernel"; echo "$tool $kernel: failed, $took"; tail -20 "$log" ;;
+            esac
+        done
     done
+    [ -z "${faults-}" ] || { echo "compute-sanitizer found errors:$faults"; exit 1; }
 else
     echo "compute-sanitizer is missing: it did not run"
 fi

@@ -74,8 +74,8 @@ class BlockCount {
         const T* queries = queries_.rows.data() + first_ * p_.d;
         const T* points = points_.packed.data() + panel * p_.d * kPanel;
         const auto function = kernels_.screen[int(p_.metric)];
-        const Hit* inside_end = inside_ + function(queries, padded, points, p_.d, narrow_, inside_);
-        const Hit* near_end = near_ + function(queries, padded, points, p_.d, wide_, near_);
+        const Hit* inside_end = inside_ + function({queries, padded, points, p_.d, narrow_}, inside_);
+        const Hit* near_end = near_ + function({queries, padded, points, p_.d, wide_}, near_);
         const Hit* inside = inside_;
         for (const Hit* near = near_; near < near_end; ++near) {
             uint32_t unclear = near->lanes;

@@ -1,15 +1,13 @@
 // The neighbours of a block of queries that lie close together: see knn_cpu.cpp.
 #pragma once
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <vector>
 
 #include "knn/knn.h"
+#include "knn/nearest_rows.h"
 #include "knn/point_tree.h"
 #include "knn/products.h"
 #include "knn/screen.h"
-#include "knn/topk.h"
 
 namespace entropix {
 
@@ -29,21 +27,28 @@ class BlockSearch {
           self_(self),
           kernels_(screen_kernels<T>()),
           rows_(block_rows(problem.d)),
-          distances_(rows_ * problem.k),
-          indices_(rows_ * problem.k),
-          thresholds_(rows_),
+          nearest_(rows_, problem.k, problem.d),
           hits_(rows_),
           box_(2 * problem.d),
           products_(centred, rows_) {}
 
     // Finds and writes the neighbours of block `block` of the queries.
     void run(int64_t block, T* distances, int64_t* indices) {
+        begin(block);
+        visit(0, 0, points_.panels, 0);
+        for (int64_t row = 0; row < count_; ++row) {
+            const int64_t to = queries_.order[first_ + row] * p_.k;
+            nearest_.write(row, p_.metric, distances + to, indices + to);
+        }
+    }
+
+    // Finds the nearest of a block's rows among its own points, where these are the queries.
+    const NearestRows<T>& begin(int64_t block) {
         first_ = block * rows_;
         count_ = std::min(rows_, queries_.n - first_);
-        std::fill(distances_.begin(), distances_.end(), std::numeric_limits<double>::infinity());
-        std::fill(indices_.begin(), indices_.end(), p_.n);
-        std::fill(thresholds_.begin(), thresholds_.begin() + count_, std::numeric_limits<T>::infinity());
-        std::fill(thresholds_.begin() + count_, thresholds_.end(), T(-1));  // padding never hits
+        nearest_.clear(0, rows_, p_.n);
+        std::fill(nearest_.thresholds.begin() + count_, nearest_.thresholds.end(),
+                  T(-1));  // padding never hits
         queries_.bound_rows(first_, count_, box_.data());
         own_begin_ = own_end_ = 0;
         if (self_) {
@@ -51,12 +56,14 @@ class BlockSearch {
             own_end_ = (first_ + count_ + kPanel - 1) / kPanel;
             if (p_.k <= kSeedLimit) seed();
         }
-        products_.begin(queries_.rows.data() + first_ * p_.d, count_, thresholds_.data());
-        widest_ = *std::max_element(thresholds_.begin(), thresholds_.begin() + count_);
+        products_.begin(queries_.rows.data() + first_ * p_.d, count_, nearest_.thresholds.data());
+        find_widest();
         for (int64_t panel = own_begin_; panel < own_end_; ++panel) screen(panel);  // the nearest ones first
-        visit(0, 0, points_.panels, 0);
-        write(distances, indices);
+        return nearest_;
     }
+
+    // After `begin`: panels that no box leaves out so far.
+    int64_t within_reach() const { return within_reach(0, 0, points_.panels); }
 
   private:
     // First thresholds, from the block's own panels and those beside them in the order of the tree.
@@ -65,8 +72,21 @@ class BlockSearch {
         const int64_t end = std::min(points_.panels, own_end_ + kSeedPanels);
         kernels_.seed[int(p_.metric)](queries_.rows.data() + first_ * p_.d, count_,
                                       points_.packed.data() + begin * p_.d * kPanel, end - begin, p_.d,
-                                      first_ - begin * kPanel, p_.k, thresholds_.data());
-        for (int64_t row = 0; row < count_; ++row) thresholds_[row] = widened<T>(thresholds_[row], p_.d);
+                                      first_ - begin * kPanel, p_.k, nearest_.thresholds.data());
+        for (int64_t row = 0; row < count_; ++row)
+            nearest_.thresholds[row] = widened<T>(nearest_.thresholds[row], p_.d);
+    }
+
+    void find_widest() {
+        widest_ = *std::max_element(nearest_.thresholds.begin(), nearest_.thresholds.begin() + count_);
+    }
+
+    int64_t within_reach(int64_t node, int64_t begin, int64_t end) const {
+        if (box_distance(points_.box(node), box_.data(), p_.d, p_.metric) > widest_) return 0;
+        if (end - begin == 1) return 1;
+        const int64_t middle = PointTree<T>::middle(begin, end);
+        return within_reach(PointTree<T>::left(node), begin, middle) +
+               within_reach(PointTree<T>::right(node, begin, end), middle, end);
     }
 
     void visit(int64_t node, int64_t begin, int64_t end, T distance) {
@@ -104,13 +124,14 @@ class BlockSearch {
             }
             if (by_products == products_.pay()) break;
         }
-        if (was_widest) widest_ = *std::max_element(thresholds_.begin(), thresholds_.begin() + count_);
+        if (was_widest) find_widest();
     }
 
     int64_t differences(int64_t panel, int64_t padded) {
-        return kernels_.screen[int(p_.metric)](queries_.rows.data() + first_ * p_.d, padded,
-                                               points_.packed.data() + panel * p_.d * kPanel, p_.d,
-                                               thresholds_.data(), hits_.data());
+        return kernels_.screen[int(p_.metric)](
+            {queries_.rows.data() + first_ * p_.d, padded, points_.packed.data() + panel * p_.d * kPanel,
+             p_.d, nearest_.thresholds.data()},
+            hits_.data());
     }
 
     // Decides in double which points of the hit are among the nearest of its row. Returns whether that
@@ -118,9 +139,7 @@ class BlockSearch {
     bool consider(const Hit& hit, int64_t panel) {
         const int64_t row = hit.row;
         const T* query = queries_.rows.data() + (first_ + row) * p_.d;
-        const NearestList<int64_t> list{distances_.data() + row * p_.k, indices_.data() + row * p_.k, p_.k,
-                                        1};
-        const T before = thresholds_[row];
+        const T before = nearest_.thresholds[row];
         bool changed = false;
         for (uint32_t lanes = hit.lanes; lanes; lanes &= lanes - 1) {
             const int64_t position = panel * kPanel + __builtin_ctz(lanes);
@@ -128,23 +147,11 @@ class BlockSearch {
             const double distance =
                 kernels_.exact[int(p_.metric)](query, points_.rows.data() + position * p_.d, p_.d);
             if (distance > before) products_.charge();  // differences would have left it out
-            changed |= list.offer(distance, points_.order[position]);
+            changed |= nearest_.offer(row, distance, points_.order[position]);
         }
         if (!changed) return false;
-        thresholds_[row] = std::min(before, widened<T>(list.last(), p_.d));
-        products_.set_threshold(row, thresholds_[row]);
+        products_.set_threshold(row, nearest_.thresholds[row]);
         return before == widest_;
-    }
-
-    void write(T* distances, int64_t* indices) const {
-        for (int64_t row = 0; row < count_; ++row) {
-            const int64_t to = queries_.order[first_ + row] * p_.k;
-            for (int64_t r = 0; r < p_.k; ++r) {
-                const double distance = distances_[row * p_.k + r];
-                distances[to + r] = T(p_.metric == Metric::euclidean ? std::sqrt(distance) : distance);
-                indices[to + r] = indices_[row * p_.k + r];
-            }
-        }
     }
 
     const KnnProblem<T>& p_;
@@ -152,11 +159,9 @@ class BlockSearch {
     const bool self_;
     const ScreenKernels<T>& kernels_;
     const int64_t rows_;
-    std::vector<double> distances_;  // [rows, k], squared for euclidean
-    std::vector<int64_t> indices_;   // [rows, k]
-    std::vector<T> thresholds_;      // [rows]
-    std::vector<Hit> hits_;          // [rows]
-    std::vector<T> box_;             // [2, d]
+    NearestRows<T> nearest_;  // [rows]
+    std::vector<Hit> hits_;   // [rows]
+    std::vector<T> box_;      // [2, d]
     ProductScreen<T> products_;
     T widest_ = 0;  // largest of the thresholds
     int64_t first_ = 0, count_ = 0, own_begin_ = 0, own_end_ = 0;

@@ -5,12 +5,14 @@
 // in double and inserted. In low dimension the boxes leave out nearly everything, in high dimension nearly
 // nothing, and then the screen runs at the speed of its multiply-adds. Euclidean distances are screened by
 // inner products from a few coordinates on (products.h), which halves these, and by differences below or
-// where products cannot tell.
+// where products cannot tell. Where points are their own queries and boxes leave out little, every pair is
+// screened once for both (pair_search.h).
 #include <vector>
 
 #include "common/parallel.h"
 #include "knn/block_search.h"
 #include "knn/knn.h"
+#include "knn/pair_search.h"
 
 namespace entropix {
 namespace {
@@ -22,11 +24,14 @@ void one_batch(const KnnProblem<T>& p, int64_t b, int threads) {
     std::vector<PointTree<T>> other;
     if (p.query) other.emplace_back(p.query + b * p.m * p.d, p.m, p.d, threads);
     const PointTree<T>& queries = p.query ? other[0] : points;
+    T* distances = p.distances + b * p.m * p.k;
+    int64_t* indices = p.indices + b * p.m * p.k;
+    if (!p.query && PairSearch<T>::pays(p, points, centred))
+        return PairSearch<T>(p, points, centred).run(threads, distances, indices);
     const int64_t blocks = (p.m + block_rows(p.d) - 1) / block_rows(p.d);
     parallel_for(blocks, 1, threads, [&](int64_t begin, int64_t end) {
         BlockSearch<T> search(p, points, centred, queries, !p.query);
-        for (int64_t block = begin; block < end; ++block)
-            search.run(block, p.distances + b * p.m * p.k, p.indices + b * p.m * p.k);
+        for (int64_t block = begin; block < end; ++block) search.run(block, distances, indices);
     });
 }
 

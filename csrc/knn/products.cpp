@@ -67,20 +67,31 @@ bool CentredPanels<T>::centre(const T* rows, int64_t count, T* centred, double* 
 
 template <class T>
 ProductScreen<T>::ProductScreen(const CentredPanels<T>& panels, int64_t rows)
-    : panels_(panels), rows_(panels.empty() ? 0 : rows * panels.d()), squares_(rows), floors_(rows) {}
+    : panels_(panels),
+      rows_(panels.empty() ? 0 : rows * panels.d()),
+      squares_(rows),
+      floors_(rows),
+      starts_(rows) {}
 
 template <class T>
-void ProductScreen<T>::begin(const T* rows, int64_t count, const T* thresholds) {
+void ProductScreen<T>::begin(const T* rows, int64_t count, const T* thresholds, bool pairs) {
+    pairs_ = pairs;
     credit_ = !panels_.empty() && panels_.centre(rows, count, rows_.data(), squares_.data()) ? 0 : -1;
     std::fill(floors_.begin(), floors_.end(), std::numeric_limits<T>::infinity());  // padding never hits
-    for (int64_t row = 0; row < count; ++row) set_threshold(row, thresholds[row]);
+    for (int64_t row = 0; row < count; ++row) {
+        set_threshold(row, thresholds[row]);
+        starts_[row] = product_start<T>(squares_[row], panels_.d());
+    }
 }
 
 template <class T>
-int64_t ProductScreen<T>::screen(int64_t panel, int64_t padded, Hit* hits) {
+int64_t ProductScreen<T>::screen(int64_t panel, int64_t padded, Hit* hits, const T* columns) {
     credit_ += padded * panels_.d() / kSavings;
-    return screen_kernels<T>().products(rows_.data(), padded, panels_.panel(panel), panels_.d(),
-                                        floors_.data(), hits);
+    T floors[kPanel];
+    for (int i = 0; columns && i < kPanel; ++i) floors[i] = product_floor<T>(0, columns[i], panels_.d());
+    return screen_kernels<T>().products({rows_.data(), padded, panels_.panel(panel), panels_.d(),
+                                         floors_.data(), columns ? floors : nullptr, starts_.data()},
+                                        hits);
 }
 
 template class CentredPanels<float>;

@@ -6,6 +6,10 @@
 // once, moves |x - y|^2 by at most 4.1 u (|x|^2 + |y|^2). relative_slack (exact.h) of |x|^2 and |y|^2 covers
 // both, and the two functions below give each point and each query its share: no pair whose exact distance is
 // at most the query's threshold has a sum below the query's floor.
+//
+// Where a pair counts for both sides, the query's start is added too. The sum is then -|x - y|^2 / 2 but for
+// the same slack, of |x|^2 and |y|^2 alike (rounding moves it by at most 1.4 (d + 1) u (|x|^2 + |y|^2)), and
+// is compared with floors of the square 0, of the query and of the point.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -56,24 +60,28 @@ class ProductScreen {
   public:
     ProductScreen(const CentredPanels<T>& panels, int64_t rows);
 
-    // Turns to another block: rows [count, d], thresholds [count].
-    void begin(const T* rows, int64_t count, const T* thresholds);
+    // Turns to another block: rows [count, d], thresholds [count]. `pairs`: its panels are screened for both
+    // sides.
+    void begin(const T* rows, int64_t count, const T* thresholds, bool pairs = false);
     void set_threshold(int64_t row, T threshold) {
-        if (pay()) floors_[row] = product_floor<T>(squares_[row], threshold, panels_.d());
+        if (pay()) floors_[row] = product_floor<T>(pairs_ ? 0 : squares_[row], threshold, panels_.d());
     }
 
     bool pay() const { return credit_ >= 0; }
     void charge() { --credit_; }  // for a pair that differences would have left out
 
-    // The first `padded` rows with a panel; writes hits and returns their number.
-    int64_t screen(int64_t panel, int64_t padded, Hit* hits);
+    // The first `padded` rows with a panel; writes hits and returns their number. `columns` [kPanel] are the
+    // thresholds of its points, for pairs.
+    int64_t screen(int64_t panel, int64_t padded, Hit* hits, const T* columns = nullptr);
 
   private:
     const CentredPanels<T>& panels_;
     std::vector<T> rows_;          // [rows, d], about the centre
     std::vector<double> squares_;  // [rows]
     std::vector<T> floors_;        // [rows]
-    int64_t credit_ = -1;          // evaluations whose time has been saved
+    std::vector<T> starts_;        // [rows], for pairs
+    bool pairs_ = false;
+    int64_t credit_ = -1;  // evaluations whose time has been saved
 };
 
 }  // namespace entropix

@@ -21,16 +21,27 @@ struct Hit {
     uint32_t lanes;  // bit l: point l of the panel is near enough
 };
 
+// What is screened: query rows with a panel, and what a pair is compared with.
+template <class T>
+struct Screened {
+    const T* queries;  // [rows, d]
+    int64_t rows;
+    const T* panel;  // [d, kPanel]
+    int64_t d;
+    const T* thresholds;         // [rows]
+    const T* columns = nullptr;  // [kPanel]: thresholds of the points, where a pair counts for both sides
+    const T* starts = nullptr;   // [rows], for products with columns
+};
+
 template <class T>
 struct ScreenKernels {  // indexed by Metric
-    // queries [rows, d], panel [d, kPanel], thresholds [rows]; squared distances for euclidean. Returns the
-    // number of hits written, at most `rows`. NaN never hits.
-    int64_t (*screen[2])(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds,
-                         Hit* hits);
+    // Squared distances for euclidean; hits are those not above the row's threshold, or not above the
+    // column's. Returns the number of hits written, at most `rows`. NaN never hits.
+    int64_t (*screen[2])(const Screened<T>& screened, Hit* hits);
     // Euclidean only: panel [1 + d, kPanel] holds a first summand for every point, to which the inner product
-    // is added; hits are sums not below the row's threshold.
-    int64_t (*products)(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds,
-                        Hit* hits);
+    // is added, and with columns the row's start; hits are sums not below the row's threshold, or not below
+    // the column's.
+    int64_t (*products)(const Screened<T>& screened, Hit* hits);
     // Upper bounds [rows] of the k-th smallest screened distance, from `count` panels: the k-th smallest of
     // the lanes' minima, which are distances of kPanel different points. Row r is itself the point at
     // position own + r of these panels. Good thresholds at the start save most insertions. Reads rows up to

@@ -9,31 +9,29 @@ namespace entropix {
 namespace {
 
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kRows = kQueryRows;
+constexpr int kRows = kQueryRows, kProductRows = kQueryRows;
+#elif defined(__AVX2__)
+constexpr int kRows = 4, kProductRows = 6;
 #else
-constexpr int kRows = 4;  // accumulators for kRows x kVectors vectors must fit into 16 registers
+constexpr int kRows = 4, kProductRows = 4;
 #endif
 constexpr int kVectors = 2;
 
 enum class Sum { squares, largest, products };  // the first two are those of Metric
 
-template <class T>
-using Sums = typename Vec<T>::R[kRows][kVectors];  // of kRows rows with kVectors vectors of points
+template <class T, int tile>
+using Sums = typename Vec<T>::R[tile][kVectors];  // of `tile` rows with kVectors vectors of points
 
-// Of the rows at q [kRows, d] with the points of a panel from `column` on.
-template <class T, Sum kind>
-inline __attribute__((always_inline)) void add_up(Sums<T>& sum, const T* q, const T* panel, int64_t d,
+// Adds the rows at q [tile, d] with the points of a panel from `column` on to `sum`, or takes the largest.
+template <class T, Sum kind, int tile>
+inline __attribute__((always_inline)) void add_up(Sums<T, tile>& sum, const T* q, const T* panel, int64_t d,
                                                   int column) {
     using V = Vec<T>;
     const T* p = panel + column;
-    for (int i = 0; i < kRows; ++i)
-        for (int v = 0; v < kVectors; ++v)
-            sum[i][v] = kind == Sum::products ? V::load(p + v * V::lanes) : V::set(0);
-    if (kind == Sum::products) p += kPanel;
     for (int64_t c = 0; c < d; ++c, p += kPanel) {
         typename V::R point[kVectors];
         for (int v = 0; v < kVectors; ++v) point[v] = V::load(p + v * V::lanes);
-        for (int i = 0; i < kRows; ++i) {
+        for (int i = 0; i < tile; ++i) {
             const auto qi = V::set(q[i * d + c]);
             for (int v = 0; v < kVectors; ++v) {
                 if (kind == Sum::products) {
@@ -50,29 +48,52 @@ inline __attribute__((always_inline)) void add_up(Sums<T>& sum, const T* q, cons
     }
 }
 
-template <class T, Sum kind>
-int64_t screen(const T* queries, int64_t rows, const T* panel, int64_t d, const T* thresholds, Hit* hits) {
+// Rows [first, first + tile) with a panel; writes their hits and returns the place behind them.
+template <class T, Sum kind, bool pairs, int tile>
+inline __attribute__((always_inline)) Hit* screen_tile(const Screened<T>& s, int64_t first, Hit* hits) {
     using V = Vec<T>;
-    Hit* end = hits;
-    for (int64_t r = 0; r < rows; r += kRows) {
-        uint32_t found[kRows] = {};
-        uint32_t any = 0;
-        for (int column = 0; column < kPanel; column += kVectors * V::lanes) {
-            Sums<T> sum;
-            add_up<T, kind>(sum, queries + r * d, panel, d, column);
-            for (int i = 0; i < kRows; ++i) {
-                const auto limit = V::set(thresholds[r + i]);
-                for (int v = 0; v < kVectors; ++v)
-                    found[i] |= (kind == Sum::products ? V::le(limit, sum[i][v]) : V::le(sum[i][v], limit))
-                                << (column + v * V::lanes);
-                any |= found[i];
+    const T* panel = kind == Sum::products ? s.panel + kPanel : s.panel;
+    uint32_t found[tile] = {};
+    uint32_t any = 0;
+    for (int column = 0; column < kPanel; column += kVectors * V::lanes) {
+        Sums<T, tile> sum;
+        for (int i = 0; i < tile; ++i)
+            for (int v = 0; v < kVectors; ++v) {
+                sum[i][v] = kind == Sum::products ? V::load(s.panel + column + v * V::lanes) : V::set(0);
+                if (kind == Sum::products && pairs)
+                    sum[i][v] = V::add(sum[i][v], V::set(s.starts[first + i]));
             }
+        add_up<T, kind, tile>(sum, s.queries + first * s.d, panel, s.d, column);
+        for (int i = 0; i < tile; ++i) {
+            for (int v = 0; v < kVectors; ++v) {
+                const int at = column + v * V::lanes;
+                auto limit = V::set(s.thresholds[first + i]);
+                if (pairs && kind == Sum::products) limit = V::min(limit, V::load(s.columns + at));
+                if (pairs && kind != Sum::products) limit = V::max(limit, V::load(s.columns + at));
+                found[i] |= (kind == Sum::products ? V::le(limit, sum[i][v]) : V::le(sum[i][v], limit)) << at;
+            }
+            any |= found[i];
         }
-        if (any)
-            for (int i = 0; i < kRows; ++i)
-                if (found[i]) *end++ = {uint32_t(r + i), found[i]};
     }
+    if (any)
+        for (int i = 0; i < tile; ++i)
+            if (found[i]) *hits++ = {uint32_t(first + i), found[i]};
+    return hits;
+}
+
+template <class T, Sum kind, bool pairs>
+int64_t screen_rows(const Screened<T>& s, Hit* hits) {
+    constexpr int tile = kind == Sum::products ? kProductRows : kRows;
+    Hit* end = hits;
+    int64_t r = 0;
+    for (; (s.rows - r) % tile; r += kRows) end = screen_tile<T, kind, pairs, kRows>(s, r, end);
+    for (; r < s.rows; r += tile) end = screen_tile<T, kind, pairs, tile>(s, r, end);
     return end - hits;
+}
+
+template <class T, Sum kind>
+int64_t screen(const Screened<T>& s, Hit* hits) {
+    return s.columns ? screen_rows<T, kind, true>(s, hits) : screen_rows<T, kind, false>(s, hits);
 }
 
 // The k-th smallest of kPanel values; equal ones count once, which makes it larger.
@@ -105,8 +126,10 @@ void seed(const T* queries, int64_t rows, const T* panels, int64_t count, int64_
             for (int lane = 0; lane < kPanel; ++lane) least[i][lane] = T(__builtin_inf());
         for (int64_t panel = 0; panel < count; ++panel)
             for (int column = 0; column < kPanel; column += kVectors * V::lanes) {
-                Sums<T> sum;
-                add_up<T, kind>(sum, queries + r * d, panels + panel * d * kPanel, d, column);
+                Sums<T, kRows> sum;
+                for (auto& row : sum)
+                    for (auto& vector : row) vector = V::set(0);
+                add_up<T, kind, kRows>(sum, queries + r * d, panels + panel * d * kPanel, d, column);
                 for (int i = 0; i < kRows; ++i) {
                     const int64_t lane = own + r + i - panel * kPanel;
                     const T* itself = lane >= 0 && lane < kPanel ? mark + kPanel - lane : mark + 2 * kPanel;

@@ -33,7 +33,8 @@ class Neighbours(NamedTuple):
 def knn(x: Tensor, k: int, query: Tensor | None = None, metric: Metric = "euclidean") -> Neighbours:
     """Find the k nearest neighbours in `x` of every point of `query`, exactly.
 
-    On the CPU this takes up to 3.2 times the memory of `x` besides it, for d of 8 or more.
+    On the CPU this takes up to 3.2 times the memory of `x` besides it, for d of 8 or more, and then up to 16 bytes for
+    every neighbour.
 
     Args:
         x: Points (n, d) or (b, n, d), float32 or float64, on the CPU or a CUDA device.

@@ -69,7 +69,8 @@ void check_neighbours(int64_t n, int64_t d, int64_t k, Metric metric) {
 }
 
 // With its exact distance as the threshold a pair passes the screen by products, and with one that is smaller
-// by a few times the slack it does not. Rows lie `ratio` times further from the centre than from each other.
+// by a few times the slack it does not; the same where only the point's threshold lets the pair pass. Rows
+// lie `ratio` times further from the centre than from each other.
 template <class T>
 void check_products(int64_t d, double ratio) {
     const int64_t n = kPanel;
@@ -79,24 +80,34 @@ void check_products(int64_t d, double ratio) {
     const PointTree<T> points(x.data(), n, d, 1);
     const CentredPanels<T> panels(points, Metric::euclidean, 1);
     expect(!panels.empty(), "CentredPanels", n, d);
-    std::vector<T> rows(n * d), floors(kQueryRows, T(INFINITY));
+    ProductScreen<T> screen(panels, kQueryRows);
+    std::vector<T> rows(n * d), columns(kPanel, T(-1));
     std::vector<double> squares(n);
     expect(panels.centre(points.rows.data(), n, rows.data(), squares.data()), "centre", n, d);
+    const auto hits = [&](int64_t i, int64_t j, double of_row, const T* of_points) {
+        const T threshold = T(of_row);
+        screen.begin(&points.rows[i * d], 1, &threshold, of_points);
+        Hit found[kQueryRows];
+        const int64_t count = screen.screen(0, kQueryRows, found, of_points);
+        for (int64_t h = 0; h < count; ++h)
+            if (found[h].row == 0 && found[h].lanes >> j & 1) return true;
+        return false;
+    };
     for (int64_t i = 0; i < n; i += 7)
         for (int64_t j = 0; j < n; ++j) {
             const double distance =
                 exact_distance(&points.rows[i * d], &points.rows[j * d], d, Metric::euclidean);
-            const double slack = relative_slack<T>(d) * (squares[i] + squares[j] + distance);
-            std::vector<T> padded(kQueryRows * d);
-            std::copy_n(&rows[i * d], d, padded.data());
-            for (const double threshold : {distance, distance - 6 * slack}) {
-                floors[0] = product_floor<T>(squares[i], threshold, d);
-                Hit hits[kQueryRows];
-                const int64_t found = screen_kernels<T>().products(padded.data(), kQueryRows, panels.panel(0),
-                                                                   d, floors.data(), hits);
-                const bool hit = found && hits[0].lanes >> j & 1;
-                expect(hit == (threshold == distance), "products", n, d);
-            }
+            const double below = distance - 8 * relative_slack<T>(d) * (squares[i] + squares[j] + distance);
+            const double far = std::min(below, -1.0);
+            const T wide = std::nextafter(T(distance), T(INFINITY));  // the cast may have rounded down
+            expect(hits(i, j, wide, nullptr) && !hits(i, j, below, nullptr), "products", n, d);
+            std::fill(columns.begin(), columns.end(), T(far));
+            expect(hits(i, j, wide, columns.data()) && !hits(i, j, below, columns.data()), "pairs, row", n,
+                   d);
+            columns[j] = wide;
+            expect(hits(i, j, far, columns.data()), "pairs, point", n, d);
+            columns[j] = T(below);
+            expect(!hits(i, j, far, columns.data()), "pairs, neither", n, d);
         }
 }
 
@@ -153,6 +164,10 @@ int main() {
                 check_products<double>(d, ratio);
             }
         check_prefixes<float>(2500, 20, 3);
+        for (const Metric metric : {Metric::euclidean, Metric::chebyshev}) {
+            check_neighbours<float>(700, 40, 6, metric);  // blocks meet in pairs, on two threads
+            check_neighbours<double>(700, 9, 30, metric);
+        }
         std::printf("%s: ok\n", level.c_str());
     }
     for (const int64_t p : {1, 15, 16, 17, 1000}) check_reconstruction(5, p);

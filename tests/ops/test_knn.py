@@ -126,6 +126,18 @@ def test_no_neighbour_is_lost_where_products_cancel(kind: str, d: int, dtype: to
     assert torch.equal(knn(x, 5, query).indices, naive_knn(x, 5, query).indices)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", ["normal", "outlier", "shells"])  # of which boxes exclude little
+def test_blocks_that_meet_in_pairs_lose_no_neighbour(kind: str, metric: str, dtype: torch.dtype, level: str) -> None:
+    """Six blocks of 128 on two threads; 40 neighbours are more than first thresholds are made for."""
+    x = hard_points(kind, 700, 10).to(dtype)
+    expected = naive_knn(x, 40, metric=metric).indices
+    with threads(2):
+        for k in (1, 40):
+            assert torch.equal(knn(x, k, metric=metric).indices, expected[:, :k])
+
+
 @pytest.mark.parametrize(
     ("dtype", "exponent"),
     [(torch.float32, e) for e in (-140, -80, -72, -62, 60, 63, 120)] + [(torch.float64, e) for e in (-500, 505)],
