@@ -76,15 +76,14 @@ def score(
         writers.check_heatmaps(images, dicom)
     if labels is not None:
         images = with_labels(images, labels)
-    result = writers.score(detector, images, fdr)
+    result = writers.score(detector, images, fdr, maps=bool(images.masks) or heatmaps is not None)
     writers.write_scores(out, images, result)
     n_volumes = writers.write_volume_scores(of_volumes, images, result.volumes)
-    maps = detector.surprise_maps(images, progress=True) if images.masks or heatmaps is not None else None
-    located = writers.locate(detector, images, maps)
+    located = writers.locate(detector, images, result.maps)
     if located.rows:
         writers.write_located(of_masks, located)
     if heatmaps is not None:
-        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result, maps)
+        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result)
     n_anomalous = int(result.anomalous.sum())
     of_known = detector.calibration_.volumes
     summary = {

@@ -8,7 +8,7 @@ from typing import Any
 from entropix.data import Standard
 from entropix.estimators import Entropy
 from entropix.models import BaseAutoencoder
-from entropix.scoring import ActivationModel, Calibration, FeatureModel, LatentModel, ResidualModel
+from entropix.scoring import ActivationModel, Calibration, FeatureModel, ForeignNetwork, LatentModel, ResidualModel
 
 
 @dataclass
@@ -19,6 +19,7 @@ class Fitted:
 
     Attributes:
         model: the autoencoder.
+        network: the foreign-content network; None for vectors.
         residual_model: model of its residuals.
         latent_model: model of what its encoder sees: of the activations of images, of the codes of vectors.
         calibration: scores of held-out normal inputs.
@@ -32,6 +33,7 @@ class Fitted:
     """
 
     model: BaseAutoencoder
+    network: ForeignNetwork | None
     residual_model: ResidualModel | FeatureModel
     latent_model: ActivationModel | LatentModel
     calibration: Calibration

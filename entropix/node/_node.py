@@ -101,7 +101,7 @@ class Node:
         """Write the results of a study to where they are sent from, or put it aside; later, if the disk fails."""
         try:
             images = self.detector.read(self.queue.objects(name), keep_ids=True, cache=False, skip_unreadable=True)
-            scored = writers.score(self.detector, images)
+            scored = writers.score(self.detector, images, maps=True)
             with new_folder(self.queue.outgoing(name)) as folder:
                 writers.write_heatmaps(folder / "maps", self.detector, images, True, ["overlay"], scored)
                 writers.write_scores(folder / "scores.csv", images, scored)
