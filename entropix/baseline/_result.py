@@ -24,6 +24,8 @@ class SweepRow:
         latent_dim: d.
         seed: seed of the training.
         auc: area under the ROC curve of the test images' errors; None without labels of both kinds.
+        copies: number of labelled test images that are near copies of images that the training had; None likewise.
+        auc_without_copies: area under the ROC curve without these; None likewise.
         ap: average precision; None without labels of both kinds.
         error_train: error of training images.
         error_held_out: error of held-out normal images.
@@ -35,6 +37,8 @@ class SweepRow:
     seed: int
     auc: float | None
     ap: float | None
+    copies: int | None
+    auc_without_copies: float | None
     error_train: float
     error_held_out: float
     error_test_normal: float | None
@@ -71,7 +75,7 @@ class Sweep:
         for d in dict.fromkeys(row.latent_dim for row in self.rows):
             of_d = [asdict(row) for row in self.rows if row.latent_dim == d]
             entry: dict[str, float] = {"latent_dim": d}
-            for name in ("auc", "ap", "error_train", "error_held_out", "error_test_normal", "error_test_abnormal"):
+            for name in list(of_d[0])[2:]:  # beside d and seed
                 values = [row[name] for row in of_d if row[name] is not None]
                 if values:
                     entry[name] = float(np.mean(values))

@@ -42,15 +42,19 @@ def _row(detector: EntropixDetector, d: int, seed: int, data: TrainingData, test
 
     train, held_out = error(data.train), error(data.held_out)
     if tests is None:
-        return SweepRow(d, seed, None, None, train, held_out, None, None)
+        return SweepRow(d, seed, None, None, None, None, train, held_out, None, None)
     errors = detector.anomaly_score(tests, "residual")
     metrics = detection_metrics(tests.labels, errors)
+    copies = detector.copies(tests) & (tests.labels >= 0) if metrics else None
+    without = {} if copies is None else detection_metrics(np.where(copies, -1, tests.labels), errors)
     normal, abnormal = (errors[tests.labels == label] for label in (0, 1))
     return SweepRow(
         d,
         seed,
         metrics.get("auc"),
         metrics.get("ap"),
+        None if copies is None else int(copies.sum()),
+        without.get("auc"),
         train,
         held_out,
         float(normal.mean()) if len(normal) else None,

@@ -98,6 +98,8 @@ def score(
         "fdr": fdr,
         "n_anomalous": n_anomalous,
         "metrics": result.metrics,
+        "copies": result.copies,
+        "metrics_without_copies": result.metrics_without_copies,
         "masks": str(of_masks) if located.rows else None,
         "located": located.overall,
         "unreadable": [list(entry) for entry in images.unreadable],
@@ -110,7 +112,12 @@ def score(
         print_json(summary)
         return
     for name, values in result.metrics.items():
-        print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}")
+        without = ""
+        if result.copies:
+            rest = result.metrics_without_copies.get(name)
+            told = f"AUC {rest['auc']:.3f}, AP {rest['ap']:.3f}" if rest else "one label is left"
+            without = f" (without {result.copies} near copies of images of the fit: {told})"
+        print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}{without}")
     by = "p <= {:.3g}" if fdr is None else f"false discovery rate {fdr:g}"
     print(f"{n_anomalous} of {len(images)} images are anomalous ({by.format(result.alpha)})")
     print(f"{len(images)} scores written to {out}")

@@ -31,6 +31,7 @@ from entropix.selection import has_not_learnt
 from entropix.strategies import STRATEGIES
 from entropix.training import (
     Checkpoint,
+    Fingerprints,
     Objective,
     RelativeError,
     Slices,
@@ -220,6 +221,7 @@ def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], net
         volumes=data.held_out_volumes,
         copies=data.copies,
     )
+    fitted.fingerprints = Fingerprints.fit(data.held_out, data.distinct)
     fitted.value_range, fitted.history = data.value_range, losses
     fitted.settings = {
         "n_images": data.n,

@@ -1,7 +1,7 @@
 """What `detector.json` holds.
 
-Formats before version 7 hold a score that no longer is; there is no way from their numbers to the present one's. Those of 7
-lack what tells copies of the training images.
+Formats before version 7 hold a score that no longer is; there is no way from their numbers to the present one's. Those
+of version 7 lack what tells copies of the training images.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from entropix.scoring import (
     Terms,
     check_score,
 )
+from entropix.training import Fingerprints
 
 
 class Scorer:
@@ -36,6 +37,7 @@ class Scorer:
     network_: ForeignNetwork | None
     residual_model_: ResidualModel | FeatureModel
     latent_model_: ActivationModel | LatentModel
+    fingerprints_: Fingerprints | None
     value_range_: tuple[float, float] | None
     standard_: Standard | None
     settings_: dict[str, Any]
@@ -131,6 +133,19 @@ class Scorer:
     def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
         """Return `heatmap` at the model's resolution: (n, s, s) float32."""
         return self.explain(images, progress, maps=True)[MAP]
+
+    def copies(self, images: Any) -> np.ndarray:
+        """Return (n,) whether each image is a copy or near copy of one of the fit's, brighter or darker ones included.
+
+        The autoencoder may know such images by heart: what is measured on them is memory. A fit of more than 20,000
+        distinct images knows the copies of so many.
+
+        Raises:
+            ValueError: the detector was fitted to vectors.
+        """
+        data = self.read(images)
+        assert self.fingerprints_ is not None
+        return self.fingerprints_.copies(ImageView.from_set(data, self.value_range_, self.device_))
 
     def encode(self, images: Any) -> np.ndarray:
         """Return the codes (n, latent_dim_) float32."""

@@ -18,6 +18,7 @@ from entropix.detector._model_format import DESCRIPTION, FORMAT, TENSORS, VERSIO
 from entropix.detector._parts import calibration, entropy, fill, foreign_network, load_network, part_of, value_range
 from entropix.models import ARCHITECTURES
 from entropix.scoring import ActivationModel, FeatureModel, LatentModel, ResidualModel
+from entropix.training import Fingerprints
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def load(folder: Path, device: str) -> Stored:
             residual_model=fill(folder, ResidualModel, residual) if images else fill(folder, FeatureModel, residual),
             latent_model=fill(folder, ActivationModel, latent) if images else fill(folder, LatentModel, latent),
             calibration=calibration(folder, part_of(tensors, "calibration")),
+            fingerprints=fill(folder, Fingerprints, part_of(on_device, "fingerprints")) if images else None,
             value_range=value_range(folder, about.get("value_range")),
             standard=None if images else fill(folder, Standard, part_of(tensors, "standard")),
             entropy=entropy(folder, about.get("entropy")),
@@ -106,6 +108,7 @@ def _tensors(fitted: Fitted) -> dict[str, Tensor]:
         "residual_model": _named_tensors(fitted.residual_model),
         "latent_model": _named_tensors(fitted.latent_model),
         "calibration": fitted.calibration.tensors(),
+        "fingerprints": {} if fitted.fingerprints is None else _named_tensors(fitted.fingerprints),
         "standard": {} if fitted.standard is None else _named_tensors(fitted.standard),
     }
     return {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from entropix.data import ImageSet
 from entropix.detector import EntropixDetector
 from entropix.report._scores import Scores
 from entropix.scoring import DEFAULT_SCORE, detection_metrics
@@ -37,6 +38,8 @@ class Verdict:
         flagged: indices (m,) of the images that do, the highest score first.
         groups: the images of each label that occurs.
         metrics: "auc" and "ap" by name of the score, where images of both labels are there.
+        copies: number of labelled images that are near copies of the fit's, as far as that was looked for.
+        without_copies: `metrics` without these, where there are any.
     """
 
     n: int
@@ -45,6 +48,8 @@ class Verdict:
     flagged: np.ndarray
     groups: list[Group]
     metrics: dict[str, dict[str, float]]
+    copies: int
+    without_copies: dict[str, dict[str, float]]
 
     @property
     def by_chance(self) -> float:
@@ -63,8 +68,8 @@ class Verdict:
         return any(g.n_flagged > g.n * self.alpha + 3 * (g.n * self.alpha * (1 - self.alpha)) ** 0.5 for g in of_normal)
 
 
-def judge(detector: EntropixDetector, found: Scores) -> Verdict:
-    """Return the verdict of a detector on scored images."""
+def judge(detector: EntropixDetector, found: Scores, images: ImageSet | None) -> Verdict:
+    """Return the verdict of a detector on scored images, among which copies are looked for if they are at hand."""
     level = -detector.offset_
     above = found.default > level
     groups = [
@@ -72,11 +77,21 @@ def judge(detector: EntropixDetector, found: Scores) -> Verdict:
         for value, name in ((0, "normal"), (1, "abnormal"))
         if (mask := found.labels == value).any()
     ]
+    metrics = _metrics(found, found.labels)
+    copies = np.zeros(len(found), bool)
+    if metrics and images is not None:
+        copies = detector.copies(images) & (found.labels >= 0)
     return Verdict(
         n=len(found),
         alpha=detector.calibration_.reachable(detector.alpha),
         level=level,
         flagged=found.order[above[found.order]],
         groups=groups,
-        metrics={name: m for name, v in found.by_name.items() if (m := detection_metrics(found.labels, v))},
+        metrics=metrics,
+        copies=int(copies.sum()),
+        without_copies=_metrics(found, np.where(copies, -1, found.labels)) if copies.any() else {},
     )
+
+
+def _metrics(found: Scores, labels: np.ndarray) -> dict[str, dict[str, float]]:
+    return {name: known for name, values in found.by_name.items() if (known := detection_metrics(labels, values))}

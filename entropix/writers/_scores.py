@@ -26,6 +26,8 @@ class Scored:
         anomalous: decisions (n,): p-values up to alpha or, where a false discovery rate was asked for, its discoveries.
         alpha: false-positive rate of the decisions: that of the detector, or the smallest that it can tell.
         metrics: "auc" and "ap" of every score, where labels are known.
+        copies: number of labelled images that are near copies of the fit's; 0 where labels are unknown.
+        metrics_without_copies: "auc" and "ap" without these, as far as images of both labels are left.
         volumes: the volumes of the images, scored and decided in the same way by held-out normal volumes.
         fdr: false discovery rate of the decisions; None: they were made by alpha.
         maps: heat maps (n, s, s), if they were asked for.
@@ -36,6 +38,8 @@ class Scored:
     anomalous: np.ndarray
     alpha: float
     metrics: dict[str, dict[str, float]]
+    copies: int
+    metrics_without_copies: dict[str, dict[str, float]]
     volumes: list[ScoredVolume]
     fdr: float | None = None
     maps: np.ndarray | None = None
@@ -69,17 +73,25 @@ def score(detector: EntropixDetector, images: ImageSet, fdr: float | None = None
     p_values, alpha = known.p_value(terms[DEFAULT_SCORE]), known.reachable(detector.alpha)
     warn_of_shift(known, p_values, images.groups)
     anomalous = p_values <= alpha if fdr is None else false_discovery_adjusted(p_values, fdr) <= fdr
-    metrics = {name: detection_metrics(images.labels, terms[name]) for name in SCORES}
+    metrics = _metrics(images.labels, terms)
+    copies = detector.copies(images) & (images.labels >= 0) if metrics else np.zeros(len(images), bool)
     return Scored(
         terms,
         p_values,
         anomalous,
         alpha,
-        {name: values for name, values in metrics.items() if values},
+        metrics,
+        int(copies.sum()),
+        _metrics(np.where(copies, -1, images.labels), terms) if copies.any() else {},
         score_volumes(images, terms, known.volumes, detector.alpha, fdr),
         fdr,
         heat,
     )
+
+
+def _metrics(labels: np.ndarray, terms: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    found = {name: detection_metrics(labels, terms[name]) for name in SCORES}
+    return {name: values for name, values in found.items() if values}
 
 
 def write_scores(path: Path, images: ImageSet, scored: Scored) -> None:
