@@ -15,9 +15,9 @@ from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, rea
 from entropix.detector import (
     EntropixDetector,
     Fitted,
+    separation,
 )
 from entropix.ops import reconstruction_error
-from entropix.scoring import detection_metrics
 from entropix.training import TrainingData
 
 
@@ -44,16 +44,15 @@ def _row(detector: EntropixDetector, d: int, seed: int, data: TrainingData, test
     if tests is None:
         return SweepRow(d, seed, None, None, None, None, train, held_out, None, None)
     errors = detector.anomaly_score(tests, "residual")
-    metrics = detection_metrics(tests.labels, errors)
-    copies = detector.copies(tests) & (tests.labels >= 0) if metrics else None
-    without = {} if copies is None else detection_metrics(np.where(copies, -1, tests.labels), errors)
+    separated = separation(detector, tests, tests.labels, {"residual": errors})
+    metrics, without = (of.get("residual", {}) for of in (separated.metrics, separated.without_copies))
     normal, abnormal = (errors[tests.labels == label] for label in (0, 1))
     return SweepRow(
         d,
         seed,
         metrics.get("auc"),
         metrics.get("ap"),
-        None if copies is None else int(copies.sum()),
+        separated.copies if metrics else None,
         without.get("auc"),
         train,
         held_out,

@@ -84,7 +84,7 @@ def score(
         writers.write_located(of_masks, located)
     if heatmaps is not None:
         writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result)
-    n_anomalous = int(result.anomalous.sum())
+    separated, n_anomalous = result.separation, int(result.anomalous.sum())
     of_known = detector.calibration_.volumes
     summary = {
         "model": str(model),
@@ -97,9 +97,9 @@ def score(
         "alpha_volumes": of_known.reachable(detector.alpha) if of_known else None,
         "fdr": fdr,
         "n_anomalous": n_anomalous,
-        "metrics": result.metrics,
-        "copies": result.copies,
-        "metrics_without_copies": result.metrics_without_copies,
+        "metrics": separated.metrics,
+        "copies": separated.copies,
+        "metrics_without_copies": separated.without_copies,
         "masks": str(of_masks) if located.rows else None,
         "located": located.overall,
         "unreadable": [list(entry) for entry in images.unreadable],
@@ -111,12 +111,12 @@ def score(
     if as_json:
         print_json(summary)
         return
-    for name, values in result.metrics.items():
+    for name, values in separated.metrics.items():
         without = ""
-        if result.copies:
-            rest = result.metrics_without_copies.get(name)
+        if separated.copies:
+            rest = separated.without_copies.get(name)
             told = f"AUC {rest['auc']:.3f}, AP {rest['ap']:.3f}" if rest else "one label is left"
-            without = f" (without {result.copies} near copies of images of the fit: {told})"
+            without = f" (without {separated.copies} near copies of images of the fit: {told})"
         print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}{without}")
     by = "p <= {:.3g}" if fdr is None else f"false discovery rate {fdr:g}"
     print(f"{n_anomalous} of {len(images)} images are anomalous ({by.format(result.alpha)})")

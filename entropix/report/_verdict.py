@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from entropix.data import ImageSet
-from entropix.detector import EntropixDetector
+from entropix.detector import EntropixDetector, Separation, separation
 from entropix.report._scores import Scores
-from entropix.scoring import DEFAULT_SCORE, detection_metrics
+from entropix.scoring import DEFAULT_SCORE
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,7 @@ class Verdict:
         level: score above which an image stands out.
         flagged: indices (m,) of the images that do, the highest score first.
         groups: the images of each label that occurs.
-        metrics: "auc" and "ap" by name of the score, where images of both labels are there.
-        copies: number of labelled images that are near copies of the fit's, as far as that was looked for.
-        without_copies: `metrics` without these, where there are any.
+        separation: "auc" and "ap" by name of the score, where images of both labels are there.
     """
 
     n: int
@@ -47,9 +45,7 @@ class Verdict:
     level: float
     flagged: np.ndarray
     groups: list[Group]
-    metrics: dict[str, dict[str, float]]
-    copies: int
-    without_copies: dict[str, dict[str, float]]
+    separation: Separation
 
     @property
     def by_chance(self) -> float:
@@ -59,7 +55,7 @@ class Verdict:
     @property
     def auc(self) -> float | None:
         """Share of pairs in which the abnormal image has the higher default score; None without labels."""
-        return self.metrics[DEFAULT_SCORE]["auc"] if self.metrics else None
+        return self.separation.metrics[DEFAULT_SCORE]["auc"] if self.separation.metrics else None
 
     @property
     def more_than_promised(self) -> bool:
@@ -77,21 +73,11 @@ def judge(detector: EntropixDetector, found: Scores, images: ImageSet | None) ->
         for value, name in ((0, "normal"), (1, "abnormal"))
         if (mask := found.labels == value).any()
     ]
-    metrics = _metrics(found, found.labels)
-    copies = np.zeros(len(found), bool)
-    if metrics and images is not None:
-        copies = detector.copies(images) & (found.labels >= 0)
     return Verdict(
         n=len(found),
         alpha=detector.calibration_.reachable(detector.alpha),
         level=level,
         flagged=found.order[above[found.order]],
         groups=groups,
-        metrics=metrics,
-        copies=int(copies.sum()),
-        without_copies=_metrics(found, np.where(copies, -1, found.labels)) if copies.any() else {},
+        separation=separation(detector, images, found.labels, found.by_name),
     )
-
-
-def _metrics(found: Scores, labels: np.ndarray) -> dict[str, dict[str, float]]:
-    return {name: known for name, values in found.by_name.items() if (known := detection_metrics(labels, values))}

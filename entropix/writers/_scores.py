@@ -10,8 +10,8 @@ import numpy as np
 
 from entropix._utils import new_file, open_table
 from entropix.data import ImageSet
-from entropix.detector import EntropixDetector, check_detector
-from entropix.scoring import DEFAULT_SCORE, MAP, SCORES, detection_metrics, false_discovery_adjusted, warn_of_shift
+from entropix.detector import EntropixDetector, Separation, check_detector, separation
+from entropix.scoring import DEFAULT_SCORE, MAP, SCORES, false_discovery_adjusted, warn_of_shift
 from entropix.writers._identifiers import identifiers, word_of
 from entropix.writers._volumes import ScoredVolume, score_volumes
 
@@ -25,9 +25,7 @@ class Scored:
         p_values: p-values (n,) of the default score.
         anomalous: decisions (n,): p-values up to alpha or, where a false discovery rate was asked for, its discoveries.
         alpha: false-positive rate of the decisions: that of the detector, or the smallest that it can tell.
-        metrics: "auc" and "ap" of every score, where labels are known.
-        copies: number of labelled images that are near copies of the fit's; 0 where labels are unknown.
-        metrics_without_copies: "auc" and "ap" without these, as far as images of both labels are left.
+        separation: "auc" and "ap" of every score, where labels are known, with and without copies of the fit's images.
         volumes: the volumes of the images, scored and decided in the same way by held-out normal volumes.
         fdr: false discovery rate of the decisions; None: they were made by alpha.
         maps: heat maps (n, s, s), if they were asked for.
@@ -37,9 +35,7 @@ class Scored:
     p_values: np.ndarray
     anomalous: np.ndarray
     alpha: float
-    metrics: dict[str, dict[str, float]]
-    copies: int
-    metrics_without_copies: dict[str, dict[str, float]]
+    separation: Separation
     volumes: list[ScoredVolume]
     fdr: float | None = None
     maps: np.ndarray | None = None
@@ -73,25 +69,17 @@ def score(detector: EntropixDetector, images: ImageSet, fdr: float | None = None
     p_values, alpha = known.p_value(terms[DEFAULT_SCORE]), known.reachable(detector.alpha)
     warn_of_shift(known, p_values, images.groups)
     anomalous = p_values <= alpha if fdr is None else false_discovery_adjusted(p_values, fdr) <= fdr
-    metrics = _metrics(images.labels, terms)
-    copies = detector.copies(images) & (images.labels >= 0) if metrics else np.zeros(len(images), bool)
+    separated = separation(detector, images, images.labels, {name: terms[name] for name in SCORES})
     return Scored(
         terms,
         p_values,
         anomalous,
         alpha,
-        metrics,
-        int(copies.sum()),
-        _metrics(np.where(copies, -1, images.labels), terms) if copies.any() else {},
+        separated,
         score_volumes(images, terms, known.volumes, detector.alpha, fdr),
         fdr,
         heat,
     )
-
-
-def _metrics(labels: np.ndarray, terms: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    found = {name: detection_metrics(labels, terms[name]) for name in SCORES}
-    return {name: values for name, values in found.items() if values}
 
 
 def write_scores(path: Path, images: ImageSet, scored: Scored) -> None:

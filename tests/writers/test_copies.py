@@ -15,8 +15,9 @@ from entropix import writers
 from entropix.baseline._scoring import scored
 from entropix.cli import app
 from entropix.data import ImageSet
+from entropix.detector import Separation
 from entropix.report import write_report
-from entropix.scoring import detection_metrics
+from entropix.scoring import SCORES, detection_metrics
 from entropix.training import Fingerprints, TrainingData
 
 NEW = 20  # new images, as many copies, and as many with a lesion
@@ -68,12 +69,13 @@ def test_images_of_any_size_have_fingerprints(size: int, channels: int) -> None:
 
 def test_scores_are_measured_without_copies_too(detector: entropix.EntropixDetector, test: ImageSet) -> None:
     found = writers.score(detector, test)
-    assert found.copies == NEW
-    for name, values in found.metrics_without_copies.items():
+    told = found.separation
+    assert told.copies == NEW
+    for name, values in told.without_copies.items():
         assert values == detection_metrics(test.labels[~is_copy()], found.terms[name][~is_copy()])
-    assert set(found.metrics_without_copies) == set(found.metrics)
+    assert set(told.without_copies) == set(told.metrics) == set(SCORES)
     unlabelled = writers.score(detector, replace(test, labels=np.full(len(test), -1)))
-    assert (unlabelled.copies, unlabelled.metrics_without_copies) == (0, {})
+    assert unlabelled.separation == Separation({}, 0, {})
 
 
 def test_a_sweep_tells_copies(detector: entropix.EntropixDetector, test: ImageSet) -> None:
