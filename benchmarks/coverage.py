@@ -1,13 +1,14 @@
 """Whether the intervals of the estimators hold the truth, or a warning says that they may not.
 
     python benchmarks/coverage.py --draws 40           # less than an hour on one core; may be stopped and run again
-    python benchmarks/coverage.py                      # 200 draws
+    python benchmarks/coverage.py                      # to 200 draws; those that are there are not drawn again
     python benchmarks/coverage.py --table              # print what the results hold
 
 Cells: information on twenty tasks of "Beyond normal" (Czyz et al. 2023), divergence on five pairs, entropy on all
 families in 1, 4 and 16 dimensions, and rows in groups. A cell is *silently wrong* if its nominal 95 % interval holds
 the truth in fewer than 88 % of the draws and fewer than 90 % of the draws have a warning. Draws are seeded by cell and
-number. Each cell is a JSON file of its own in --out, and is not computed again; --join writes one file.
+number. Each cell has a file of its own, a line for each draw, in a folder of --out that is named after a fingerprint of
+the estimators' code; --join writes one file of that folder.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import time
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from estimators import environment, source
 
 from entropix import estimators
 
@@ -91,27 +94,44 @@ def cells() -> dict[str, Draw]:
     return todo
 
 
-def measure(key: str, draw: Draw, draws: int) -> dict[str, Any]:
-    start = time.process_time()
-    error, stderr, held, warned = [], [], [], []
-    for number in range(draws):
-        result, truth = draw(np.random.default_rng((zlib.crc32(key.encode()), number)))
-        error.append(float(result) - truth)
-        stderr.append(result.stderr)
-        held.append(result.ci[0] <= truth <= result.ci[1])
-        warned.append(bool(result.warnings))
+def measure(path: Path, key: str, draw: Draw, draws: int) -> None:
+    """Draws are added to those in the file until there are as many as asked for."""
+    done = len(path.read_text().splitlines()) if path.exists() else 0
+    with path.open("a") as file:
+        for number in range(done, draws):
+            start = time.process_time()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                result, truth = draw(np.random.default_rng((zlib.crc32(key.encode()), number)))
+            row = {
+                "truth": truth,
+                "error": float(result) - truth,
+                "stderr": result.stderr,
+                "held": bool(result.ci[0] <= truth <= result.ci[1]),
+                "warnings": list(result.warnings),
+                "method": result.method,
+                "cpu_seconds": time.process_time() - start,
+            }
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+
+
+def summary(path: Path) -> dict[str, Any]:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    column = {name: np.array([row[name] for row in rows]) for name in ("error", "stderr", "held", "cpu_seconds")}
+    warned = np.mean([bool(row["warnings"]) for row in rows])
     return {
-        "draws": draws,
-        "truth": round(truth, 4),
-        "bias": round(float(np.mean(error)), 4),
-        "mae": round(float(np.abs(error).mean()), 4),
-        "sd": round(float(np.std(error)), 4),
-        "stderr": round(float(np.median(stderr)), 4),
-        "coverage": round(float(np.mean(held)), 4),
-        "warned": round(float(np.mean(warned)), 4),
-        "silently_wrong": bool(np.mean(held) < 0.88 and np.mean(warned) < 0.9),
-        "cpu_seconds": round((time.process_time() - start) / draws, 3),
-        "method": result.method,
+        "draws": len(rows),
+        "truth": round(rows[0]["truth"], 4),
+        "bias": round(float(column["error"].mean()), 4),
+        "mae": round(float(np.abs(column["error"]).mean()), 4),
+        "sd": round(float(column["error"].std()), 4),
+        "stderr": round(float(np.median(column["stderr"])), 4),
+        "coverage": round(float(column["held"].mean()), 4),
+        "warned": round(float(warned), 4),
+        "silently_wrong": bool(column["held"].mean() < 0.88 and warned < 0.9),
+        "cpu_seconds": round(float(column["cpu_seconds"].mean()), 3),
+        "method": Counter(row["method"] for row in rows).most_common(1)[0][0],
     }
 
 
@@ -132,25 +152,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--only", default="", help="cells whose name contains this")
-    parser.add_argument("--out", type=Path, default=RESULTS.with_suffix(""), help="folder, a file for each cell")
+    parser.add_argument("--out", type=Path, default=RESULTS.with_suffix(".parts"), help="folder of the draws")
     parser.add_argument("--table", action="store_true", help="only print what is there")
     parser.add_argument("--join", action="store_true", help=f"write what is there to {RESULTS.name}")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    options.out.mkdir(parents=True, exist_ok=True)
+    folder = options.out / source()
+    folder.mkdir(parents=True, exist_ok=True)
     results = {}
     for key, draw in cells().items():
-        path = options.out / (key.replace("/", "_").replace(" ", "-") + ".json")
+        path = folder / (key.replace("/", "_").replace(" ", "-") + ".jsonl")
+        if options.only in key and not (options.table or options.join):
+            measure(path, key, draw, options.draws)
+            print(key, summary(path), file=sys.stderr, flush=True)
         if path.exists():
-            results[key] = json.loads(path.read_text())
-        elif options.only in key and not (options.table or options.join):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                results[key] = measure(key, draw, options.draws)
-            path.write_text(json.dumps(results[key]))
-            print(key, results[key], file=sys.stderr, flush=True)
+            results[key] = summary(path)
     if options.join:
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        document = {"environment": environment(threads=1), "cells": results}
+        RESULTS.write_text(json.dumps(document, indent=1) + "\n")
     show({key: cell for key, cell in results.items() if options.only in key})
 
 
