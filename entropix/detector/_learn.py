@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from entropix._utils import Progress, resolve_device, seeded
+from entropix._utils import Progress, in_batches, resolve_device, seeded
 from entropix.data import ImageSet
 from entropix.detector._circumstances import default_epochs, deterministic, settings, to_resume
 from entropix.detector._fitted import Fitted
@@ -210,7 +210,11 @@ def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], net
         losses: mean training loss of each epoch.
         network: the foreign-content network.
     """
-    latent = ActivationModel.fit(Outputs.of_all(data.distinct[:MOST_REFERENCES], model, network).activations)
+
+    def activations(x: Tensor) -> Tensor:
+        return Outputs.of(x, model, network).activations
+
+    latent = ActivationModel.fit(in_batches(activations, data.distinct[:MOST_REFERENCES]))
     fitted = model_scores(
         model,
         network,
