@@ -4,7 +4,7 @@
     python benchmarks/coverage.py                      # to 200 draws; those that are there are not drawn again
     python benchmarks/coverage.py --table              # print what the results hold
 
-Cells: information on twenty tasks of "Beyond normal" (Czyz et al. 2023), divergence on five pairs, entropy on all
+Cells: information on twenty tasks of "Beyond normal" (Czyz et al. 2023), divergence on twelve pairs, entropy on all
 families in 1, 4 and 16 dimensions, and rows in groups. A cell is *silently wrong* if its nominal 95 % interval holds
 the truth in fewer than 88 % of the draws and fewer than 90 % of the draws have a warning. Draws are seeded by cell and
 number. Each cell has a file of its own, a line for each draw, in a folder of --out that is named after a fingerprint of

@@ -22,7 +22,7 @@ $python -c 'import json; from entropix._native import native_info; print(json.du
 # The script compares every kernel with the CPU, so it comes first: it needs no test package.
 $python benchmarks/sanitize_cuda.py
 if $python -c 'import pytest, hypothesis' 2>/dev/null; then
-    ENTROPIX_REQUIRE_CUDA=1 $python -m pytest -q -m gpu \
+    ENTROPIX_REQUIRE_CUDA=1 $python -m pytest -q -o addopts= -m gpu \
         tests/ops/test_knn.py tests/ops/test_prefix_knn.py tests/ops/test_count_within.py tests/ops/test_reconstruction.py \
         tests/detector/test_detector.py
 else

@@ -4,6 +4,8 @@ import importlib
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as entropix does, before torch is imported
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: more threads would only wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

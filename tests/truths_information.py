@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import log, pi
+from typing import Any
 
 import numpy as np
 from scipy.special import digamma, gammaln
-from scipy.stats import norm
+from scipy.stats import cauchy, expon, laplace, lognorm, norm, t, uniform
 from truths import Array
 
 Pair = tuple[Array, Array, float]
@@ -128,10 +129,27 @@ def normals(n: int, rng: np.random.Generator, d: int, shift: float, sd_x: float,
     return x, y, d / 2 * ((sd_x**2 + shift**2) / sd_y**2 - 1 - 2 * log(sd_x / sd_y))
 
 
-DIVERGENCES: dict[str, Callable[[int, np.random.Generator], Pair]] = {
+def independent(n: int, rng: np.random.Generator, p: Any, q: Any, d: int, truth: float) -> Pair:
+    """d independent columns, of distribution p in x and q in y; truth is that of one column."""
+    return p.rvs((n, d), random_state=rng), q.rvs((n, d), random_state=rng), d * truth
+
+
+NORMAL_PAIRS: dict[str, Callable[[int, np.random.Generator], Pair]] = {
     "wider, d = 1": partial(normals, d=1, shift=0, sd_x=2, sd_y=1),
     "narrower, d = 1": partial(normals, d=1, shift=0, sd_x=1, sd_y=2),
     "shifted by 1, d = 1": partial(normals, d=1, shift=1, sd_x=1, sd_y=1),
     "narrower, d = 10": partial(normals, d=10, shift=0, sd_x=1, sd_y=2),
     "shifted by 1, d = 20": partial(normals, d=20, shift=1, sd_x=1, sd_y=1),
+}
+
+DIVERGENCES = NORMAL_PAIRS | {
+    "Laplace and normal, d = 1": partial(
+        independent, p=laplace(scale=0.5**0.5), q=norm(), d=1, truth=0.5 * log(pi) - 0.5
+    ),
+    "exponential, wider, d = 1": partial(independent, p=expon(scale=2), q=expon(), d=1, truth=1 - log(2)),
+    "exponential, narrower, d = 5": partial(independent, p=expon(), q=expon(scale=2), d=5, truth=log(2) - 0.5),
+    "uniform, half as wide, d = 4": partial(independent, p=uniform(0, 1), q=uniform(0, 2), d=4, truth=log(2)),
+    "log-normal, shifted, d = 1": partial(independent, p=lognorm(1, scale=2), q=lognorm(1), d=1, truth=log(2) ** 2 / 2),
+    "Cauchy, shifted by 1, d = 1": partial(independent, p=cauchy(1), q=cauchy(), d=1, truth=log(1.25)),
+    "Student t, 2 df, equal, d = 2": partial(independent, p=t(2), q=t(2), d=2, truth=0.0),
 }

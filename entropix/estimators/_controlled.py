@@ -89,7 +89,7 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
         return Simulated(ksg1_at(sides, k, rows), ksg1_at(sides, far, rows[:few]), exact)
 
     samples = min(CONTROL_SAMPLES[1], max(CONTROL_SAMPLES[0], CONTROL_SAMPLES[1] * CONTROL_ROWS // n))
-    seeds = np.random.default_rng(_seed(blocks)).integers(2**62, size=samples)
+    seeds = np.random.default_rng(seed_of(*blocks)).integers(2**62, size=samples)
     controls = [simulate(model, seed) for seed in seeds]
     errors = torch.stack([c.near.mean() - c.exact.mean() for c in controls])
     apart = torch.stack([c.far.mean() - c.near[:few].mean() for c in controls])
@@ -171,11 +171,11 @@ def _scores_are_better(joint: Tensor, k: int) -> bool:
     return held_out_lead(joint.cpu().numpy(), k, whiten, by_scores) < 3
 
 
-def _seed(blocks: list[Tensor]) -> int:
-    """Return a seed that depends on the order of the values in each column, but not on that of the rows or blocks.
+def seed_of(x: Tensor, y: Tensor) -> int:
+    """Return a seed that depends on the order of the values in each column, but not on that of rows, or of x and y.
 
     With one seed for all, the noise of the simulated samples would be the same for all samples of a size, and no
     average over many of them would be rid of it.
     """
-    hashes = [row_hashes(block.argsort(0).argsort(0).double()) for block in blocks]
+    hashes = [row_hashes(block.argsort(0).argsort(0).double()) for block in (x, y)]
     return int((hashes[0] * hashes[1]).sum()) % 2**62

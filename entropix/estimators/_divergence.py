@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from math import log
 from typing import cast
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from entropix.estimators._controlled import SCALE, STRONGER, extrapolated
+from entropix.estimators._controlled_divergence import controlled_divergence
 from entropix.estimators._dependent_rows import as_groups, clustered_variance
-from entropix.estimators._duplicates import find_duplicates, row_hashes
+from entropix.estimators._duplicates import find_duplicates
 from entropix.estimators._inputs import Samples, as_samples, check_base, check_neighbours, tell, unit_of
-from entropix.estimators._kozachenko_leonenko import averaging_noise, log_radii
-from entropix.estimators._normal_pair import NormalPair
+from entropix.estimators._kozachenko_leonenko import averaging_noise
+from entropix.estimators._marginals import quantile_scores
 from entropix.estimators._results import Information, InformationOrBatch, averaged
-from entropix.estimators._subspace import spanned_dimensions
-from entropix.ops import Neighbours, knn
 
-CONTROLS = 8
-"""Simulated pairs of samples."""
-HARDLY_COVERED = 0.1
-"""Effective share of the rows of y below which they are said to hardly cover those of x."""
+MUCH = 2.0
+"""Times that the plain estimate's standard error has to exceed that by ranks: ranks blur differences of columns."""
 
 
 def kl_divergence(
@@ -38,9 +33,12 @@ def kl_divergence(
 
     The estimate is that of Wang, Kulkarni and Verdu (2009, eq. 5): d <ln(nu_k / rho_k)> + ln(m / (n - 1)), rho_k and
     nu_k being the distances from each point of x to its k-th neighbour in x and in y, less the error that it makes on
-    samples of two normals like x and y (a control variate; `_normal_pair`). Both are taken in coordinates in which y is
-    white, so that it doesn't change under linear maps of both samples together. The standard error counts the sampling
-    of x and of y, and what another number of neighbours would change. A warning says if rows of y hardly cover x, or
+    samples of two normals like x and y (a control variate; `_controlled_divergence`). Both are taken in coordinates in
+    which y is white, so that it doesn't change under linear maps of both samples together. A divergence doesn't change
+    under monotone maps of columns either: the estimate is also made on normal scores of the columns, by ranks in both
+    samples together, which heavy tails do not disturb, and returned if its standard error is less than half the other's
+    (not where columns have ties, or a gradient is asked for). The standard error counts the sampling of x and of
+    y, and what another number of neighbours would change. A warning says if rows of y hardly cover x, or
     if rows of x lie on rows of y. Duplicates are merged in each sample.
 
     Args:
@@ -98,99 +96,36 @@ def _one(
         None if labels is None else labels[found.keep]
         for labels, found in zip(clusters, (duplicates, others), strict=True)
     )
-    n, d = x.shape
-    m = len(y)
-    check_neighbours(k, n)
-    check_neighbours(k, m + 1)
-    notes = duplicates.warnings + others.warnings
-    centre = y.detach().mean(0)
-    x, y = x - centre, y - centre
-    model = None
-    if min(n, m) > d + 2 and spanned_dimensions(y) == d == spanned_dimensions(x):
-        model, white = NormalPair.fit(x.detach(), y.detach())
-        x, y = x @ white, y @ white
-    far = min(SCALE * k, n - 1, m)
-    near, across = _log_ratios(x, y, (k, far))
-    points, shared = near[0], int((across.distances[:, 0] == 0).sum())
-    if not bool((across.distances[:, k - 1] > 0).all()):
-        raise ValueError(
-            f"some rows of x have {k} or more rows of y exactly on them; "
-            "the samples must be independent draws of two densities"
-        )
-    if shared:
-        notes += (
-            f"{shared} of {n} rows of x lie exactly on rows of y, which independent draws of two densities never do: "
-            "the value is too low",
-        )
-    # how often a row of y is a neighbour estimates p / q there, by which the value depends on it
-    ratios = torch.bincount(across.indices[:, :k].flatten(), minlength=m).double() * (m / (n * k))
-    covered = 1 / float(ratios.square().mean())
-    if covered < HARDLY_COVERED:
-        notes += (
-            f"rows of y hardly cover those of x (as if {100 * covered:.2g} % of them counted): where there are none, "
-            "the density of Q is that of a fitted normal, and the interval is not to be relied on",
-        )
-    model_stderr, of_y = 0.0, -ratios
-    if model is not None and far == SCALE * k:
-        seed = _seed(x.detach(), y.detach())
-        errors = _errors(model, n, m, (k, far), seed)
-        points = points - errors[:, 0].mean()
-        if model.divergence > 0:
-            # the part of a change of the normals that neighbours don't see, but what is subtracted follows
-            change = _errors(model.with_divergence(STRONGER * model.divergence), n, m, (k, far), seed, 2) - errors[:2]
-            unseen = min(max(-float(change[:, 0].mean()) / ((STRONGER - 1) * model.divergence), 0.0), 1.0)
-            linear = model.log_ratio(x.detach())
-            points = points + unseen * (linear - linear.mean())
-            of_y = of_y + unseen * model.influence_of_q(y.detach())
-        further, apart = (near[1] - near[0]).detach(), errors[:, 1] - errors[:, 0]
-        # of the two spreads, only that of the simulated samples knows that rows share their neighbours in y
-        noise = max(float(further.var()) / n, float(apart.var())) + float(apart.var()) / len(errors)
-        left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)
-        model_stderr = (left.beyond_noise**2 + float(errors[:, 0].var()) / len(errors)) ** 0.5
-        notes += left.notes((float(points.detach().var()) / n + float(of_y.var()) / m) ** 0.5, share=0.0)
-    variance_of_y = float(of_y.var()) / m if of_others is None else clustered_variance(of_y, of_others)[0]
+    check_neighbours(k, len(x))
+    check_neighbours(k, len(y) + 1)
+    found = controlled_divergence(x, y, k)
+    if not (x.requires_grad or y.requires_grad or found.shared or _has_ties(torch.cat([x, y]))):
+        by_rank = controlled_divergence(*_pooled_scores(x, y), k)
+        if MUCH * by_rank.stderr < found.stderr:
+            found = by_rank
+    variance_of_y = found.variance_of_y if of_others is None else clustered_variance(found.of_y, of_others)[0]
     return Information(
         **averaged(
-            points,
+            found.points,
             duplicates.group,
             samples,
             base,
             local,
             noise=averaging_noise(k),
-            model_stderr=(model_stderr**2 + variance_of_y) ** 0.5,
+            model_stderr=(found.model_stderr**2 + variance_of_y) ** 0.5,
             clusters=of_rows,
-            notes=notes,
+            notes=duplicates.warnings + others.warnings + found.notes,
         ),
         k=k,
         method="wang",
     )
 
 
-def _log_ratios(x: Tensor, y: Tensor, ks: tuple[int, ...]) -> tuple[list[Tensor], Neighbours]:
-    """Return the estimates (n,) of ln p / q at the rows of x for each k, and the neighbours in y that they rest on."""
-    n, d = x.shape
-    within = log_radii(x, ks[0], extra=max(ks))
-    across = knn(y.detach(), max(ks), query=x.detach())
-    found = []
-    for k in ks:
-        own = within.kth if k == ks[0] else within.all[:, k - 1]
-        other = (x - y[across.indices[:, k - 1]]).norm(dim=-1).log()
-        found.append(d * (other - own) + log(len(y) / (n - 1)))
-    return found, across
+def _has_ties(x: Tensor) -> bool:
+    return any(len(column.unique()) < len(column) for column in x.T)
 
 
-def _errors(model: NormalPair, n: int, m: int, ks: tuple[int, ...], seed: int, samples: int = CONTROLS) -> Tensor:
-    """Return the error for each k on samples of the model, (samples, len(ks))."""
-    generator = torch.Generator().manual_seed(seed)
-    errors = []
-    for _ in range(samples):
-        x, y = model.sample(n, m, generator)
-        exact = model.log_ratio(x).mean()
-        errors.append(torch.stack([points.mean() - exact for points in _log_ratios(x, y, ks)[0]]))
-    return torch.stack(errors)
-
-
-def _seed(x: Tensor, y: Tensor) -> int:
-    """Return a seed that depends on the order of the values in each column, but not on that of the rows."""
-    ranks = torch.cat([x, y]).argsort(0).argsort(0).double()
-    return int(row_hashes(ranks[: len(x)]).square().sum()) % 2**62
+def _pooled_scores(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Replace the columns of both samples by their normal scores in the two together."""
+    scores = torch.from_numpy(quantile_scores(torch.cat([x, y]).cpu().numpy())).to(x.device)
+    return scores[: len(x)], scores[len(x) :]

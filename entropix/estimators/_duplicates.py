@@ -226,10 +226,13 @@ def _equal_rows(x: Tensor) -> tuple[Tensor, Tensor]:
 def row_hashes(x: Tensor, seed: int = 0) -> Tensor:
     """Return numbers (n,), int64, that are equal for equal rows of x (n, d).
 
-    They are sums of the bits of the values times random odd numbers, modulo 2^64.
+    They are sums of the mixed bits of the values times random odd numbers, modulo 2^64.
     """
     # adding 0 gives -0 the bits of 0
     bits = (x + 0.0).view(torch.int64 if x.dtype == torch.float64 else torch.int32).long()
+    # whole numbers have zeros in all low bits, which a product modulo 2^64 would keep (Steele et al. 2014, SplitMix64)
+    bits = (bits ^ (bits >> 30)) * -0x40A7B892E31B1A47
+    bits = bits ^ (bits >> 27)
     odd = torch.randint(2**62, (x.shape[1],), generator=torch.Generator().manual_seed(seed)) * 2 + 1
     return (bits * odd.to(x.device)).sum(1)
 

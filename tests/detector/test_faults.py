@@ -96,10 +96,10 @@ def test_file_that_vanishes_while_it_is_read(folder: Path, tmp_path: Path, monke
     monkeypatch.setattr(pillow, "decode", remove)
     spare = shutil.copy(folder / "099.png", tmp_path / "spare.png")
     with pytest.raises(DataError, match=r"099\.png.*No such file.*--skip-unreadable"):
-        entropix.fit(folder, out=tmp_path / "model", **SETTINGS)
+        entropix.fit(folder, out=tmp_path / "model", cache=False, **SETTINGS)
     assert not (tmp_path / "model").exists()
     shutil.copy(spare, folder / "099.png")
-    detector = entropix.fit(folder, skip_unreadable=True, **SETTINGS)
+    detector = entropix.fit(folder, skip_unreadable=True, cache=False, **SETTINGS)
     ((name, reason),) = detector.settings_["unreadable"]
     assert name == "099.png"
     assert "No such file" in reason

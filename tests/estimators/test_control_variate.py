@@ -1,9 +1,12 @@
 """The standard error of mutual information by "auto", which subtracts the error on simulated samples."""
 
+from types import ModuleType
+
 import numpy as np
 import pytest
+import torch
 
-from entropix.estimators import mutual_information
+from entropix.estimators import _controlled, _controlled_divergence, mutual_information
 
 
 @pytest.mark.filterwarnings("ignore::entropix.exceptions.EstimatorWarning")
@@ -33,3 +36,14 @@ def test_standard_error_knows_what_rows_share(rho: float) -> None:
         found.append(mutual_information(x, rho * x + (1 - rho**2) ** 0.5 * rng.normal(size=200)))
     spread = np.std([one.value for one in found], ddof=1)
     assert np.median([one.stderr for one in found]) == pytest.approx(spread, rel=0.35)
+
+
+@pytest.mark.parametrize("module", [_controlled, _controlled_divergence])
+def test_simulated_samples_differ_from_data_to_data(module: ModuleType, rng: np.random.Generator) -> None:
+    """With the same ones for all data of a size, no average over many subjects would be rid of their noise."""
+    data = [[torch.from_numpy(rng.normal(size=(300, 1))) for _ in range(2)] for _ in range(20)]
+    seeds = {module.seed_of(x, y) for x, y in data}
+    assert len(seeds) == len(data)
+    order = torch.randperm(300)
+    x, y = data[0]
+    assert module.seed_of(x[order], y[order]) in seeds

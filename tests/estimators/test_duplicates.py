@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from entropix.estimators import EstimatorWarning, entropy, intrinsic_dimension, merge_duplicates
+from entropix.estimators._duplicates import row_hashes
 
 
 def test_distinct_rows_stay() -> None:
@@ -13,6 +14,13 @@ def test_distinct_rows_stay() -> None:
     assert duplicates.n_merged == 0
     torch.testing.assert_close(duplicates.keep, torch.arange(500))
     torch.testing.assert_close(duplicates.group, torch.arange(500))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_hashes_tell_whole_numbers_apart(kind: torch.dtype) -> None:
+    """Their bits are zeros below: a product of such bits has nothing but zeros in all that is kept of it."""
+    rows = torch.cartesian_prod(*[torch.arange(32.0, dtype=kind)] * 3)
+    assert len(row_hashes(rows).unique()) == len(rows)
 
 
 def test_exact_copies(rng: np.random.Generator) -> None:
