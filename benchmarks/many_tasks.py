@@ -8,7 +8,8 @@ network, that error over the image's variance, a variational autoencoder and AE-
 principal components and nearest neighbours of the pixels. Then lesions
 are put on normal test images, for the average precision of the heat map and of the squared error
 over all pixels. A decision between variants is taken by the summary: mean, mean rank, and what it loses on the worst
-set. A killed run continues where it was.
+set. Test images that are near copies of training ones are counted, and AUCs are given without them too. A killed run
+continues where it was.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from tasks import load
 import entropix
 from entropix.data import ImageSet
 from entropix.datasets import KINDS, implant_lesions
-from entropix.scoring import detection_metrics
+from entropix.detector import separation
 
 COLUMNS = (
     "surprisal",
@@ -84,8 +85,11 @@ def one_fit(name: str, seed: int, runs: Runs) -> dict[str, Any]:
     }
     normal = labels == 0
     false = detector.p_value(test)[normal] <= ALPHA
+    separated = separation(detector, test, labels, {name: np.asarray(values) for name, values in columns.items()})
     return {
-        "auc": {column: detection_metrics(labels, np.asarray(values))["auc"] for column, values in columns.items()},
+        "auc": {column: metrics["auc"] for column, metrics in separated.metrics.items()},
+        "copies": separated.copies,
+        "auc_without_copies": {column: metrics["auc"] for column, metrics in separated.without_copies.items()},
         "latent_dim": detector.latent_dim_,
         "entropy": None if detector.entropy_ is None else float(detector.entropy_),
         "false_positive_rate": float(false.mean()),

@@ -1,6 +1,6 @@
 """Tools that know nothing of images or models: batches, containers, progress, files, tables, devices, seeds."""
 
-from entropix._utils._batches import INFERENCE_BATCH, each_batch, in_batches
+from entropix._utils._batches import INFERENCE_BATCH, Rows, each_batch, in_batches
 from entropix._utils._checks import as_path, check_seed, check_switches, is_whole, whole_numbers
 from entropix._utils._console import Epoch, Progress, track
 from entropix._utils._containers import plain
@@ -16,6 +16,7 @@ __all__ = [
     "INFERENCE_BATCH",
     "Epoch",
     "Progress",
+    "Rows",
     "SharedSettings",
     "as_path",
     "check_new_file",

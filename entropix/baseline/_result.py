@@ -25,6 +25,8 @@ class SweepRow:
         latent_dim: d.
         seed: seed of the training.
         auc: area under the ROC curve of the test images' errors; None without labels of both kinds.
+        copies: number of labelled test images that are near copies of images that the training had; None likewise.
+        auc_without_copies: area under the ROC curve without these; None without any, or without labels of both kinds.
         ap: average precision; None without labels of both kinds.
         error_train: error of training images.
         error_held_out: error of held-out normal images.
@@ -39,6 +41,8 @@ class SweepRow:
     seed: int
     auc: float | None
     ap: float | None
+    copies: int | None
+    auc_without_copies: float | None
     error_train: float
     error_held_out: float
     error_test_normal: float | None

@@ -16,9 +16,10 @@ from entropix.data import DataError, ImageSet, ImageView, MissingSplitError, rea
 from entropix.detector import (
     EntropixDetector,
     Fitted,
+    separation,
 )
 from entropix.ops import reconstruction_error
-from entropix.scoring import Located, detection_metrics, locate
+from entropix.scoring import Located, locate
 from entropix.training import TrainingData
 
 
@@ -55,15 +56,18 @@ def _row(
 
     train, held_out = error(data.train), error(data.held_out)
     if tests is None:
-        return SweepRow(d, seed, None, None, train, held_out, None, None)
+        return SweepRow(d, seed, None, None, None, None, train, held_out, None, None)
     errors = detector.anomaly_score(tests, "residual")
-    metrics = detection_metrics(tests.labels, errors)
+    separated = separation(detector, tests, tests.labels, {"residual": errors})
+    metrics, without = (of.get("residual", {}) for of in (separated.metrics, separated.without_copies))
     normal, abnormal = (errors[tests.labels == label] for label in (0, 1))
     return SweepRow(
         d,
         seed,
         metrics.get("auc"),
         metrics.get("ap"),
+        separated.copies if metrics else None,
+        without.get("auc"),
         train,
         held_out,
         float(normal.mean()) if len(normal) else None,

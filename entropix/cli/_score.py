@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -77,19 +76,18 @@ def score(
         writers.check_heatmaps(images, dicom)
     if labels is not None:
         images = with_labels(images, labels)
-    result = writers.score(detector, images, fdr)
+    result = writers.score(detector, images, fdr, maps=bool(images.masks) or heatmaps is not None)
     writers.write_scores(out, images, result)
     n_volumes = writers.write_volume_scores(of_volumes, images, result.volumes)
-    maps_of = cache(partial(detector.surprise_maps, progress=True))  # for masks and for files
-    located = locate(images, maps_of)
+    located = locate(images, lambda of: detector.surprise_maps(of) if result.maps is None else result.maps)
     if located.rows:
         writers.write_located(of_masks, located)
     for path, written in ((of_volumes, n_volumes), (of_masks, located.rows)):
         if not written:
             path.unlink(missing_ok=True)  # of an older run, whose scores were overwritten
     if heatmaps is not None:
-        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result, maps_of(images))
-    n_anomalous = int(result.anomalous.sum())
+        writers.write_heatmaps(heatmaps, detector, images, keep_ids, dicom, result)
+    separated, n_anomalous = result.separation, int(result.anomalous.sum())
     of_known = detector.calibration_.volumes
     summary = {
         "model": str(model),
@@ -102,7 +100,9 @@ def score(
         "alpha_volumes": of_known.reachable(detector.alpha) if of_known else None,
         "fdr": fdr,
         "n_anomalous": n_anomalous,
-        "metrics": result.metrics,
+        "metrics": separated.metrics,
+        "copies": separated.copies,
+        "metrics_without_copies": separated.without_copies,
         "masks": str(of_masks) if located.rows else None,
         "located": located.overall,
         "unreadable": [list(entry) for entry in images.unreadable],
@@ -114,8 +114,13 @@ def score(
     if as_json:
         print_json(summary)
         return
-    for name, values in result.metrics.items():
-        print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}")
+    for name, values in separated.metrics.items():
+        without = ""
+        if separated.copies:
+            rest = separated.without_copies.get(name)
+            told = f"AUC {rest['auc']:.3f}, AP {rest['ap']:.3f}" if rest else "one label is left"
+            without = f" (without {separated.copies} near copies of images of the fit: {told})"
+        print(f"{name}: AUC {values['auc']:.3f}, AP {values['ap']:.3f}{without}")
     by = "p <= {:.3g}" if fdr is None else f"false discovery rate {fdr:g}"
     print(f"{n_anomalous} of {len(images)} images are anomalous ({by.format(result.alpha)})")
     print(f"{len(images)} scores written to {out}")

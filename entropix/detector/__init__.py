@@ -7,6 +7,7 @@ _recalibrate              what a fit learns anew from normal images of another s
 _circumstances            seeds, epochs, settings: what a fit depends on beside the images.
 _storage                  model folders: _model_format has their versions, _parts what is made of their tensors.
 _inspect, _inspection     what a data set holds, before any training.
+_separation               how well scores separate labelled images, with and without copies of the fit's.
 _watch                    progress of a running training: held-out error and entropy.
 """
 
@@ -18,6 +19,7 @@ from entropix.detector._inspect import inspect
 from entropix.detector._inspection import Inspection
 from entropix.detector._learn import DIMS, finish, fit_fixed, learn_network, untrained
 from entropix.detector._scorer import Scorer, check_detector
+from entropix.detector._separation import Separation, separation
 
 __all__ = [
     "DIMS",
@@ -26,6 +28,7 @@ __all__ = [
     "Fitted",
     "Inspection",
     "Scorer",
+    "Separation",
     "check_detector",
     "default_epochs",
     "deterministic",
@@ -35,6 +38,7 @@ __all__ = [
     "inspect",
     "learn_network",
     "load",
+    "separation",
     "settings",
     "to_resume",
     "untrained",

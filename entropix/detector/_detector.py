@@ -257,9 +257,10 @@ class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
         return storage.save(stored, as_path(folder, "folder"), overwrite=overwrite)
 
     def _take(self, fitted: Fitted) -> EntropixDetector:
-        self.model_ = fitted.model
+        self.model_, self.network_ = fitted.model, fitted.network
         self.residual_model_, self.latent_model_ = fitted.residual_model, fitted.latent_model
         self.calibration_ = fitted.calibration
+        self.fingerprints_ = fitted.fingerprints
         self.value_range_, self.standard_ = fitted.value_range, fitted.standard
         self.entropy_, self.reason_, self.curve_ = fitted.entropy, fitted.reason, CurveTable(fitted.curve)
         self.history_, self.settings_ = fitted.history, fitted.settings
@@ -269,9 +270,11 @@ class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
     def _fitted(self) -> Fitted:
         return Fitted(
             self.model_,
+            self.network_,
             self.residual_model_,
             self.latent_model_,
             self.calibration_,
+            self.fingerprints_,
             self.value_range_,
             self.standard_,
             self.entropy_,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from torch import Tensor, nn
@@ -19,19 +18,20 @@ from entropix.models import ARCHITECTURES, Autoencoder, BaseAutoencoder, ImageAu
 from entropix.options import FitOptions
 from entropix.scoring import (
     ActivationModel,
-    FitResiduals,
+    FeatureModel,
     ForeignNetwork,
     HeldOut,
     LatentModel,
+    Outputs,
     ResidualModel,
     calibrate,
     learn_foreign_content,
-    statistics,
 )
 from entropix.selection import has_not_learnt, worse_than_mean
 from entropix.strategies import STRATEGIES
 from entropix.training import (
     Checkpoint,
+    Fingerprints,
     Objective,
     RelativeError,
     Slices,
@@ -229,20 +229,21 @@ def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], net
         network: the foreign-content network.
     """
 
-    def seen(x: Tensor) -> Tensor:
-        return statistics([*model.activations(x), *network.activations(x)])
+    def activations(x: Tensor) -> Tensor:
+        return Outputs.of(x, model, network).activations
 
-    latent = ActivationModel.fit(in_batches(seen, data.distinct[:MOST_REFERENCES]))
-    fit = partial(ResidualModel.fit, network=network)
+    latent = ActivationModel.fit(in_batches(activations, data.distinct[:MOST_REFERENCES]))
     fitted = model_scores(
         model,
-        fit,
+        network,
+        ResidualModel,
         latent,
         held_out=data.held_out,
         groups=data.held_out_groups,
         volumes=data.held_out_volumes,
         copies=data.copies,
     )
+    fitted.fingerprints = Fingerprints.fit(data.held_out, data.distinct)
     fitted.value_range, fitted.history = data.value_range, losses
     fitted.settings = {
         "n_images": data.n,
@@ -255,7 +256,8 @@ def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], net
 
 def model_scores(
     model: BaseAutoencoder,
-    fit: FitResiduals,
+    network: ForeignNetwork | None,
+    kind: type[ResidualModel] | type[FeatureModel],
     latent: ActivationModel | LatentModel,
     *,
     held_out: Tensor,
@@ -267,28 +269,21 @@ def model_scores(
 
     Args:
         model: the trained autoencoder.
-        fit: fits a model of residuals.
+        network: the trained foreign-content network of images; None for vectors.
+        kind: the model of residuals.
         latent: the model of the latent term, fitted on training inputs.
         held_out: (n, ...) held-out inputs.
         groups: patient, volume or name of each held-out input.
         volumes: the volume that each is a slice of, "" if of none; None: they are of none.
         copies: copies of held-out inputs that complete their volumes; no model is fitted to them.
     """
-    z = in_batches(model.encode, held_out)
-    x_hat = in_batches(model.decode, z)
-    residual = fit(held_out, x_hat)
-
-    def measure(x: Tensor) -> Tensor:
-        return latent.measure([*model.activations(x), *residual.activations(x)], model.encode(x))
-
-    measured = in_batches(measure, held_out)
-    latent = latent.scaled(measured)
+    outputs = Outputs.of_all(held_out, model, network)
+    residual, latent = kind.fit(outputs), latent.scaled(latent.measure(outputs))
     volumes = [""] * len(held_out) if volumes is None else volumes
-    known = HeldOut(held_out, x_hat, z, measured, groups, volumes, np.ones(len(held_out), bool))
+    distinct = np.ones(len(held_out), bool)
     if copies is not None and len(copies.volumes):
-        z = in_batches(model.encode, copies.pixels)
-        x_hat = in_batches(model.decode, z)
-        measured = in_batches(measure, copies.pixels)
-        none = np.zeros(len(copies.volumes), bool)
-        known = known.with_more(HeldOut(copies.pixels, x_hat, z, measured, copies.groups, copies.volumes, none))
-    return Fitted(model, residual, latent, calibrate(known, fit, residual, latent))
+        outputs = Outputs.joined(outputs, Outputs.of_all(copies.pixels, model, network))
+        groups, volumes = [*groups, *copies.groups], [*volumes, *copies.volumes]
+        distinct = np.append(distinct, np.zeros(len(copies.volumes), bool))
+    calibration = calibrate(HeldOut(outputs, groups, volumes, distinct), residual, latent)
+    return Fitted(model, network, residual, latent, calibration)

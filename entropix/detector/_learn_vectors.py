@@ -66,7 +66,7 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
     model.double()
     latent = LatentModel.fit(in_batches(model.encode, rows[distinct]))
     groups = [str(i) for i in held_out]
-    fitted = model_scores(model, FeatureModel.fit, latent, held_out=rows[held_out], groups=groups)
+    fitted = model_scores(model, None, FeatureModel, latent, held_out=rows[held_out], groups=groups)
     fitted.standard, fitted.reason, fitted.history = standard, reason, losses
     counts = {"n_rows": len(x), "n_train": len(training), "n_held_out": len(held_out)}
     fitted.settings = {

@@ -1,6 +1,7 @@
 """What `detector.json` holds.
 
-Formats before version 7 hold a score that no longer is; there is no way from their numbers to the present one's.
+Formats before version 7 hold a score that no longer is; there is no way from their numbers to the present one's. Those
+of version 7 lack what tells copies of the training images.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from entropix.exceptions import ModelError
 from entropix.models import ARCHITECTURES, ImageAutoencoder
 
 FORMAT = "entropix-detector"
-VERSION = 7
+VERSION = 8
 TENSORS, DESCRIPTION = "model.safetensors", "detector.json"
 NEEDED = {
     "kind": str,
@@ -44,8 +45,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path} does not describe an entropix detector; expected what `entropix fit` wrote")
     if (found := about.get("version")) != VERSION:
         raise ModelError(
-            f"{path} has format version {found}, this entropix reads {VERSION}, whose score is another: "
-            "use the entropix that wrote it, or fit again"
+            f"{path} has format version {found}, this entropix reads {VERSION}: use the entropix that wrote it, "
+            "or fit again"
         )
     for name, kind in NEEDED.items():
         if not isinstance(about.get(name), kind):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from entropix.detector._model_format import damaged
 from entropix.estimators import Entropy
-from entropix.scoring import DEFAULT_SCORE, Calibration, ForeignNetwork, ResidualModel
+from entropix.scoring import DEFAULT_SCORE, Calibration, ForeignNetwork
 
 LARGEST_SIZE = 2**24  # the largest size of a network that is believed
 Network = TypeVar("Network", bound=nn.Module)
@@ -54,12 +54,11 @@ def fill(folder: Path, kind: Callable[..., Part], tensors: dict[str, Any]) -> Pa
     return kind(**tensors)
 
 
-def residual_model(folder: Path, tensors: dict[str, Tensor], model: dict[str, int]) -> ResidualModel:
-    network = load_network(folder, ForeignNetwork, {"channels": model["channels"]}, part_of(tensors, "network"))
+def foreign_network(folder: Path, weights: dict[str, Tensor], channels: int) -> ForeignNetwork:
+    network = load_network(folder, ForeignNetwork, {"channels": channels}, weights)
     # the layout that it was trained in, so that both compute the same to the last bit
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    fitted = {name: tensor for name, tensor in tensors.items() if not name.startswith("network.")}
-    return fill(folder, ResidualModel, fitted | {"network": network.requires_grad_(False).eval()})
+    return network.requires_grad_(False).eval()
 
 
 def calibration(folder: Path, tensors: dict[str, Tensor]) -> Calibration:

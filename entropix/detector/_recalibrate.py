@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,9 @@ from entropix.detector._learn import model_scores
 from entropix.detector._scorer import Scorer
 from entropix.exceptions import DataError
 from entropix.scoring import (
+    MAP,
     PEAK,
     Calibration,
-    FeatureModel,
-    FitResiduals,
-    ResidualModel,
     Shift,
     measure_shift,
     one_of_each,
@@ -64,13 +61,10 @@ def recalibrated(fitted: Fitted, site: Site, shift: Shift) -> Fitted:
         site: normal images.
         shift: how far they are from those of the fit.
     """
-    residual = fitted.residual_model
-    fit: FitResiduals = FeatureModel.fit
-    if isinstance(residual, ResidualModel):
-        fit = partial(ResidualModel.fit, network=residual.network)
     new = model_scores(
         fitted.model,
-        fit,
+        fitted.network,
+        type(fitted.residual_model),
         fitted.latent_model,
         held_out=site.x,
         groups=site.groups,
@@ -131,9 +125,8 @@ def rows_of_site(detector: Scorer, rows: Any, seed: int) -> Site:
 
 def shift_of(detector: Scorer, known: Calibration, site: Site, alpha: float) -> Shift:
     """Compare the site's images with the held-out ones of the fit, by all calibrated scores."""
-    found = detector.explain(site.independent)
-    maps = detector.surprise_maps(site.independent)
-    found[PEAK] = maps.reshape(len(maps), -1).max(1)
+    found = detector.explain(site.independent, maps=True)
+    found[PEAK] = found.pop(MAP).reshape(len(site.independent), -1).max(1)
     return measure_shift(known, {name: found[name] for name in known.held_out if name in found}, alpha)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,25 +15,29 @@ from entropix.data import ImageSet, ImageView, Select, Standard, check_vectors, 
 from entropix.data.formats import resize_map
 from entropix.scoring import (
     DEFAULT_SCORE,
+    MAP,
     SCORES,
     ActivationModel,
     FeatureModel,
+    ForeignNetwork,
     LatentModel,
+    Outputs,
     ResidualModel,
     ScoreName,
     Terms,
     check_score,
 )
-
-T = TypeVar("T")
+from entropix.training import Fingerprints
 
 
 class Scorer:
     """The part of `EntropixDetector` that needs nothing but what a fit has learnt (`entropix.detector.Fitted`)."""
 
     model_: Any  # an ImageAutoencoder, or a DenseAutoencoder of vectors
+    network_: ForeignNetwork | None
     residual_model_: ResidualModel | FeatureModel
     latent_model_: ActivationModel | LatentModel
+    fingerprints_: Fingerprints | None
     value_range_: tuple[float, float] | None
     standard_: Standard | None
     settings_: dict[str, Any]
@@ -85,7 +88,7 @@ class Scorer:
         check_score(score)
         return self.explain(images)[score]
 
-    def explain(self, images: Any, progress: bool = False) -> dict[str, np.ndarray]:
+    def explain(self, images: Any, progress: bool = False, *, maps: bool = False) -> dict[str, np.ndarray]:
         """Return the scores and the terms of the surprisal by name, each (n,).
 
         "surprisal" is the sum of "conditional" and "latent". "conditional" is the quadratic term of -ln p(x | z);
@@ -96,8 +99,15 @@ class Scorer:
         Args:
             images: images, or vectors (n, p).
             progress: show a progress bar on standard error.
+            maps: give `surprise_maps` too, as "map": scores and maps are then computed in one go.
         """
-        parts = self._track(self._explain, self._inputs(images), "scoring", progress)
+
+        def terms(x: Tensor) -> dict[str, Tensor]:
+            return {name: values for name, values in self._terms(x).items() if maps or name != MAP}
+
+        x = self._inputs(images)
+        total = math.ceil(len(x) / INFERENCE_BATCH)
+        parts = list(track(each_batch(terms, x), "scoring", progress, total=total))
         return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
 
     def heatmap(self, images: Any) -> np.ndarray | list[np.ndarray]:
@@ -122,8 +132,20 @@ class Scorer:
 
     def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
         """Return `heatmap` at the model's resolution: (n, s, s) float32."""
-        maps = self._track(self._map, self._inputs(images), "heat maps", progress)
-        return torch.cat(maps).cpu().numpy()
+        return self.explain(images, progress, maps=True)[MAP]
+
+    def copies(self, images: Any) -> np.ndarray:
+        """Return (n,) whether each image is a copy or near copy of one of the fit's, brighter or darker ones included.
+
+        The autoencoder may know such images by heart: what is measured on them is memory. A fit of more than 20,000
+        distinct images knows the copies of so many.
+
+        Raises:
+            ValueError: the detector was fitted to vectors.
+        """
+        data = self.read(images)
+        assert self.fingerprints_ is not None
+        return self.fingerprints_.copies(ImageView.from_set(data, self.value_range_, self.device_))
 
     def encode(self, images: Any) -> np.ndarray:
         """Return the codes (n, latent_dim_) float32."""
@@ -146,33 +168,17 @@ class Scorer:
             return self.standard_.apply(check_vectors(self, images, reset=False)).to(self.device_)
         return ImageView.from_set(self.read(images), self.value_range_, self.device_)
 
-    @staticmethod
-    def _track(function: Callable[[Tensor], T], x: Tensor | ImageView, description: str, progress: bool) -> list[T]:
-        return list(track(each_batch(function, x), description, progress, total=math.ceil(len(x) / INFERENCE_BATCH)))
-
     @torch.inference_mode()
-    def _explain(self, x: Tensor) -> dict[str, Tensor]:
-        z = self.model_.encode(x)
-        activations = [*self.model_.activations(x), *self.residual_model_.activations(x)]
-        return self.terms(x, z, self.model_.decode(z), activations)
+    def _terms(self, x: Tensor) -> dict[str, Tensor]:
+        return self.terms(Outputs.of(x, self.model_, self.network_))
 
-    def terms(self, x: Tensor, z: Tensor, x_hat: Tensor, activations: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Return what `explain` returns, from tensors.
-
-        Args:
-            x: inputs (n, ...) in the units of the model (images: on [-1, 1]).
-            z: their codes (n, latent_dim_).
-            x_hat: their reconstructions (n, ...).
-            activations: what encoder and foreign-content network make of them, each (n, channels, h, w).
-        """
-        latent = self.latent_model_.nats(self.latent_model_.measure(activations, z))
-        terms = Terms(x, x_hat, z, self.residual_model_.surprise(x, x_hat), latent)
+    def terms(self, outputs: Outputs) -> dict[str, Tensor]:
+        """Return what `explain` returns with maps, as tensors."""
+        surprise = self.residual_model_.surprise(outputs)
+        latent = self.latent_model_.nats(self.latent_model_.measure(outputs))
+        terms = Terms(outputs, surprise.total, latent)
         scores = {name: score.function(terms) for name, score in SCORES.items()}
-        return scores | {"conditional": terms.conditional, "latent": terms.latent}
-
-    @torch.inference_mode()
-    def _map(self, x: Tensor) -> Tensor:
-        return self.residual_model_.surprise_map(x, self.model_(x))
+        return scores | {"conditional": terms.conditional, "latent": latent, MAP: surprise.places}
 
 
 def check_detector(detector: Any) -> None:

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from entropix._utils import check_new_folder, new_folder, resolve_device
 from entropix.data import Standard
 from entropix.detector._fitted import Fitted
 from entropix.detector._model_format import DESCRIPTION, FORMAT, TENSORS, VERSION, damaged, read_description
-from entropix.detector._parts import calibration, entropy, fill, load_network, part_of, residual_model, value_range
+from entropix.detector._parts import calibration, entropy, fill, foreign_network, load_network, part_of, value_range
 from entropix.models import ARCHITECTURES
-from entropix.scoring import ActivationModel, FeatureModel, LatentModel
+from entropix.scoring import ActivationModel, FeatureModel, LatentModel, ResidualModel
+from entropix.training import Fingerprints
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,15 @@ def load(folder: Path, device: str) -> Stored:
     # the layout that it was trained in, so that both compute the same to the last bit
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     on_device = {name: tensor.to(target) for name, tensor in tensors.items()}
-    residual, latent = (part_of(on_device, part) for part in ("residual_model", "latent_model"))
+    network, residual, latent = (part_of(on_device, part) for part in ("network", "residual_model", "latent_model"))
     return Stored(
         Fitted(
             model=model.to(target).eval(),
-            residual_model=(
-                residual_model(folder, residual, about["model"]) if images else fill(folder, FeatureModel, residual)
-            ),
+            network=foreign_network(folder, network, about["model"]["channels"]) if images else None,
+            residual_model=fill(folder, ResidualModel, residual) if images else fill(folder, FeatureModel, residual),
             latent_model=fill(folder, ActivationModel, latent) if images else fill(folder, LatentModel, latent),
             calibration=calibration(folder, part_of(tensors, "calibration")),
+            fingerprints=fill(folder, Fingerprints, part_of(on_device, "fingerprints")) if images else None,
             value_range=value_range(folder, about.get("value_range")),
             standard=None if images else fill(folder, Standard, part_of(tensors, "standard")),
             entropy=entropy(folder, about.get("entropy")),
@@ -103,9 +104,11 @@ def load(folder: Path, device: str) -> Stored:
 def _tensors(fitted: Fitted) -> dict[str, Tensor]:
     parts: dict[str, dict[str, Tensor]] = {
         "model": fitted.model.state_dict(),
+        "network": {} if fitted.network is None else fitted.network.state_dict(),
         "residual_model": _named_tensors(fitted.residual_model),
         "latent_model": _named_tensors(fitted.latent_model),
         "calibration": fitted.calibration.tensors(),
+        "fingerprints": {} if fitted.fingerprints is None else _named_tensors(fitted.fingerprints),
         "standard": {} if fitted.standard is None else _named_tensors(fitted.standard),
     }
     return {
@@ -116,15 +119,7 @@ def _tensors(fitted: Fitted) -> dict[str, Tensor]:
 
 
 def _named_tensors(part: Any) -> dict[str, Tensor]:
-    """The fields of a dataclass, of which some may be modules."""
-    named: dict[str, Tensor] = {}
-    for field in fields(part):
-        value = getattr(part, field.name)
-        if isinstance(value, nn.Module):
-            named |= {f"{field.name}.{name}": tensor for name, tensor in value.state_dict().items()}
-        else:
-            named[field.name] = value
-    return named
+    return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def _description(stored: Stored) -> dict[str, Any]:

@@ -36,9 +36,9 @@ class BaseAutoencoder(nn.Module):
         """Return the reconstructions (n, ...) of codes z (n, latent_dim)."""
         raise NotImplementedError
 
-    def activations(self, x: Tensor) -> list[Tensor]:
-        """Return what the encoder makes of inputs x on its way to the code, a list of (n, channels, h, w)."""
-        return []
+    def encode_in_stages(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the codes of inputs x, and what the encoder makes of x on its way there, (n, channels, h, w) each."""
+        return self.encode(x), []
 
     def decode_prefix(self, z: Tensor, d: int | Tensor) -> Tensor:
         """Return the reconstructions (n, ...) of the first d latents of codes z; the others are taken as zero.
@@ -97,16 +97,16 @@ class ImageAutoencoder(BaseAutoencoder):
     def decode(self, z: Tensor) -> Tensor:
         return self.decoder(self.from_code(z))
 
-    def activations(self, x: Tensor) -> list[Tensor]:
-        """Return the outputs (n, channels, h, w) of the encoder's stages; of one that is no Sequential none."""
+    def encode_in_stages(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the codes and the outputs (n, channels, h, w) of the encoder's stages, if it is a Sequential."""
         if not isinstance(self.encoder, nn.Sequential):
-            return []
+            return self.encode(x), []
         found = []
         for stage in self.encoder:
             x = stage(x)
             if x.ndim == 4:
                 found.append(x)
-        return found
+        return self.to_code(x), found
 
     def truncate(self: Same, latent_dim: int) -> Same:
         """Return the autoencoder whose code is the first `latent_dim` latents of this one (weights copied).

@@ -137,7 +137,7 @@ class Node:
         """Write the results of a study to where they are sent from."""
         if not self.queue.outgoing(name).exists():  # else they are whole, and the objects could not be removed
             images = self.detector.read(self.queue.objects(name), keep_ids=True, cache=False, skip_unreadable=True)
-            scored = writers.score(self.detector, images)
+            scored = writers.score(self.detector, images, maps=True)
             with new_folder(self.queue.outgoing(name)) as folder:
                 writers.write_heatmaps(folder / "maps", self.detector, images, True, self.dicom, scored)
                 writers.write_scores(folder / "scores.csv", images, scored)

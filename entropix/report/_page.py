@@ -21,7 +21,7 @@ from entropix.report._figures import scale_png
 from entropix.report._pictures import NEIGHBOURS, Album, NormalImages
 from entropix.report._scores import Scores, read_scores
 from entropix.report._template import render
-from entropix.report._verdict import judge
+from entropix.report._verdict import Verdict, judge
 from entropix.report._volumes import strips
 from entropix.scoring import DEFAULT_SCORE, SCORES, locate
 
@@ -69,12 +69,15 @@ def write_report(
         raise ValueError("this detector was fitted to flat feature vectors; a report is about images")
     found = None if scores is None else read_scores(as_path(scores, "scores"))
     shown: dict[str, Any] = {}
-    images = None
+    images, verdict = None, None
     if data is not None:
         images = detector.read(data, progress=True, **options)
         found = _score(detector, images)
+    if found is not None:
+        verdict = judge(detector, found, images)
+    if images is not None and found is not None and verdict is not None:
         of_fit = None if normal is None else NormalImages(detector, normal)
-        shown = _shown(detector, data, images, found, of_fit, options.get("split", "test"))
+        shown = _shown(detector, data, images, found, verdict, of_fit, options.get("split", "test"))
         shown["located"] = locate(images, detector.surprise_maps)
     page = render(
         "page.html",
@@ -82,7 +85,7 @@ def write_report(
         model=model,
         what=_name(scores if data is None else data, images),
         today=date.today(),
-        verdict=None if found is None else judge(detector, found),
+        verdict=verdict,
         figures=_figures(detector, found),
         highest=[] if found is None else _highest(detector, found),
         shown=shown,
@@ -161,10 +164,16 @@ def _highest(detector: EntropixDetector, found: Scores) -> list[dict[str, Any]]:
 
 
 def _shown(
-    detector: EntropixDetector, data: Any, images: ImageSet, found: Scores, normal: NormalImages | None, split: str
+    detector: EntropixDetector,
+    data: Any,
+    images: ImageSet,
+    found: Scores,
+    verdict: Verdict,
+    normal: NormalImages | None,
+    split: str,
 ) -> dict[str, Any]:
     """Pictures: images that stand out, typical ones, volumes; and where the heat of those that stand out lies."""
-    album, verdict, order = Album(detector, data, images, found, normal, split), judge(detector, found), found.order
+    album, order = Album(detector, data, images, found, normal, split), found.order
     middle = max(HIGHEST, (len(order) - TYPICAL) // 2)
     findings = verdict.flagged if len(verdict.flagged) else order[:TYPICAL]
     return {

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from entropix.detector import EntropixDetector
+from entropix.data import ImageSet
+from entropix.detector import EntropixDetector, Separation, separation
 from entropix.report._scores import Scores
-from entropix.scoring import DEFAULT_SCORE, detection_metrics
+from entropix.scoring import DEFAULT_SCORE
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Verdict:
         level: score above which an image stands out.
         flagged: indices (m,) of the images that do, the highest score first.
         groups: the images of each label that occurs.
-        metrics: "auc" and "ap" by name of the score, where images of both labels are there.
+        separation: "auc" and "ap" by name of the score, where images of both labels are there.
     """
 
     n: int
@@ -44,7 +45,7 @@ class Verdict:
     level: float
     flagged: np.ndarray
     groups: list[Group]
-    metrics: dict[str, dict[str, float]]
+    separation: Separation
 
     @property
     def by_chance(self) -> float:
@@ -54,7 +55,7 @@ class Verdict:
     @property
     def auc(self) -> float | None:
         """Share of pairs in which the abnormal image has the higher default score; None without labels."""
-        return self.metrics[DEFAULT_SCORE]["auc"] if self.metrics else None
+        return self.separation.metrics[DEFAULT_SCORE]["auc"] if self.separation.metrics else None
 
     @property
     def more_than_promised(self) -> bool:
@@ -63,8 +64,8 @@ class Verdict:
         return any(g.n_flagged > g.n * self.alpha + 3 * (g.n * self.alpha * (1 - self.alpha)) ** 0.5 for g in of_normal)
 
 
-def judge(detector: EntropixDetector, found: Scores) -> Verdict:
-    """Return the verdict of a detector on scored images."""
+def judge(detector: EntropixDetector, found: Scores, images: ImageSet | None) -> Verdict:
+    """Return the verdict of a detector on scored images, among which copies are looked for if they are at hand."""
     level = -detector.offset_
     above = found.default > level
     groups = [
@@ -78,5 +79,5 @@ def judge(detector: EntropixDetector, found: Scores) -> Verdict:
         level=level,
         flagged=found.order[above[found.order]],
         groups=groups,
-        metrics={name: m for name, v in found.by_name.items() if (m := detection_metrics(found.labels, v))},
+        separation=separation(detector, images, found.labels, found.by_name),
     )

@@ -8,13 +8,13 @@ a covariance that is shrunk as far as the number of images asks for (Ledoit and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from entropix.scoring._outputs import Outputs
 from entropix.scoring._units import degrees_of_freedom
 
 LEAST_SPREAD = 0.01  # of a statistic, in units of the median one: a channel that is silent on normal images has none
@@ -53,14 +53,9 @@ class ActivationModel:
         one = known.new_ones(1)
         return cls(torch.from_numpy(mean).to(known), torch.from_numpy(whitening).to(known), one, one)
 
-    def measure(self, activations: Sequence[Tensor], z: Tensor) -> Tensor:
-        """Return the energy (n,), the mean squared whitened distance from the mean.
-
-        Args:
-            activations: of the encoder and of the foreign-content network, each (n, channels, h, w).
-            z: codes; they are not looked at.
-        """
-        return ((statistics(activations) - self.mean) @ self.whitening).square().mean(1)
+    def measure(self, of: Outputs) -> Tensor:
+        """Return the energy (n,), the mean squared whitened distance from the mean."""
+        return ((of.activations - self.mean) @ self.whitening).square().mean(1)
 
     def scaled(self, measured: Tensor) -> ActivationModel:
         """Return the model in the unit that the energies (n,) of held-out normal images give."""
@@ -73,23 +68,9 @@ class ActivationModel:
         return self.freedom / 2 * measured / self.energy
 
     def left_out(self, measured: Tensor, others: Tensor) -> Tensor:
-        """Return the nats (n,) of held-out normal images that are left out of their unit.
+        """Return the nats (n,) of held-out normal images of energies `measured`, left out of nothing.
 
-        They are left out of nothing: without an odd image among those of the unit the spread is smaller, its nats are
-        more, and the yardstick gets too long. The Gaussian never saw them.
-
-        Args:
-            measured: their energies (n,).
-            others: energies of the other held-out images; they are not looked at.
+        Without an odd image among those of the unit the spread is smaller, its nats are more, and the yardstick gets
+        too long. The Gaussian never saw them.
         """
         return self.nats(measured)
-
-
-def statistics(activations: Sequence[Tensor]) -> Tensor:
-    """Return mean and standard deviation over places of every channel of activations (n, channels, h, w): (n, q)."""
-    means = [stage.mean((2, 3)) for stage in activations]
-    spreads = [
-        (stage - mean[..., None, None]).square().mean((2, 3)).sqrt()
-        for stage, mean in zip(activations, means, strict=True)
-    ]
-    return torch.cat([*means, *spreads], 1)

@@ -17,15 +17,16 @@ which count once among the images, count here as they will in the new volume.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from entropix._utils import INFERENCE_BATCH
+from entropix.scoring._outputs import Outputs
+from entropix.scoring._residual import Surprise
 from entropix.scoring._scores import DEFAULT_SCORE, SCORES, Terms
 from entropix.scoring._volumes import aggregate, slices_of
 from entropix.training import MOST_HELD_OUT
@@ -34,21 +35,20 @@ FOLDS = 5
 
 
 class Residuals(Protocol):
-    """A model of the residuals of inputs x and reconstructions x_hat, both (n, ...)."""
+    """A model of residuals, and its fit to held-out normal inputs."""
 
-    def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor: ...
+    @classmethod
+    def fit(cls, known: Outputs) -> Residuals: ...
 
-    def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor: ...
+    def surprise(self, of: Outputs) -> Surprise: ...
 
 
 class Latent(Protocol):
     """A model of the latent term of inputs, which held-out normal inputs give its unit."""
 
+    def measure(self, of: Outputs) -> Tensor: ...
+
     def left_out(self, measured: Tensor, others: Tensor) -> Tensor: ...
-
-
-FitResiduals = Callable[[Tensor, Tensor], Any]
-"""Fits a model of residuals (`Residuals`) on held-out inputs and their reconstructions."""
 
 
 @dataclass(frozen=True)
@@ -56,47 +56,16 @@ class HeldOut:
     """Held-out normal inputs.
 
     Attributes:
-        x: inputs (n, ...).
-        x_hat: their reconstructions (n, ...).
-        z: their codes (n, d).
-        latent: (n,) what the model of the latent term measures of each.
+        outputs: what the networks make of them, n in all.
         groups: patient, volume or name of each.
         volumes: the volume that each is a slice of, "" if of none.
         distinct: (n,) False for copies of others, which are scored for their volume's sake alone.
     """
 
-    x: Tensor
-    x_hat: Tensor
-    z: Tensor
-    latent: Tensor
+    outputs: Outputs
     groups: Sequence[str]
     volumes: Sequence[str]
     distinct: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def subset(self, chosen: np.ndarray) -> HeldOut:
-        """Return the inputs at which the mask `chosen`, (n,), is True."""
-        mask = torch.from_numpy(chosen).to(self.x.device)
-        groups, volumes = (
-            [name for name, inside in zip(names, chosen, strict=True) if inside]
-            for names in (self.groups, self.volumes)
-        )
-        parts = (self.x[mask], self.x_hat[mask], self.z[mask], self.latent[mask])
-        return HeldOut(*parts, groups, volumes, self.distinct[chosen])
-
-    def with_more(self, others: HeldOut) -> HeldOut:
-        """Return these inputs and `others`."""
-        return HeldOut(
-            torch.cat([self.x, others.x]),
-            torch.cat([self.x_hat, others.x_hat]),
-            torch.cat([self.z, others.z]),
-            torch.cat([self.latent, others.latent]),
-            [*self.groups, *others.groups],
-            [*self.volumes, *others.volumes],
-            np.concatenate([self.distinct, others.distinct]),
-        )
 
 
 PEAK = "peak"  # the largest value of a heat map: `regions` goes by it
@@ -206,30 +175,31 @@ def false_discovery_adjusted(p_values: np.ndarray, fdr: float) -> np.ndarray:
     return false_discovery_control(p_values) if len(p_values) else p_values
 
 
-def calibrate(held_out: HeldOut, fit: FitResiduals, residual: Residuals, latent: Latent) -> Calibration:
+def calibrate(held_out: HeldOut, residual: Residuals, latent: Latent) -> Calibration:
     """Return the cross-fitted scores of held-out images.
 
     Args:
-        held_out: the images, their reconstructions and codes, and what `latent` measures of them.
-        fit: fits a model of residuals.
-        residual: the model that it fitted on all held-out images.
+        held_out: the images.
+        residual: the model of residuals that was fitted to all of them that are distinct.
         latent: the model of the latent term, fitted on training images; held-out ones set its unit.
     """
-    folds = _folds(held_out.groups)
-    conditional = _surprise(residual, held_out)
+    outputs, folds = held_out.outputs, _folds(held_out.groups)
+    conditional, measured = residual.surprise(outputs).total, latent.measure(outputs)
     calibrated = [score for score in SCORES.values() if score.calibrated]
     found = {name: torch.empty_like(conditional) for name in (*(score.name for score in calibrated), PEAK)}
     for fold in np.unique(folds):
-        others = (folds != fold) & held_out.distinct
-        scored, fitted_on = held_out.subset(folds == fold), held_out.subset(others)
-        inside, rest = torch.from_numpy(folds == fold), torch.from_numpy(others)
-        part = fit(fitted_on.x, fitted_on.x_hat)
-        unit = (conditional[rest] / _surprise(part, fitted_on)).median()
-        nats = latent.left_out(scored.latent, fitted_on.latent)
-        terms = Terms(scored.x, scored.x_hat, scored.z, unit * _surprise(part, scored), nats)
+        inside, rest = (
+            torch.from_numpy(chosen).to(outputs.x.device)
+            for chosen in (folds == fold, (folds != fold) & held_out.distinct)
+        )
+        scored, others = outputs.rows(inside), outputs.rows(rest)
+        part = residual.fit(others)
+        unit = (conditional[rest] / part.surprise(others).total).median()
+        surprise, nats = part.surprise(scored), latent.left_out(measured[inside], measured[rest])
+        terms = Terms(scored, unit * surprise.total, nats)
         for score in calibrated:
             found[score.name][inside] = score.function(terms)
-        found[PEAK][inside] = unit * _peak(part, scored)
+        found[PEAK][inside] = unit * surprise.places.flatten(1).amax(1)
     distinct = torch.from_numpy(held_out.distinct)
     scores = {name: values[distinct.to(values.device)].sort().values.cpu() for name, values in found.items()}
     return Calibration(scores, _of_volumes(found, held_out.volumes))
@@ -254,16 +224,3 @@ def _folds(groups: Sequence[str]) -> np.ndarray:
     if numbers.max() == 0:
         numbers = np.arange(len(groups))
     return numbers % min(FOLDS, numbers.max() + 1)
-
-
-def _surprise(model: Residuals, of: HeldOut) -> Tensor:
-    return _each_batch(model.surprise, of)
-
-
-def _peak(model: Residuals, of: HeldOut) -> Tensor:
-    return _each_batch(lambda x, x_hat: model.surprise_map(x, x_hat).flatten(1).amax(1), of)
-
-
-def _each_batch(function: Callable[[Tensor, Tensor], Tensor], of: HeldOut) -> Tensor:
-    pairs = zip(of.x.split(INFERENCE_BATCH), of.x_hat.split(INFERENCE_BATCH), strict=True)
-    return torch.cat([function(x, x_hat) for x, x_hat in pairs])

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from entropix.scoring._outputs import Outputs
+from entropix.scoring._residual import Surprise
+
 LEAST_SCALE = 1e-6  # smallest scale of a residual; features have unit variance
 
 
@@ -24,21 +27,14 @@ class FeatureModel:
     freedom: Tensor
 
     @classmethod
-    def fit(cls, x: Tensor, x_hat: Tensor) -> FeatureModel:
-        """Fit the model to held-out normal vectors x and their reconstructions x_hat, both (n, p)."""
-        scale = (x - x_hat).square().mean(0).sqrt().clamp(min=LEAST_SCALE)
-        ratio = ((x - x_hat) / scale).square().mean(1)
-        freedom = (2 / ratio.var(correction=0)).clamp(max=x.shape[1])
+    def fit(cls, known: Outputs) -> FeatureModel:
+        """Fit the model to held-out normal vectors."""
+        scale = known.residual.square().mean(0).sqrt().clamp(min=LEAST_SCALE)
+        ratio = (known.residual / scale).square().mean(1)
+        freedom = (2 / ratio.var(correction=0)).clamp(max=len(scale))
         return cls(scale, freedom.reshape(1))
 
-    def activations(self, x: Tensor) -> list[Tensor]:
-        """Return none: no network looks at vectors."""
-        return []
-
-    def surprise(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """Return the surprise in nats, (n,), of vectors x with reconstructions x_hat, both (n, p)."""
-        return self.surprise_map(x, x_hat).sum(1)
-
-    def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """Return nats per feature, (n, p): their sum over a vector is its `surprise`."""
-        return self.freedom / (2 * x.shape[1]) * ((x - x_hat) / self.scale).square()
+    def surprise(self, of: Outputs) -> Surprise:
+        """Return the surprise of vectors: in all, and by feature."""
+        places = self.freedom / (2 * len(self.scale)) * (of.residual / self.scale).square()
+        return Surprise(places.sum(1), places)

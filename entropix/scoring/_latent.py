@@ -12,7 +12,6 @@ end, at the largest surprise of a held-out normal code.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from entropix.estimators import EstimatorWarning, intrinsic_dimension, log_unit_ball
 from entropix.ops import knn
+from entropix.scoring._outputs import Outputs
 
 NEIGHBOURS = 5
 MOST_CODES = 20_000  # reference codes; with twice as many, m ln rho changes by ln 2, everywhere alike
@@ -62,9 +62,9 @@ class LatentModel:
             m = intrinsic_dimension(codes.double(), method="mle").value
         return cls(codes, whitening, mean, train.new_tensor([m]), train.new_zeros(1))
 
-    def measure(self, activations: Sequence[Tensor], z: Tensor) -> Tensor:
-        """Return the surprise (n,) of codes z (n, d); activations are not looked at."""
-        return self.surprise(z)
+    def measure(self, of: Outputs) -> Tensor:
+        """Return the surprise (n,) of the codes."""
+        return self.surprise(of.z)
 
     def scaled(self, measured: Tensor) -> LatentModel:
         """Return the model that takes up to the largest of the surprises (n,) of held-out normal codes as usual."""

@@ -15,6 +15,7 @@ from typing import Literal
 from torch import Tensor
 
 from entropix.ops import reconstruction_error
+from entropix.scoring._outputs import Outputs
 
 ScoreName = Literal["surprisal", "residual"]
 
@@ -24,16 +25,12 @@ class Terms:
     """The quantities that a score may depend on, for n inputs in the units of the model.
 
     Attributes:
-        x: inputs (n, ...), images on [-1, 1].
-        x_hat: their reconstructions (n, ...).
-        z: codes (n, d).
+        outputs: inputs, reconstructions, codes and what else the networks make of them.
         conditional: (n,) nats, the quadratic term of -ln p(x | z).
         latent: (n,) nats, -ln p of what the encoder sees on its way to the code, as far as it is evidence.
     """
 
-    x: Tensor
-    x_hat: Tensor
-    z: Tensor
+    outputs: Outputs
     conditional: Tensor
     latent: Tensor
 
@@ -62,7 +59,7 @@ def surprisal(terms: Terms) -> Tensor:
 
 def residual(terms: Terms) -> Tensor:
     """Return the paper's score, the mean squared error of the reconstruction, (n,)."""
-    return reconstruction_error(terms.x, terms.x_hat)
+    return reconstruction_error(terms.outputs.x, terms.outputs.x_hat)
 
 
 _TABLE = (
@@ -71,6 +68,7 @@ _TABLE = (
 )
 SCORES: dict[str, Score] = {score.name: score for score in _TABLE}
 DEFAULT_SCORE: ScoreName = "surprisal"
+MAP = "map"  # the heat map beside scores and terms
 
 
 def check_score(name: str) -> None:

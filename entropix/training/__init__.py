@@ -2,6 +2,7 @@
 
 _training_data  `TrainingData`: images checked, scaled and split.
 _split          who is trained on and who is held out: groups and duplicates stay together.
+_copies         copies of the images among others.
 _loop           `train`: epochs over images, for any model and objective.
 _objectives     the paper's squared error, and errors by their logarithms.
 _stepping       the gradients of a batch, in as many parts as the memory needs; Ctrl-C between two steps.
@@ -13,6 +14,7 @@ _parallel       one training in several processes.
 from entropix._utils import Epoch
 from entropix.training import _parallel as parallel
 from entropix.training._checkpoint import Checkpoint, hash_of
+from entropix.training._copies import Fingerprints
 from entropix.training._corruption import corrupted
 from entropix.training._loop import TRAINING_BATCH, OnEpoch, train
 from entropix.training._objectives import NestedError, Objective, RelativeError, RunningMeans, squared_error
@@ -25,6 +27,7 @@ __all__ = [
     "TRAINING_BATCH",
     "Checkpoint",
     "Epoch",
+    "Fingerprints",
     "NestedError",
     "Objective",
     "OnEpoch",

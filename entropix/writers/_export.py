@@ -13,7 +13,6 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from entropix._utils import as_path, check_new_file, install_hint, new_file
 from entropix.data import Scaling
 from entropix.detector import check_detector
-from entropix.scoring import DEFAULT_SCORE, SCORES, ResidualModel
+from entropix.scoring import DEFAULT_SCORE, MAP, SCORES, Outputs
 
 if TYPE_CHECKING:
     from entropix.detector import EntropixDetector
@@ -54,13 +53,10 @@ class Scoring(nn.Module):
 
     def __init__(self, detector: EntropixDetector) -> None:
         super().__init__()
-        assert isinstance(detector.residual_model_, ResidualModel)
-        layout = torch.contiguous_format  # files have this
-        self.model = copy.deepcopy(detector.model_).to(memory_format=layout)
-        network = copy.deepcopy(detector.residual_model_.network)
-        self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
-        detector = copy.copy(detector)
-        detector.residual_model_ = replace(detector.residual_model_, network=self.network)
+        layout: Any = {"memory_format": torch.contiguous_format}  # files have this
+        assert detector.network_ is not None
+        self.model = copy.deepcopy(detector.model_).to(**layout)
+        self.network = copy.deepcopy(detector.network_).to(**layout)
         self.detector = (detector,)  # not a submodule: its models of the score become constants
         self.register_buffer("known", detector.calibration_[DEFAULT_SCORE].to(detector.device_))
 
@@ -68,15 +64,11 @@ class Scoring(nn.Module):
         (detector,) = self.detector
         if detector.value_range_ is not None:
             images = Scaling(detector.value_range_)(images)
-        x = images * 2 - 1
-        z = self.model.encode(x)
-        x_hat = self.model.decode(z)
-        activations = [*self.model.activations(x), *detector.residual_model_.activations(x)]
-        terms = detector.terms(x, z, x_hat, activations)
-        heat = detector.residual_model_.surprise_map(x, x_hat)
+        seen = Outputs.of(images * 2 - 1, self.model, self.network)
+        terms = detector.terms(seen)
         above = (self.known >= terms[DEFAULT_SCORE][:, None]).sum(1)
         p = (1 + above) / (len(self.known) + 1)
-        return terms[DEFAULT_SCORE], p.float(), *(terms[name] for name in _others()), heat, (x_hat + 1) / 2
+        return terms[DEFAULT_SCORE], p.float(), *(terms[name] for name in _others()), terms[MAP], (seen.x_hat + 1) / 2
 
 
 def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = False) -> Path:

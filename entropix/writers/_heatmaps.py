@@ -39,7 +39,6 @@ def write_heatmaps(
     keep_ids: bool = False,
     dicom: Sequence[str] = DEFAULT_OBJECTS,
     scored: Scored | None = None,
-    maps: np.ndarray | None = None,
 ) -> None:
     """Write a heat map for every volume, DICOM file and image.
 
@@ -51,7 +50,6 @@ def write_heatmaps(
         dicom: what to write of DICOM files, each into a folder of that name: "overlay" (Secondary Capture in colour),
             "map" (Parametric Map of the values), "seg" (Segmentation of the regions), "report" (structured report).
         scored: the images' scores, if they are known (`score`).
-        maps: their heat maps (n, s, s), if they are known (`EntropixDetector.surprise_maps`).
 
     Raises:
         OSError: a source that is gone, or a folder that cannot be written.
@@ -60,9 +58,9 @@ def write_heatmaps(
     """
     check_images(detector, images)
     check_heatmaps(images, dicom)
-    scored = scored or score(detector, images)
+    scored = scored or score(detector, images, maps=True)
     scores = scored.terms[DEFAULT_SCORE]
-    maps = detector.surprise_maps(images, progress=True) if maps is None else maps
+    maps = detector.surprise_maps(images, progress=True) if scored.maps is None else scored.maps
     alpha = detector.calibration_.reachable(detector.alpha)
     level = detector.calibration_.threshold(alpha, PEAK)
     sizes = images.sizes.tolist()

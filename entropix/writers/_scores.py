@@ -10,8 +10,8 @@ import numpy as np
 
 from entropix._utils import new_file, open_table
 from entropix.data import ImageSet
-from entropix.detector import EntropixDetector, check_detector
-from entropix.scoring import DEFAULT_SCORE, SCORES, detection_metrics, false_discovery_adjusted, warn_of_shift
+from entropix.detector import EntropixDetector, Separation, check_detector, separation
+from entropix.scoring import DEFAULT_SCORE, MAP, SCORES, false_discovery_adjusted, warn_of_shift
 from entropix.writers._identifiers import identifiers, word_of
 from entropix.writers._volumes import ScoredVolume, score_volumes
 
@@ -25,18 +25,20 @@ class Scored:
         p_values: p-values (n,) of the default score.
         anomalous: decisions (n,): p-values up to alpha or, where a false discovery rate was asked for, its discoveries.
         alpha: false-positive rate of the decisions: that of the detector, or the smallest that it can tell.
-        metrics: "auc" and "ap" of every score, where labels are known.
+        separation: "auc" and "ap" of every score, where labels are known, with and without copies of the fit's images.
         volumes: the volumes of the images, scored and decided in the same way by held-out normal volumes.
         fdr: false discovery rate of the decisions; None: they were made by alpha.
+        maps: heat maps (n, s, s), if they were asked for.
     """
 
     terms: dict[str, np.ndarray]
     p_values: np.ndarray
     anomalous: np.ndarray
     alpha: float
-    metrics: dict[str, dict[str, float]]
+    separation: Separation
     volumes: list[ScoredVolume]
     fdr: float | None = None
+    maps: np.ndarray | None = None
 
 
 def check_images(detector: EntropixDetector, images: ImageSet) -> None:
@@ -46,13 +48,14 @@ def check_images(detector: EntropixDetector, images: ImageSet) -> None:
         raise TypeError(f"{type(images).__name__} as images; expected what detector.read(images) returns")
 
 
-def score(detector: EntropixDetector, images: ImageSet, fdr: float | None = None) -> Scored:
+def score(detector: EntropixDetector, images: ImageSet, fdr: float | None = None, *, maps: bool = False) -> Scored:
     """Score images and their volumes, decide which are anomalous, and measure how well scores separate known labels.
 
     Args:
         detector: a fitted one.
         images: as `detector.read` gives them.
         fdr: decide by this false discovery rate (`EntropixDetector.p_value`) instead of the detector's alpha.
+        maps: give the heat maps too, which are computed together with the scores.
 
     Warns with `ShiftWarning` if the images are so far from those of the model that p-values promise nothing.
 
@@ -60,20 +63,22 @@ def score(detector: EntropixDetector, images: ImageSet, fdr: float | None = None
         ValueError: an `fdr` that is not between 0 and 1.
     """
     check_images(detector, images)
-    terms = detector.explain(images, progress=True)
+    terms = detector.explain(images, progress=True, maps=maps)
+    heat = terms.pop(MAP, None)
     known = detector.calibration_
     p_values, alpha = known.p_value(terms[DEFAULT_SCORE]), known.reachable(detector.alpha)
     warn_of_shift(known, p_values, images.groups)
     anomalous = p_values <= alpha if fdr is None else false_discovery_adjusted(p_values, fdr) <= fdr
-    metrics = {name: detection_metrics(images.labels, terms[name]) for name in SCORES}
+    separated = separation(detector, images, images.labels, {name: terms[name] for name in SCORES})
     return Scored(
         terms,
         p_values,
         anomalous,
         alpha,
-        {name: values for name, values in metrics.items() if values},
+        separated,
         score_volumes(images, terms, known.volumes, detector.alpha, fdr),
         fdr,
+        heat,
     )
 
 

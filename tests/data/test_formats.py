@@ -108,11 +108,8 @@ class Looking(EntropixDetector):
         self.model_, self.maps = None, maps
         self.calibration_ = Calibration(dict.fromkeys((DEFAULT_SCORE, PEAK), torch.ones(19)))
 
-    def explain(self, images: Any, progress: bool = False) -> dict[str, np.ndarray]:
-        return {name: np.zeros(len(self.maps)) for name in SCORES}
-
-    def surprise_maps(self, images: Any, progress: bool = False) -> np.ndarray:
-        return self.maps
+    def explain(self, images: Any, progress: bool = False, *, maps: bool = False) -> dict[str, np.ndarray]:
+        return {name: np.zeros(len(self.maps)) for name in SCORES} | {"map": self.maps}
 
 
 def test_a_format_writes_its_maps(rows: Path, tmp_path: Path) -> None:

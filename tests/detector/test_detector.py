@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 import entropix
-from entropix._utils._batches import in_batches
 from entropix.data import DataError
 from entropix.detector import PAPER_PRESENTATIONS, default_epochs
 from entropix.exceptions import ModelError
+from entropix.scoring import Outputs
 from entropix.scoring._metrics import detection_metrics
 from entropix.training._split import split
 from entropix.training._training_data import FitWarning
@@ -81,14 +81,29 @@ def test_shapes(detector: entropix.EntropixDetector, test_images: np.ndarray) ->
 def test_heatmap_sums_to_the_conditional_term(detector: entropix.EntropixDetector, normal: np.ndarray) -> None:
     maps = detector.heatmap(normal[:4])
     x = torch.from_numpy(normal[:4]) * 2 - 1
-    energies = detector.residual_model_.energies(x, in_batches(detector.model_, x)) / detector.residual_model_.energy
-    elsewhere = energies[:, -1] * detector.residual_model_.freedom[-1] / 2  # position and exposure
+    known = detector.residual_model_
+    _, distance = known.energies(Outputs.of_all(x, detector.model_, detector.network_))
+    elsewhere = distance / known.energy[1] * known.freedom[1] / 2  # position and exposure
     conditional = detector.explain(normal[:4])["conditional"]
     np.testing.assert_allclose(maps.sum((1, 2)) + elsewhere.numpy(), conditional, rtol=1e-3)
 
 
+def test_scores_and_maps_are_of_one_pass_through_the_networks(
+    detector: entropix.EntropixDetector, normal: np.ndarray
+) -> None:
+    seen: list[int] = []
+    first = (detector.model_.encoder[0], detector.model_.decoder[-1], detector.network_.stages[0])
+    hooks = [module.register_forward_hook(lambda *_, i=i: seen.append(i)) for i, module in enumerate(first)]
+    detector.explain(normal[:10], maps=True)
+    for hook in hooks:
+        hook.remove()
+    assert sorted(seen) == [0, 1, 2]
+
+
 def test_explain_adds_up(detector: entropix.EntropixDetector, normal: np.ndarray) -> None:
-    terms = detector.explain(normal[:10])
+    terms = detector.explain(normal[:10], maps=True)
+    np.testing.assert_array_equal(terms.pop("map"), detector.surprise_maps(normal[:10]))
+    assert set(terms) == set(detector.explain(normal[:10]))
     np.testing.assert_allclose(terms["surprisal"], terms["conditional"] + terms["latent"], rtol=1e-6)
     np.testing.assert_allclose(terms["residual"], detector.anomaly_score(normal[:10], "residual"))
     reconstruction = detector.reconstruct(normal[:10])

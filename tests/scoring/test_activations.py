@@ -9,8 +9,8 @@ from torch import nn
 
 import entropix
 from entropix.models import Autoencoder, ImageAutoencoder
-from entropix.scoring import ActivationModel
-from entropix.scoring._activations import statistics
+from entropix.scoring import ActivationModel, Outputs
+from entropix.scoring._outputs import statistics
 
 CHANNELS = 6
 
@@ -30,7 +30,8 @@ def fitted(x: torch.Tensor) -> ActivationModel:
 
 
 def measured(model: ActivationModel, x: torch.Tensor) -> torch.Tensor:
-    return model.measure([x], torch.empty(len(x), 0))
+    none = torch.empty(len(x), 0)
+    return model.measure(Outputs(*[none] * 7, statistics([x]), none))
 
 
 def test_statistics_are_mean_and_deviation_over_places() -> None:
@@ -112,7 +113,7 @@ def test_a_loaded_detector_scores_to_the_last_bit(size: int, channels: int, tmp_
         assert np.isfinite(values).all()
         np.testing.assert_array_equal(after[name], values)
     np.testing.assert_array_equal(again.p_value(images), detector.p_value(images))
-    network = again.residual_model_.network
+    network = again.network_
     assert not network.training
     assert not any(one.requires_grad for one in network.parameters())
 
@@ -144,7 +145,7 @@ def test_an_encoder_that_shows_no_activations(
     """The foreign-content network alone describes the images then."""
     monkeypatch.setitem(entropix.models.ARCHITECTURES, "opaque", Opaque)
     detector = entropix.fit(images, latent_dim=2, architecture="opaque", image_size=16, epochs=1, progress=False)
-    assert detector.model_.activations(torch.zeros(1, 1, 16, 16)) == []
+    assert detector.model_.encode_in_stages(torch.zeros(1, 1, 16, 16))[1] == []
     assert detector.latent_model_.mean.shape == (2 * (16 + 16 + 32 + 32 + 32),)
     assert np.isfinite(detector.anomaly_score(images)).all()
     again = entropix.load(detector.save(tmp_path / "model"))
@@ -153,7 +154,8 @@ def test_an_encoder_that_shows_no_activations(
 
 def test_stages_of_an_encoder_are_its_activations() -> None:
     model, x = Autoencoder(3, 1, 32).eval(), torch.randn(2, 1, 32, 32)
-    found = model.activations(x)
+    z, found = model.encode_in_stages(x)
+    torch.testing.assert_close(z, model.encode(x), rtol=0, atol=0)
     assert len(found) > 1
     assert all(one.ndim == 4 and len(one) == 2 for one in found)
     rest = model.encoder[len(found) :]  # from the last activation on

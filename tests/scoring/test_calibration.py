@@ -1,17 +1,13 @@
 """False-positive rates that hold, p-values, and regions above a calibrated level."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 
 import entropix
 from entropix import EntropixDetector
-from entropix._utils import in_batches
 from entropix.detector._learn import model_scores
-from entropix.scoring import ActivationModel, ResidualModel
-from entropix.scoring._activations import statistics
+from entropix.scoring import ActivationModel, Outputs, ResidualModel
 from entropix.scoring._calibration import Calibration
 from entropix.scoring._regions import find_regions
 from entropix.training._training_data import FitWarning
@@ -45,18 +41,16 @@ def test_rates_hold_for_one_autoencoder_and_many_held_out_sets(detector: Entropi
     draws, n, n_test = 8, 120, 200
     pool = torch.from_numpy(entropix.datasets.phantoms(300 + draws * (n + n_test), 2, image_size=32, seed=5).images)
     train, rest = 2 * pool[:300] - 1, pool[300:]
-    model, network = detector.model_, detector.residual_model_.network
+    model, network = detector.model_, detector.network_
 
-    def seen(x: torch.Tensor) -> torch.Tensor:
-        return statistics([*model.activations(x), *network.activations(x)])
-
-    latent = ActivationModel.fit(in_batches(seen, train))
+    latent = ActivationModel.fit(Outputs.of_all(train, model, network).activations)
     found = []
     # no image is in two draws, so that their rates are as independent as the interval takes them for
     for part in rest.split(n + n_test):
         fitted = model_scores(
             model,
-            partial(ResidualModel.fit, network=network),
+            network,
+            ResidualModel,
             latent,
             held_out=2 * part[:n] - 1,
             groups=[str(i) for i in range(n)],

@@ -1,13 +1,15 @@
 """No held-out image is judged by a model that has seen it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from entropix.scoring import Calibration, HeldOut, LatentModel, calibrate
+from entropix.scoring import Calibration, HeldOut, LatentModel, Outputs, calibrate
+from entropix.scoring._residual import Surprise
 
 N = 20
 
@@ -18,33 +20,48 @@ class Memory:
 
     known: Tensor
 
+    fits: ClassVar[list[set[int]]] = []  # what was fitted on, fit by fit
+
     @classmethod
-    def fit(cls, x: Tensor, _: Tensor) -> "Memory":
-        return cls(x[:, 0, 0, 0])
+    def fit(cls, of: Outputs) -> "Memory":
+        known = of.x[:, 0, 0, 0]
+        cls.fits.append({int(number) for number in known})
+        return cls(known)
 
-    def surprise(self, x: Tensor, _: Tensor) -> Tensor:
-        return 2.0 - torch.isin(x[:, 0, 0, 0], self.known).float()
-
-    def surprise_map(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        return self.surprise(x, x_hat)[:, None, None].expand(-1, 2, 2)
+    def surprise(self, of: Outputs) -> Surprise:
+        total = 2.0 - torch.isin(of.x[:, 0, 0, 0], self.known).float()
+        return Surprise(total, total[:, None, None].expand(-1, 2, 2))
 
 
-def usual() -> LatentModel:
-    """Takes up to the largest of what it is told of held-out images as usual; nothing else of it is used here."""
+def numbered() -> Tensor:
+    """Images of which each has a number of its own."""
+    return torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
+
+
+class Told(LatentModel):
+    """Measures what the codes are, and takes up to the largest of held-out ones as usual."""
+
+    def measure(self, of: Outputs) -> Tensor:
+        return of.z[:, 0]
+
+
+def usual() -> Told:
     empty = torch.zeros(1)
-    return LatentModel(empty, empty, empty, empty, empty)
+    return Told(empty, empty, empty, empty, empty)
 
 
-def held_out(x: Tensor, latent: Tensor, groups: list[str]) -> HeldOut:
-    """Images of no volumes, none a copy."""
-    codes = torch.zeros(len(x), 1)
-    return HeldOut(x, torch.zeros_like(x), codes, latent, groups, [""] * len(x), np.ones(len(x), bool))
+def held_out(
+    latent: Tensor, groups: list[str], volumes: list[str] | None = None, copy: np.ndarray | None = None
+) -> HeldOut:
+    """Images of these surprising codes; by default of no volumes, none a copy."""
+    x, none = numbered(), torch.zeros(N, 0)
+    outputs = Outputs(x, torch.zeros_like(x), latent[:, None], x, *[none] * 5)
+    return HeldOut(outputs, groups, volumes or [""] * N, np.ones(N, bool) if copy is None else ~copy)
 
 
 def calibrated(latent: Tensor, groups: list[str]) -> Calibration:
-    x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
-    known = held_out(x, latent, groups)
-    return calibrate(known, Memory.fit, Memory.fit(x, x), usual())
+    known = held_out(latent, groups)
+    return calibrate(known, Memory.fit(known.outputs), usual())
 
 
 def scores(calibration: Calibration, name: str = "surprisal") -> list[float]:
@@ -62,17 +79,12 @@ def test_residuals_and_peaks_are_judged_by_models_of_the_others(groups: list[str
 
 def test_images_of_one_patient_are_judged_by_models_of_others() -> None:
     """Were a patient divided, the model of a fold would know another image of the one that it scores."""
-    seen: list[set[int]] = []
-
-    def fit(x: Tensor, x_hat: Tensor) -> Memory:
-        seen.append({int(number) for number in x[:, 0, 0, 0]})
-        return Memory.fit(x, x_hat)
-
-    x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
-    known = held_out(x, torch.zeros(N), [str(i % 7) for i in range(N)])
-    calibrate(known, fit, Memory.fit(x, x), usual())
-    assert len(seen) == 5
-    for fitted_on in seen:
+    Memory.fits.clear()
+    calibrated(torch.zeros(N), [str(i % 7) for i in range(N)])
+    of_all, *of_folds = Memory.fits
+    assert len(of_all) == N
+    assert len(of_folds) == 5
+    for fitted_on in of_folds:
         patients = {number % 7 for number in fitted_on}
         assert fitted_on == {number for number in range(N) if number % 7 in patients}
 
@@ -89,20 +101,13 @@ def test_a_code_is_unusual_beside_those_of_the_other_images() -> None:
 
 def test_copies_count_for_their_volume_alone() -> None:
     """Two volumes of ten slices: half of the slices of the first are copies, and score higher than all others."""
-    x = torch.arange(float(N))[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
     volumes = [str(i // 10) for i in range(N)]
     copy = np.arange(N) < 5
     excess = torch.where(torch.from_numpy(copy), 7.0, 0.0)
-    fitted_on: list[int] = []
-
-    def fit(x: Tensor, x_hat: Tensor) -> Memory:
-        fitted_on.extend(int(number) for number in x[:, 0, 0, 0])
-        return Memory.fit(x, x_hat)
-
-    codes = torch.zeros(N, 1)
-    known = HeldOut(x, torch.zeros_like(x), codes, excess, volumes, volumes, ~copy)
-    calibration = calibrate(known, fit, Memory.fit(x, x), usual())
-    assert min(fitted_on) == 5
+    Memory.fits.clear()
+    known = held_out(excess, volumes, volumes, copy)
+    calibration = calibrate(known, Memory(numbered()[:, 0, 0, 0]), usual())
+    assert min(set.union(*Memory.fits)) == 5
     assert len(calibration) == N - 5
     assert scores(calibration)[0] == 2
     assert calibration.volumes is not None

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from networks import Even
+from reconstructed import outputs
 
 from entropix.scoring import ResidualModel
 
@@ -21,14 +21,15 @@ def edges(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def test_edges_are_expected_to_be_off_wherever_they_are() -> None:
     """The place says nothing about it: only the gradient of the reconstruction does."""
-    model = ResidualModel.fit(*edges(200, 0)[:2], Even())
+    model = ResidualModel.fit(outputs(*edges(200, 0)[:2]))
     x, x_hat, column = edges(100, 1)
     added = []
     for shift in (-2, 6):  # over the edge, and beside it
         changed = x.clone()
         for image, at in zip(changed, column.tolist(), strict=True):
             image[0, 12:16, at + shift : at + shift + 4] += 0.2
-        added.append((model.surprise(changed, x_hat) - model.surprise(x, x_hat)).mean().item())
+        more = model.surprise(outputs(changed, x_hat)).total - model.surprise(outputs(x, x_hat)).total
+        added.append(more.mean().item())
     assert added[1] > 10 * added[0] > 0
 
 
@@ -38,7 +39,8 @@ def test_a_place_is_not_judged_by_few_images() -> None:
     usual = torch.full((SIZE, SIZE), 0.05)
     usual[SIZE // 2 :] = 0.15
     x_hat = torch.randn(1, 1, SIZE, SIZE, generator=generator).expand(25, -1, -1, -1)
-    model = ResidualModel.fit(x_hat + usual * torch.randn(25, 1, SIZE, SIZE, generator=generator), x_hat, Even())
+    x = x_hat + usual * torch.randn(25, 1, SIZE, SIZE, generator=generator)
+    model = ResidualModel.fit(outputs(x, x_hat))
     half = SIZE // 2
     square = model.place[0].square()
     quiet, loud = square[: half - 4], square[half + 4 :]  # away from the blurred border
@@ -77,8 +79,10 @@ def test_a_turned_scaled_or_sheared_image_is_a_matter_of_position(direction: lis
 
     x_hat = moved(torch.zeros(60))
     noise = 0.02 * torch.randn(x_hat.shape, generator=generator)
-    model = ResidualModel.fit(x_hat + noise, x_hat, Even())
+    still = outputs(x_hat + noise, x_hat)
+    model = ResidualModel.fit(still)
     images = moved(torch.full((60,), 0.03)) + noise  # half a pixel at the border: twice the noise
-    over = [model.surprise_map(x, x_hat).sum((1, 2)).mean().item() for x in (x_hat + noise, images)]
+    usual, more = (model.surprise(of) for of in (still, outputs(images, x_hat)))
+    over = [one.places.sum((1, 2)).mean().item() for one in (usual, more)]
     assert over[1] < 3 * over[0]  # what is not of first order; the change itself would leave many times as much
-    assert (model.surprise(images, x_hat) > 4 * model.surprise(x_hat + noise, x_hat)).all()
+    assert (more.total > 4 * usual.total).all()

@@ -16,7 +16,7 @@ from entropix.scoring._scores import _TABLE
 
 def largest(terms: Terms) -> torch.Tensor:
     """A score of one's own: the largest squared residual."""
-    return (terms.x - terms.x_hat).square().flatten(1).amax(1)
+    return (terms.outputs.x - terms.outputs.x_hat).square().flatten(1).amax(1)
 
 
 @pytest.fixture

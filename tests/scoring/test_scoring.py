@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from networks import Even, Left
+from reconstructed import outputs
 
 from entropix.scoring import LatentModel, ResidualModel
 from entropix.scoring._nuisance import explain
-from entropix.scoring._residual import blur
+from entropix.scoring._outputs import blur
 from entropix.scoring._units import degrees_of_freedom
 
 
@@ -34,12 +34,13 @@ def test_residuals_are_blurred_by_a_sixty_fourth_of_the_width(size: int) -> None
 
 
 def test_normal_images_cost_what_they_should() -> None:
-    model = ResidualModel.fit(*scene(200, 0), network=Even())
-    x, x_hat = scene(500, 1)
-    energies = model.energies(x, x_hat) / model.energy
+    model = ResidualModel.fit(outputs(*scene(200, 0)))
+    new = outputs(*scene(500, 1))
+    places, distance = model.energies(new)
+    energies = torch.stack([places.sum((1, 2)), distance], 1) / model.energy
     assert energies.mean(0).sub(1).abs().max().item() < 0.1
     # mean nu / 2, as half a chi-square of nu degrees of freedom
-    assert model.surprise(x, x_hat).mean().item() == pytest.approx(model.freedom.sum().item() / 2, rel=0.1)
+    assert model.surprise(new).total.mean().item() == pytest.approx(model.freedom.sum().item() / 2, rel=0.1)
 
 
 def blob(n: int, shift: float | torch.Tensor, size: int = 32) -> torch.Tensor:
@@ -67,12 +68,10 @@ def test_displacements_surprise_by_how_unusual_they_are() -> None:
     x_hat = blob(100, 0)
     noise = 0.02 * torch.randn(x_hat.shape, generator=generator)
     still, moved = x_hat + noise, blob(100, shift) + noise
-    by_still, by_moved = (
-        ResidualModel.fit(still, x_hat, network=Even()),
-        ResidualModel.fit(moved, x_hat, network=Even()),
-    )
     further = blob(100, shift + 0.3 * shift.sign()) + noise
-    nats = [(model.surprise(further, x_hat) - model.surprise(moved, x_hat)).mean() for model in (by_still, by_moved)]
+    of_still, of_moved, of_further = (outputs(x, x_hat) for x in (still, moved, further))
+    models = [ResidualModel.fit(of) for of in (of_still, of_moved)]
+    nats = [(model.surprise(of_further).total - model.surprise(of_moved).total).mean() for model in models]
     assert nats[0] > 20 * nats[1] > 0
 
 
@@ -85,57 +84,56 @@ def test_freedom_is_that_of_a_chi_square() -> None:
 
 
 def test_gain_does_not_matter() -> None:
-    model = ResidualModel.fit(*scene(200, 0), network=Even())
+    model = ResidualModel.fit(outputs(*scene(200, 0)))
     x, x_hat = scene(50, 1)
-    torch.testing.assert_close(model.surprise(2 * x, 2 * x_hat), model.surprise(x, x_hat), rtol=0.05, atol=0)
+    twice, once = (model.surprise(outputs(gain * x, gain * x_hat)).total for gain in (2, 1))
+    torch.testing.assert_close(twice, once, rtol=0.05, atol=0)
 
 
 def test_noisy_places_are_expected_and_others_surprise() -> None:
-    model = ResidualModel.fit(*scene(200, 0), network=Even())
+    model = ResidualModel.fit(outputs(*scene(200, 0)))
     x, x_hat = scene(100, 1)
     quiet, loud = x.clone(), x.clone()
     quiet[..., 2:8, 4:10] += 0.15
     loud[..., 24:30, 4:10] += 0.15
-    normal = model.surprise(x, x_hat)
-    assert (model.surprise(quiet, x_hat) - normal).mean() > 2 * (model.surprise(loud, x_hat) - normal).mean()
+    normal, at_quiet, at_loud = (model.surprise(outputs(one, x_hat)).total for one in (x, quiet, loud))
+    assert (at_quiet - normal).mean() > 2 * (at_loud - normal).mean()
 
 
 def test_map_sums_to_the_score_and_shows_the_place() -> None:
-    model = ResidualModel.fit(*scene(200, 0), network=Even())
+    model = ResidualModel.fit(outputs(*scene(200, 0)))
     x, x_hat = scene(3, 1)
     x[0, 0, 10:16, 20:26] += 0.5
-    maps = model.surprise_map(x, x_hat)
+    total, maps = model.surprise(outputs(x, x_hat))
     assert maps.shape == (3, 32, 32)
-    without_position = ((model.energies(x, x_hat) / model.energy)[:, :-1] @ model.freedom[:-1]) / 2
-    torch.testing.assert_close(maps.sum((1, 2)), without_position, rtol=1e-4, atol=0)
+    _, distance = model.energies(outputs(x, x_hat))
+    of_position = distance / model.energy[1] * model.freedom[1] / 2
+    torch.testing.assert_close(maps.sum((1, 2)), total - of_position, rtol=1e-4, atol=0)
     row, column = divmod(int(maps[0].argmax()), 32)
     assert 9 <= row <= 16
     assert 19 <= column <= 26
 
 
 def test_a_residual_counts_where_the_network_sees_foreign_content() -> None:
+    left = torch.arange(32).expand(32, 32) < 16
     known, (x, x_hat) = scene(200, 0), scene(50, 1)
-    model = ResidualModel.fit(*known, network=Left())
+    model = ResidualModel.fit(outputs(*known, left.float().expand(200, -1, -1)))
     inside, outside = x.clone(), x.clone()
     inside[..., 10:16, 4:10] += 0.3
     outside[..., 10:16, -10:-4] += 0.3
-    normal = model.energies(x, x_hat)[:, 0]
-    more, none = (model.energies(changed, x_hat)[:, 0] / normal for changed in (inside, outside))
+    of_normal, *of_changed = (outputs(one, x_hat, left.float().expand(50, -1, -1)) for one in (x, inside, outside))
+    normal = model.energies(of_normal)[0].sum((1, 2))
+    more, none = (model.energies(of)[0].sum((1, 2)) / normal for of in of_changed)
     assert more.min() > 1.1
     assert (none - 1).abs().max() < 0.05  # but for what the change does to position and exposure
-    maps = model.surprise_map(outside, x_hat)
+    maps = model.surprise(of_changed[1]).places
     assert maps[..., 20:].max() < 1e-3 * maps[..., :12].max()
 
 
 def test_perfect_reconstruction_is_finite() -> None:
     _, x_hat = scene(20, 0)
-    model = ResidualModel.fit(x_hat, x_hat, network=Even())
-    assert torch.isfinite(model.surprise(x_hat, x_hat)).all()
-
-
-def measured(model: LatentModel, z: torch.Tensor) -> torch.Tensor:
-    """What the model measures of codes, whatever they are the codes of."""
-    return model.measure([], z)
+    same = outputs(x_hat, x_hat)
+    assert torch.isfinite(ResidualModel.fit(same).surprise(same).total).all()
 
 
 def test_latent_surprise_is_the_density() -> None:
@@ -143,17 +141,17 @@ def test_latent_surprise_is_the_density() -> None:
     mixing = torch.tensor([[2.0, 0.3], [0.0, 0.1]])
     codes = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0)) @ mixing
     model = LatentModel.fit(codes[:3000])
-    model = model.scaled(measured(model, codes[3000:]))
+    model = model.scaled(model.surprise(codes[3000:]))
     assert model.dimension.item() == pytest.approx(2, rel=0.1)
     radius = torch.tensor([0.0, 1.0, 2.0])
     whitened = torch.stack([radius, torch.zeros(3)], 1)
     points = whitened @ torch.linalg.inv(model.whitening) + model.mean
     truth = radius**2 / 2 + torch.log(torch.tensor(2 * torch.pi))
     assert (model.surprise(points) - truth).abs().max().item() < 0.8  # one k = 5 density each
-    nats = model.nats(measured(model, codes[3000:]))
+    nats = model.nats(model.surprise(codes[3000:]))
     assert (nats == 0).all()  # held-out normal codes are usual
-    assert model.nats(measured(model, codes[3000:]).amax() + 1).item() == pytest.approx(1, abs=1e-4)
-    far = model.nats(measured(model, points[:1] + 100))
+    assert model.nats(model.surprise(codes[3000:]).amax() + 1).item() == pytest.approx(1, abs=1e-4)
+    far = model.nats(model.surprise(points[:1] + 100))
     assert far.item() > 5
 
 

@@ -182,7 +182,8 @@ def test_maps_hold_values_far_from_the_level(
 ) -> None:
     hot = np.zeros((1, 16, 16), dtype=np.float32)
     hot[:, 3:5, 3:5] = 7e3
-    monkeypatch.setattr(EntropixDetector, "surprise_maps", lambda *_, **__: hot)
+    explain = EntropixDetector.explain
+    monkeypatch.setattr(EntropixDetector, "explain", lambda *args, **options: explain(*args, **options) | {"map": hot})
     save_series(tmp_path / "in", scans[:1])
     (one,) = written(tmp_path / "out", detector, tmp_path / "in", dicom=["map"])["map"]
     values, step = values_of(one)
@@ -237,7 +238,8 @@ def test_the_overlay_shows_the_image_and_says_the_score(
     level = detector.calibration_.threshold(0.05, "peak")
     hot = np.zeros((2, 16, 16), dtype=np.float32)
     hot[:, :8, 8:] = 2 * level
-    monkeypatch.setattr(EntropixDetector, "surprise_maps", lambda *_, **__: hot)
+    explain = EntropixDetector.explain
+    monkeypatch.setattr(EntropixDetector, "explain", lambda *args, **options: explain(*args, **options) | {"map": hot})
     stored = np.random.default_rng(0).integers(0, 256, (40, 64), dtype=np.uint8)
     folder = tmp_path / "in"
     folder.mkdir()

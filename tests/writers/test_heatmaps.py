@@ -107,7 +107,8 @@ def test_png_overlay_shows_image_and_map(
     level = detector.calibration_.threshold(0.05, "peak")
     hot = np.zeros((1, 16, 16), dtype=np.float32)
     hot[:, :8, 8:] = 2 * level
-    monkeypatch.setattr(EntropixDetector, "surprise_maps", lambda *_, **__: hot)
+    explain = EntropixDetector.explain
+    monkeypatch.setattr(EntropixDetector, "explain", lambda *args, **options: explain(*args, **options) | {"map": hot})
     write_heatmaps(tmp_path / "maps", detector, detector.read(tmp_path / "a.png"))
     with Image.open(tmp_path / "maps" / "a.png") as picture:
         seen = np.asarray(picture)
