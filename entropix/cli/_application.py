@@ -41,7 +41,8 @@ def _options(
         bool, typer.Option("--traceback", help="If the command fails, say where in the program.")
     ] = False,
 ) -> None:
-    context.obj["traceback"] = traceback
+    asked: dict[str, bool] = context.ensure_object(dict)
+    asked["traceback"] = traceback
 
 
 def help_of(option: str) -> str:
@@ -58,6 +59,10 @@ Device = Annotated[str, typer.Option(help=help_of("device"))]
 Selected = Annotated[list[str] | None, typer.Option("--select", help=help_of("select"))]
 Include = Annotated[list[str] | None, typer.Option("--include", help=help_of("include"))]
 Exclude = Annotated[list[str] | None, typer.Option("--exclude", help=help_of("exclude"))]
+Objects = Annotated[
+    list[str], typer.Option("--dicom", help="What to write of DICOM files: overlay, map, seg, report; repeatable.")
+]
+USUAL_OBJECTS = ["overlay", "map"]  # `entropix.data.formats.DEFAULT_OBJECTS`, which help does not wait for
 Split = Annotated[str, typer.Option(help="train or test, where DATA has both.")]
 Skip = Annotated[bool, typer.Option("--skip-unreadable", help=help_of("skip_unreadable"))]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=help_of("overwrite"))]

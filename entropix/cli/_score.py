@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from entropix.cli._application import (
+    USUAL_OBJECTS,
     Data,
     Device,
     Exclude,
     Include,
     Json,
+    Objects,
     Overwrite,
     Selected,
     Skip,
@@ -41,10 +43,7 @@ def score(
     fdr: Annotated[
         float | None, typer.Option(help="Decide by this false discovery rate, instead of the model's alpha.")
     ] = None,
-    dicom: Annotated[
-        list[str],
-        typer.Option(help="What to write of DICOM files among the heat maps: overlay, map, seg, report; repeatable."),
-    ] = ["overlay", "map"],  # noqa: B006
+    dicom: Objects = USUAL_OBJECTS,
     select: Selected = None,
     include: Include = None,
     exclude: Exclude = None,

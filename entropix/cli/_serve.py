@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from entropix.cli._application import Device, app, interruptible
-from entropix.data.formats import DEFAULT_OBJECTS
+from entropix.cli._application import USUAL_OBJECTS, Device, Objects, app, interruptible
 
 
 @app.command(short_help="Be a DICOM node: studies in, heat maps out.")
@@ -24,9 +23,7 @@ def serve(
     ae_title: Annotated[str, typer.Option(help="AE title of the node.")] = "ENTROPIX",
     allow: Annotated[list[str] | None, typer.Option(help="AE title that may send; several: repeat it.")] = None,
     to: Annotated[str | None, typer.Option(metavar="TITLE@HOST:PORT", help="Node to send heat maps to.")] = None,
-    dicom: Annotated[
-        list[str], typer.Option(help="What to make of each study: overlay, map, seg, report; repeatable.")
-    ] = list(DEFAULT_OBJECTS),  # noqa: B006
+    dicom: Objects = USUAL_OBJECTS,
     quiet: Annotated[float, typer.Option(min=0, help="Seconds without an object that make a study complete.")] = 30.0,
     device: Device = "auto",
 ) -> None:

@@ -211,12 +211,14 @@ def _say_if_too_short(fitted: Fitted, epochs: int, data: TrainingData, shown: st
         return
     enough = max(2 * epochs, default_epochs(len(data.train)))
     fitted.settings["enough_epochs"] = enough
-    fitted.reason = (
-        f"{epochs} epochs were too few for this autoencoder to learn these images: {shown}. So d = "
-        f"{fitted.model.latent_dim} says nothing about them; fit again with epochs={enough} (--epochs {enough}) and "
-        "see whether this is said again"
+    chosen = f" So d = {fitted.model.latent_dim} says nothing about them;" if fitted.entropy is not None else ""
+    told = (
+        f"{epochs} epochs were too few for this autoencoder to learn these images: {shown}.{chosen} fit again with "
+        f"epochs={enough} (--epochs {enough}) and see whether this is said again"
     )
-    warnings.warn(fitted.reason, FitWarning, stacklevel=2)
+    if chosen:
+        fitted.reason = told
+    warnings.warn(told, FitWarning, stacklevel=2)
 
 
 def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], network: ForeignNetwork) -> Fitted:

@@ -94,9 +94,9 @@ class ResidualModel:
     def surprise(self, of: Outputs) -> Surprise:
         """Return the surprise of images: in all, and where."""
         places, distance = self.energies(of)
-        unit = self.freedom / (2 * self.energy)
-        places = unit[0] * places
-        return Surprise(places.sum((1, 2)) + unit[1] * distance, places)
+        half = self.freedom / 2
+        places = half[0] * (places / self.energy[0])  # the energy of perfect reconstructions is next to nothing
+        return Surprise(places.sum((1, 2)) + half[1] * (distance / self.energy[1]), places)
 
 
 def _precision(weights: Tensor) -> Tensor:

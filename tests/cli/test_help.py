@@ -19,7 +19,7 @@ def test_help_waits_for_no_library() -> None:
     code = f"""
 import contextlib, io, json, sys
 from entropix.cli import main
-for words in (["--version"], ["--help"], ["fit", "--help"], ["score", "--help"], ["demo", "--help"]):
+for words in (["--version"], ["--help"], *([name, "--help"] for name in ("fit", "score", "serve", "demo"))):
     sys.argv = ["entropix", *words]
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
         main()
@@ -42,7 +42,8 @@ def test_help_names_what_there_is() -> None:
     assert f"How auto finds it: {', '.join(STRATEGIES)}." in fit
     of_images = [name for name, kind in ARCHITECTURES.items() if issubclass(kind, ImageAutoencoder)]
     assert f"Of the autoencoder of images: {', '.join(of_images)}." in fit
-    assert f"[default: {', '.join(DEFAULT_OBJECTS)}]" in help_of("score")
+    for command in ("score", "serve"):
+        assert f"[default: {', '.join(DEFAULT_OBJECTS)}]" in help_of(command)
 
 
 def test_every_command_has_a_line_of_its_own() -> None:

@@ -97,7 +97,7 @@ def test_fit_with_little_memory(images: np.ndarray, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Autoencoder, "encode", limited)
     with pytest.warns(MemoryWarning) as warned:
         detector = entropix.fit(images, latent_dim=2, **SETTINGS)
-    assert "gradients of 16 images" in str(warned[-1].message)
+    assert any("gradients of 16 images" in str(one.message) for one in warned)
     assert detector.history_[-1] < detector.history_[0]
     assert np.isfinite(detector.anomaly_score(images)).all()
 
@@ -274,6 +274,7 @@ def test_divergence_leaves_a_model_of_the_last_good_weights(
     monkeypatch.setattr(torch.optim.Adam, "step", spoil)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", r"\d+ epochs were too few")
         with pytest.raises(FloatingPointError, match=r"became nan in epoch 4 of 4.*holds a model of epoch 2"):
             entropix.fit(images, out=tmp_path / "model", latent_dim=2, **SETTINGS)
     detector = entropix.load(tmp_path / "model")

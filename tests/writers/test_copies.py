@@ -80,7 +80,7 @@ def test_scores_are_measured_without_copies_too(detector: entropix.EntropixDetec
 
 def test_a_sweep_tells_copies(detector: entropix.EntropixDetector, test: ImageSet) -> None:
     data = TrainingData.from_images(detector.read(images()), 0, torch.device("cpu"))
-    _, row = scored(detector._fitted(), data, 2, 0, {}, tests=test, parameters={"device": "cpu"})
+    _, row, _ = scored(detector._fitted(), data, 2, 0, {}, tests=test, parameters={"device": "cpu"})
     errors = detector.anomaly_score(test, "residual")[~is_copy()]
     assert row.copies == NEW
     assert row.auc_without_copies == detection_metrics(test.labels[~is_copy()], errors)["auc"]
