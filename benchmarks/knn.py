@@ -1,6 +1,6 @@
-"""k-NN on the CPU beside SciPy, scikit-learn, faiss and torch.cdist; writes results/knn_cpu.json.
+"""k-NN on the CPU beside SciPy, scikit-learn, oneDAL, faiss and torch.cdist; writes results/knn_cpu.json.
 
-    pip install faiss-cpu        # optional, for the benchmark only
+    pip install faiss-cpu scikit-learn-intelex        # optional, for the benchmark only
     python benchmarks/knn.py [--sizes 5000 20000] [--turns 3]
 
 Standard normals, float32, k = 5, self excluded, times of one call with building of any index, two threads. Methods
@@ -55,18 +55,22 @@ def rivals() -> dict[str, Callable[[np.ndarray], object]]:
         "sklearn brute": sklearn("brute"),
         "torch cdist+topk": cdist,
     }
-    try:
+    with contextlib.suppress(ImportError):
+        from sklearnex.neighbors import NearestNeighbors as OneDal
+
+        found["oneDAL brute"] = lambda x: OneDal(n_neighbors=K, algorithm="brute", n_jobs=-1).fit(x).kneighbors()
+    with contextlib.suppress(ImportError):
         import faiss
-    except ImportError:
-        return found
-    faiss.omp_set_num_threads(THREADS)
 
-    def flat(x: np.ndarray) -> None:
-        index = faiss.IndexFlatL2(x.shape[1])
-        index.add(x)
-        index.search(x, K + 1)
+        faiss.omp_set_num_threads(THREADS)
 
-    return {**found, "faiss IndexFlatL2": flat}
+        def flat(x: np.ndarray) -> None:
+            index = faiss.IndexFlatL2(x.shape[1])
+            index.add(x)
+            index.search(x, K + 1)
+
+        found["faiss IndexFlatL2"] = flat
+    return found
 
 
 def seconds(function: Callable[[], object]) -> tuple[float, float]:
@@ -169,7 +173,7 @@ def summary(rows: list[dict], name: str) -> dict[str, float]:
 def versions() -> dict[str, str]:
     """Of the rivals' packages that are installed."""
     found = {}
-    for name in ("scipy", "scikit-learn", "faiss-cpu"):
+    for name in ("scipy", "scikit-learn", "scikit-learn-intelex", "faiss-cpu"):
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
@@ -186,7 +190,7 @@ def main() -> None:
         parser.error(f"prefixes are measured at a size of {IN_TURNS} or less; give one beside --sizes {max(sizes)}")
     torch.set_num_threads(THREADS)
     load = os.getloadavg()[0]
-    rows = measure_all(sizes, [2, 4, 8, 16, 32, 64, 128], options.turns)
+    rows = measure_all(sizes, [1, 2, 4, 8, 16, 32, 64, 128, 256], options.turns)
     cpu = next(x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name"))
     result = {
         "command": f"python benchmarks/knn.py --sizes {' '.join(map(str, sizes))} --turns {options.turns}",
