@@ -11,7 +11,7 @@ from entropix.exceptions import EntropixError
 
 # A full disk, a missing file or library, too little memory, a training that diverges; of torch by its name, which would
 # take seconds to import.
-OF_THE_CIRCUMSTANCES = (OSError, MemoryError, ModuleNotFoundError, FloatingPointError)
+OF_THE_CIRCUMSTANCES = (OSError, MemoryError, ImportError, FloatingPointError)
 TOO_LITTLE_MEMORY = "OutOfMemoryError"
 ADVICE = (
     "This is a fault of entropix, not yours. Please report it where you have entropix from, with the lines above, the\n"

@@ -59,7 +59,7 @@ def _masks_of(
     stem = stem_of(image)
     beginnings = [stem[:at] for at in range(len(stem) - 1, 0, -1) if stem[at] in SEPARATORS]
     number = re.search(r"\d*$", stem)
-    numbered = [WHOLE + number[0]] if number and number[0] else []
+    numbered = [f"{WHOLE}{int(number[0])}"] if number and number[0] else []
     for key in (stem, *(one for one in beginnings if (place, one) not in stems), *numbered, WHOLE):
         found = [path for path, named in keys.get(key, ()) if not splits or not named or splits & named]
         if found:
@@ -93,7 +93,9 @@ def _key(path: Path) -> str:
         return "_".join(f"{name}-{value}" for name, value in found.items() if name not in OF_MASK).lower()
     stem = stem_of(path)
     whole = MASK_NAME.fullmatch(stem)
-    return WHOLE + (whole["number"] or "") if whole else MASK_ENDING.sub("", stem)
+    return (
+        f"{WHOLE}{int(whole['number'])}" if whole and whole["number"] else WHOLE if whole else MASK_ENDING.sub("", stem)
+    )
 
 
 def _place(path: Path, root: Path) -> Place:

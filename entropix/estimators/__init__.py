@@ -25,7 +25,7 @@ from entropix._utils import moved_names
 from entropix.estimators._dimension import DimensionMethod, intrinsic_dimension
 from entropix.estimators._distributed import DistributedMethod, distributed_entropy
 from entropix.estimators._divergence import kl_divergence
-from entropix.estimators._duplicates import Duplicates, merge_duplicates
+from entropix.estimators._duplicates import Duplicates, find_copies, merge_duplicates
 from entropix.estimators._entropy import EntropyMethod, entropy
 from entropix.estimators._information import (
     InformationMethod,
@@ -58,6 +58,7 @@ __all__ = [
     "discrete_entropy",
     "distributed_entropy",
     "entropy",
+    "find_copies",
     "information_scores",
     "intrinsic_dimension",
     "kl_divergence",

@@ -88,7 +88,11 @@ def controlled_divergence(x: Tensor, y: Tensor, k: int) -> ControlledDivergence:
             f"rows of y hardly cover those of x (as if {100 * covered:.2g} % of them counted): where there are none, "
             "the density of Q is that of a fitted normal, and the interval is not to be relied on",
         )
-    elif (beyond := int((across.distances[:, k - 1] > knn(y.detach(), k).distances[:, -1].max()).sum())) > UNSEEN_ROWS:
+    elif (
+        m > k
+        and (beyond := int((across.distances[:, k - 1] > knn(y.detach(), k).distances[:, -1].max()).sum()))
+        > UNSEEN_ROWS
+    ):
         notes += (
             f"{beyond} of {n} rows of x lie where there are no rows of y: what they add is that of fitted normals, and "
             "too little if P has heavier tails than Q",

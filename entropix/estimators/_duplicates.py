@@ -31,7 +31,7 @@ from torch import Tensor
 
 from entropix.estimators._inputs import as_samples, tell
 from entropix.estimators._neighbours import nearest
-from entropix.ops import Neighbours
+from entropix.ops import Neighbours, knn
 
 FALSE_MERGES = 0.01
 """Expected number of wrongly merged pairs in a sample without duplicates: one sample in a hundred has one."""
@@ -269,11 +269,36 @@ def near_pairs(neighbours: Neighbours, gather: Callable[[Tensor], Tensor] = lamb
         neighbours: The K nearest of each row.
         gather: Collects values of all rows of a sample, where the neighbours are those of a part of its rows only.
     """
+    limit = _limits(neighbours, gather)
+    near = neighbours.distances.double() < limit[:, None]
+    limits = gather(limit)
+    return near & (neighbours.distances.double() < limits[neighbours.indices]) if bool(near.any()) else near
+
+
+def find_copies(x: Tensor, known: Tensor) -> Tensor:
+    """Tell which rows of x are duplicates of rows of another sample, each by itself, whatever the others are.
+
+    The test is that of `merge_duplicates`, with the distances among the known rows.
+
+    Args:
+        x: Rows (n, d).
+        known: Distinct rows (N, d).
+
+    Returns:
+        Booleans (n,).
+    """
+    limits = _limits(nearest(known, min(SCALE_NEIGHBOURS, len(known) - 1)), lambda rows: rows)
+    found = knn(known, 1, query=x)
+    return found.distances[:, 0].double() <= limits[found.indices[:, 0]]
+
+
+def _limits(neighbours: Neighbours, gather: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the distance (n,) below which another row is a duplicate of each row; 0 where nothing tells it."""
     from scipy.special import digamma
 
     distances, indices = neighbours.distances.double(), neighbours.indices
     k = indices.shape[1]
-    none = torch.zeros_like(indices, dtype=torch.bool)
+    none = torch.zeros_like(distances[:, 0])
     if k < 4:  # nothing to compare a distance with
         return none
     half = k // 2
@@ -290,10 +315,7 @@ def near_pairs(neighbours: Neighbours, gather: Callable[[Tensor], Tensor] = lamb
     m = float(digamma(k) - digamma(half)) / torch.where(around > TIGHTER * median, around, median)
     # 1 - (1 - t^m)^(K-1) = p, solved for t
     p = FALSE_MERGES / n
-    limit = outer * (math.log(-math.expm1(math.log1p(-p) / (k - 1))) / m).exp()
-    near = distances < limit[:, None]
-    limits = gather(limit)
-    return near & (distances < limits[indices]) if bool(near.any()) else near
+    return outer * (math.log(-math.expm1(math.log1p(-p) / (k - 1))) / m).exp()
 
 
 def components(n: int, rows: Tensor, columns: Tensor) -> Tensor:

@@ -194,7 +194,8 @@ def calibrate(held_out: HeldOut, residual: Residuals, latent: Latent) -> Calibra
         )
         scored, others = outputs.rows(inside), outputs.rows(rest)
         part = residual.fit(others)
-        unit = (conditional[rest] / part.surprise(others).total).median()
+        ratio = conditional[rest] / part.surprise(others).total
+        unit = ratio[torch.isfinite(ratio)].median() if bool(torch.isfinite(ratio).any()) else 1.0
         surprise, nats = part.surprise(scored), latent.left_out(measured[inside], measured[rest])
         terms = Terms(scored, unit * surprise.total, nats)
         for score in calibrated:

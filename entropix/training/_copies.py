@@ -2,13 +2,13 @@
 
 Of each distinct image 32 random projections are kept: of the image in grey at 32 x 32, its mean taken out and brought
 to unit length, so that a picture made brighter or of more contrast is a copy too. Projections keep distances to within
-an eighth (Johnson and Lindenstrauss 1984), and by distances `merge_duplicates` finds what lies closer together than
-distinct images do. 32 numbers of a thousand are no image.
+an eighth (Johnson and Lindenstrauss 1984), and by distances `find_copies` tells what lies closer to a known image than
+distinct images do. 32 numbers of a thousand are no image, but with other images of the kind at hand much of it can be
+drawn from them, and they say whether an image was in the fit.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from entropix._utils import Rows, in_batches
-from entropix.estimators import EstimatorWarning, merge_duplicates
+from entropix.estimators import find_copies
 
 SIZE, NUMBERS = 32, 32
 MOST_KNOWN = 20_000  # images that are kept in mind: 2.5 MB
@@ -49,8 +49,4 @@ class Fingerprints:
 
     def copies(self, x: Rows) -> np.ndarray:
         """Return (n,) whether each of images x (n, c, s, s) is a copy or near copy of one that is kept in mind."""
-        n = len(self.known)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", EstimatorWarning)
-            group = merge_duplicates(torch.cat([self.known, in_batches(self.project, x)])).group
-        return torch.isin(group[n:], group[:n]).cpu().numpy()
+        return find_copies(in_batches(self.project, x), self.known).cpu().numpy()

@@ -125,6 +125,11 @@ def test_rows_beyond_the_other_sample_are_named(rng: np.random.Generator) -> Non
 
 
 @quietly
+def test_divergence_from_as_few_rows_as_neighbours(rng: np.random.Generator) -> None:
+    assert np.isfinite(kl_divergence(rng.normal(size=(100, 2)), rng.normal(size=(5, 2)), k=5).value)
+
+
+@quietly
 def test_shared_rows_are_no_independent_draws() -> None:
     x, y = np.random.default_rng(0).normal(size=(2, 300, 3))
     with pytest.warns(EstimatorWarning, match="150 of 300 rows of x lie exactly on rows of y"):

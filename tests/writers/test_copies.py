@@ -67,6 +67,12 @@ def test_images_of_any_size_have_fingerprints(size: int, channels: int) -> None:
     assert torch.isfinite(known.project(torch.zeros_like(x))).all()
 
 
+def test_each_image_is_compared_with_those_of_the_fit_alone(detector: entropix.EntropixDetector) -> None:
+    """Many copies of one image are near one another too, which says nothing of them."""
+    noise = np.random.default_rng(0).normal(0, 0.002, (60, 1, 32, 32)).astype(np.float32)
+    assert detector.copies((images()[:1] + noise).clip(0, 1)).all()
+
+
 def test_scores_are_measured_without_copies_too(detector: entropix.EntropixDetector, test: ImageSet) -> None:
     found = writers.score(detector, test)
     told = found.separation
