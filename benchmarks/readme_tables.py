@@ -272,7 +272,8 @@ def coverage() -> str:
         rows[name] = [str(len(some)), f"{median:.2f}", str(sum(held)), str(told), str(sum(wrong))]
     head = ["estimate", "cells", "median coverage", "at least 88 %", "less, but warned of", "**less without a word**"]
     draws = min(cell["draws"] for cell in cells.values())
-    title = f"Coverage of the 95 % interval, {draws} draws of each cell, more of those that look unsure; `{document['environment']['command']}`:"
+    title = f"Coverage of the 95 % interval, {draws} draws of each cell, more of those that look unsure; "
+    title += f"`{document['environment']['command']}`:"
     worst = [
         f"- {key.replace('/', ', ')}: {cell['coverage']:.2f} held, {cell['warned']:.2f} warned, mean error "
         f"{cell['bias']:+.3f}, standard error {cell['stderr']:.3f}"
