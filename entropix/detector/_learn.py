@@ -15,6 +15,7 @@ from entropix.detector._fitted import Fitted
 from entropix.detector._watch import Watch
 from entropix.exceptions import FitWarning
 from entropix.models import ARCHITECTURES, Autoencoder, BaseAutoencoder, ImageAutoencoder, VariationalAutoencoder
+from entropix.ops import reconstruction_error
 from entropix.options import FitOptions
 from entropix.scoring import (
     ActivationModel,
@@ -26,6 +27,7 @@ from entropix.scoring import (
     ResidualModel,
     calibrate,
     learn_foreign_content,
+    statistics,
 )
 from entropix.selection import has_not_learnt, worse_than_mean
 from entropix.strategies import STRATEGIES
@@ -198,7 +200,7 @@ def _fit_auto(
 
 
 def _held_out_error(model: nn.Module, images: Tensor) -> float:
-    return in_batches(lambda x: (x - model(x)).square().flatten(1).mean(1), images).mean().item()
+    return in_batches(lambda x: reconstruction_error(x, model(x)), images).mean().item()
 
 
 def _say_if_too_short(fitted: Fitted, epochs: int, data: TrainingData, shown: str | None) -> None:
@@ -211,9 +213,9 @@ def _say_if_too_short(fitted: Fitted, epochs: int, data: TrainingData, shown: st
         return
     enough = max(2 * epochs, default_epochs(len(data.train)))
     fitted.settings["enough_epochs"] = enough
-    chosen = f" So d = {fitted.model.latent_dim} says nothing about them;" if fitted.entropy is not None else ""
+    chosen = f". So d = {fitted.model.latent_dim} says nothing about them" if fitted.entropy is not None else ""
     told = (
-        f"{epochs} epochs were too few for this autoencoder to learn these images: {shown}.{chosen} fit again with "
+        f"{epochs} epochs were too few for this autoencoder to learn these images: {shown}{chosen}; fit again with "
         f"epochs={enough} (--epochs {enough}) and see whether this is said again"
     )
     if chosen:
@@ -232,7 +234,7 @@ def finish(model: ImageAutoencoder, data: TrainingData, losses: list[float], net
     """
 
     def activations(x: Tensor) -> Tensor:
-        return Outputs.of(x, model, network).activations
+        return statistics([*model.encode_in_stages(x)[1], *network.activations(x)])
 
     latent = ActivationModel.fit(in_batches(activations, data.distinct[:MOST_REFERENCES]))
     fitted = model_scores(

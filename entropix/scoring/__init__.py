@@ -24,7 +24,7 @@ from entropix.scoring._foreign_network import ForeignNetwork, learn_foreign_cont
 from entropix.scoring._latent import LatentModel
 from entropix.scoring._located import Located, locate
 from entropix.scoring._metrics import detection_metrics
-from entropix.scoring._outputs import Outputs
+from entropix.scoring._outputs import Outputs, statistics
 from entropix.scoring._overlap import Overlap, levels_of
 from entropix.scoring._regions import Region, find_regions
 from entropix.scoring._residual import ResidualModel
@@ -65,5 +65,6 @@ __all__ = [
     "measure_shift",
     "one_of_each",
     "slices_of",
+    "statistics",
     "warn_of_shift",
 ]
