@@ -31,16 +31,19 @@ fi
 sanitizer=$(command -v compute-sanitizer || echo "${CUDA_HOME:-/usr/local/cuda}/bin/compute-sanitizer")
 if [ -x "$sanitizer" ]; then
     # A process, a time limit and a line for every kernel and tool, so that one that does not end costs its own time
-    # only and is named; after the second the tool is left out.
+    # only and is named; after the second the tool is left out. Only our kernels are looked at, but by initcheck, which
+    # has to see what PyTorch's wrote.
     for tool in memcheck synccheck initcheck racecheck; do
         late=0
+        ours="--kernel-name kernel_substring=entropix"
+        [ $tool != initcheck ] || ours=
         for kernel in $($python benchmarks/sanitize_cuda.py --list); do
             [ $late -lt 2 ] || { echo "$tool $kernel: left out"; continue; }
             log=$out/$tool-$kernel.log
             began=$(date +%s)
             code=0
-            PYTORCH_NO_CUDA_MEMORY_CACHING=1 timeout -k 5 "${SANITIZER_LIMIT:-40}" \
-                "$sanitizer" --tool "$tool" --error-exitcode 1 \
+            PYTORCH_NO_CUDA_MEMORY_CACHING=1 timeout -k 5 "${SANITIZER_LIMIT:-90}" \
+                "$sanitizer" --tool "$tool" $ours --error-exitcode 1 \
                 $python benchmarks/sanitize_cuda.py --case "$kernel" >"$log" 2>&1 || code=$?
             took="$(($(date +%s) - began)) s"
             case $code in

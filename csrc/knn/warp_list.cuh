@@ -66,6 +66,7 @@ struct WarpList {
     }
 
     __device__ __forceinline__ void keep() const {
+        __syncwarp();  // all have read the last before one writes it
         if (k <= kLanes && lane_index() < k) entries[lane_index()] = held;
         __syncwarp();
     }

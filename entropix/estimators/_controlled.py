@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from entropix.estimators._copula import Copula
-from entropix.estimators._duplicates import row_hashes
+from entropix.estimators._duplicates import dense_ranks, row_hashes
 from entropix.estimators._ksg import ksg1_at, whiten_block
 from entropix.estimators._marginals import quantile_scores
 from entropix.estimators._normalising_maps import FittedMap, scored, whiten
@@ -177,5 +177,5 @@ def seed_of(x: Tensor, y: Tensor) -> int:
     With one seed for all, the noise of the simulated samples would be the same for all samples of a size, and no
     average over many of them would be rid of it.
     """
-    hashes = [row_hashes(block.argsort(0).argsort(0).double()) for block in (x, y)]
+    hashes = [row_hashes(dense_ranks(block)) for block in (x, y)]
     return int((hashes[0] * hashes[1]).sum()) % 2**62

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from entropix.estimators._controlled import SCALE, STRONGER, extrapolated
-from entropix.estimators._duplicates import row_hashes
+from entropix.estimators._duplicates import dense_ranks, row_hashes
 from entropix.estimators._kozachenko_leonenko import log_radii
 from entropix.estimators._normal_pair import NormalPair
 from entropix.estimators._subspace import spanned_dimensions
@@ -147,5 +147,5 @@ def _errors(model: NormalPair, n: int, m: int, ks: tuple[int, ...], seed: int, s
 
 def seed_of(x: Tensor, y: Tensor) -> int:
     """Return a seed that depends on the order of the values in each column, but not on that of the rows."""
-    ranks = torch.cat([x, y]).argsort(0).argsort(0).double()
+    ranks = dense_ranks(torch.cat([x, y]))
     return int(row_hashes(ranks[: len(x)]).square().sum()) % 2**62

@@ -223,6 +223,11 @@ def _equal_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     return first_of(labels)
 
 
+def dense_ranks(x: Tensor) -> Tensor:
+    """Number the distinct values of each column of x (n, d) from 0; in float64, and the same on every device."""
+    return torch.stack([column.unique(return_inverse=True)[1] for column in x.T], 1).double()
+
+
 def row_hashes(x: Tensor, seed: int = 0) -> Tensor:
     """Return numbers (n,), int64, that are equal for equal rows of x (n, d).
 

@@ -47,3 +47,5 @@ def test_simulated_samples_differ_from_data_to_data(module: ModuleType, rng: np.
     order = torch.randperm(300)
     x, y = data[0]
     assert module.seed_of(x[order], y[order]) in seeds
+    x, y = x.round(decimals=1), y.round(decimals=1)  # ties, which sorting leaves in another order on another device
+    assert module.seed_of(x[order], y[order]) == module.seed_of(x, y)
