@@ -49,7 +49,7 @@ class Copula(NamedTuple):
 
         z = torch.cat([x, y], 1)
         z = z[:: -(-len(z) // FIT_ROWS)]
-        ranks = z.argsort(0).argsort(0).cpu()
+        ranks = z.cpu().argsort(dim=0, stable=True).argsort(0)  # on the CPU, as devices order equal values differently
         middles = (np.arange(len(z)) + 0.5) / len(z)
 
         def gains(freedom: float) -> Tensor:

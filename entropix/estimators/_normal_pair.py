@@ -32,7 +32,7 @@ class NormalPair(NamedTuple):
         """Fit x (n, d) and y (m, d) with m > d + 2 and n > d, and return the matrix (d, d) that makes y white too."""
         n, m, d = len(x), len(y), x.shape[1]
         values, vectors = torch.linalg.eigh(torch.cov(y.T).reshape(d, d))
-        white = vectors * values.rsqrt()
+        white = (vectors * values.rsqrt()) @ vectors.T
         variances, axes = torch.linalg.eigh(torch.cov((x @ white).T).reshape(d, d))
         fitted = cls((x.mean(0) - y.mean(0)) @ white, axes, variances)
         inverse = (m - 1) / (m - d - 2)
@@ -72,10 +72,13 @@ class NormalPair(NamedTuple):
         return linear - linear.mean()
 
     def sample(self, n: int, m: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw x (n, d) of P and y (m, d) of Q."""
+        """Draw x (n, d) of P and y (m, d) of Q.
+
+        By the symmetric root of the covariance: the signs of principal axes differ from machine to machine.
+        """
         x, y = (torch.randn((size, len(self.shift)), generator=generator, dtype=torch.float64) for size in (n, m))
         x, y = x.to(self.shift.device), y.to(self.shift.device)
-        return x * self.variances.sqrt() @ self.axes.T + self.shift, y
+        return x @ (self.axes * self.variances.sqrt()) @ self.axes.T + self.shift, y
 
 
 def _log_determinant_bias(n: int, d: int) -> float:

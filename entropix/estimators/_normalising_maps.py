@@ -94,7 +94,7 @@ def radial(x: Array) -> FittedMap:
 
         z = (new - mean) @ matrix
         radius = np.maximum(np.linalg.norm(z, axis=1), np.finfo(np.float64).tiny)
-        rank = radius.argsort().argsort()
+        rank = radius.argsort(kind="stable").argsort()
         target = stats.chi.ppf((rank + 0.5) / len(new), d)
         # -ln of the slope of the change of radius: (-ln density of the radius) + ln density of the target
         own = column_entropies(radius[:, None], min(5, len(new) - 1))[:, 0]

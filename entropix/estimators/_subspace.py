@@ -49,9 +49,11 @@ def subspace_coordinates(x: Tensor, rank: int) -> Tensor:
     """Return the coordinates (n, rank) of the rows of x in the subspace that they span; distances are kept.
 
     The axes are turned at random: principal axes would be fitted to the sample, which biases what is estimated next.
+    Before that their largest entries are made positive, as signs differ from machine to machine.
     """
     centred = x.detach().double() - x.detach().double().mean(0)
     span = torch.linalg.svd(centred, full_matrices=False)[2][:rank]
+    span = span * span.gather(1, span.abs().argmax(1, keepdim=True)).sign()
     generator = torch.Generator().manual_seed(0)
     turn = torch.linalg.qr(torch.randn((rank, rank), generator=generator, dtype=torch.float64))[0]
     coordinates: Tensor = centred @ (turn.to(x.device) @ span).T
