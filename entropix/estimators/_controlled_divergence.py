@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from entropix.estimators._controlled import SCALE, STRONGER, extrapolated
+from entropix.estimators._controlled import SCALE, STRONGER, Left, extrapolated
+from entropix.estimators._dependent_rows import clustered_variance
 from entropix.estimators._duplicates import dense_ranks, row_hashes
 from entropix.estimators._kozachenko_leonenko import log_radii
 from entropix.estimators._normal_pair import NormalPair
@@ -29,27 +30,40 @@ class ControlledDivergence(NamedTuple):
     Attributes:
         points: Contributions (n,) of the rows of x in nats, whose mean is the divergence.
         of_y: By how much (m,), times 1 / m, the value depends on each row of y.
-        model_stderr: Standard error in nats of what was subtracted, and error that is left.
+        subtracted_stderr: Standard error in nats of what was subtracted.
+        left: Error that is left.
         shared: Rows of x that lie exactly on rows of y.
         notes: Warnings to issue.
     """
 
     points: Tensor
     of_y: Tensor
-    model_stderr: float
+    subtracted_stderr: float
+    left: Left
     shared: int
     notes: tuple[str, ...]
 
-    @property
-    def variance_of_y(self) -> float:
-        """Variance that the sampling of y adds, for independent rows."""
-        return float(self.of_y.var()) / len(self.of_y)
+    def variance_of_y(self, groups: Tensor | None) -> float:
+        """Return the variance that the sampling of y adds; groups (m,) of its rows, None if they are independent."""
+        return _variance(self.of_y, groups)
 
     @property
-    def stderr(self) -> float:
-        """Standard error in nats for independent rows."""
-        variance = float(self.points.detach().var()) / len(self.points)
-        return (variance + self.variance_of_y + self.model_stderr**2) ** 0.5
+    def model_stderr(self) -> float:
+        """Standard error in nats of what was subtracted, and of the error that is left."""
+        return (self.subtracted_stderr**2 + self.left.beyond_noise**2) ** 0.5
+
+    def clear_stderr(self, of_x: Tensor | None, of_y: Tensor | None) -> float:
+        """Return the standard error in nats by which this is compared with others; groups (n,) and (m,) as above.
+
+        Of the error that is left it has what is clear: the rest is large or nothing as noise will have it, and
+        whichever of two estimates it spared would be taken.
+        """
+        sampling = _variance(self.points.detach(), of_x) + self.variance_of_y(of_y)
+        return (sampling + self.subtracted_stderr**2 + (self.left.share * self.left.value) ** 2) ** 0.5
+
+
+def _variance(points: Tensor, groups: Tensor | None) -> float:
+    return float(points.var()) / len(points) if groups is None else clustered_variance(points, groups)[0]
 
 
 def controlled_divergence(x: Tensor, y: Tensor, k: int) -> ControlledDivergence:
@@ -97,7 +111,7 @@ def controlled_divergence(x: Tensor, y: Tensor, k: int) -> ControlledDivergence:
             f"{beyond} of {n} rows of x lie where there are no rows of y: what they add is that of fitted normals, and "
             "too little if P has heavier tails than Q",
         )
-    model_stderr, of_y = 0.0, -ratios
+    subtracted_stderr, left, of_y = 0.0, Left(0.0, 0.0), -ratios
     if model is not None and far == SCALE * k:
         seed = seed_of(x.detach(), y.detach())
         errors = _errors(model, n, m, (k, far), seed)
@@ -116,9 +130,9 @@ def controlled_divergence(x: Tensor, y: Tensor, k: int) -> ControlledDivergence:
         # what is subtracted is right for two normals: their divergence shows how far the data is from being like them
         value, error = float(points.detach().mean()), float(errors[:, 0].mean())
         unlike = error * abs(model.divergence - value) / max(model.divergence, abs(value))
-        model_stderr = (left.beyond_noise**2 + unlike**2 + float(errors[:, 0].var()) / len(errors)) ** 0.5
+        subtracted_stderr = (unlike**2 + float(errors[:, 0].var()) / len(errors)) ** 0.5
         notes += left.notes((float(points.detach().var()) / n + float(of_y.var()) / m) ** 0.5, share=0.0)
-    return ControlledDivergence(points, of_y, model_stderr, shared, notes)
+    return ControlledDivergence(points, of_y, subtracted_stderr, left, shared, notes)
 
 
 def _log_ratios(x: Tensor, y: Tensor, ks: tuple[int, ...]) -> tuple[list[Tensor], Neighbours]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from entropix.estimators._controlled_divergence import controlled_divergence
-from entropix.estimators._dependent_rows import as_groups, clustered_variance
+from entropix.estimators._dependent_rows import as_groups
 from entropix.estimators._duplicates import find_duplicates
 from entropix.estimators._inputs import Samples, as_samples, check_base, check_neighbours, tell, unit_of
 from entropix.estimators._kozachenko_leonenko import averaging_noise
@@ -101,9 +101,8 @@ def _one(
     found = controlled_divergence(x, y, k)
     if not (x.requires_grad or y.requires_grad or found.shared or _has_ties(torch.cat([x, y]))):
         by_rank = controlled_divergence(*_pooled_scores(x, y), k)
-        if MUCH * by_rank.stderr < found.stderr:
+        if MUCH * by_rank.clear_stderr(of_rows, of_others) < found.clear_stderr(of_rows, of_others):
             found = by_rank
-    variance_of_y = found.variance_of_y if of_others is None else clustered_variance(found.of_y, of_others)[0]
     return Information(
         **averaged(
             found.points,
@@ -112,7 +111,7 @@ def _one(
             base,
             local,
             noise=averaging_noise(k),
-            model_stderr=(found.model_stderr**2 + variance_of_y) ** 0.5,
+            model_stderr=(found.model_stderr**2 + found.variance_of_y(of_others)) ** 0.5,
             clusters=of_rows,
             notes=duplicates.warnings + others.warnings + found.notes,
         ),

@@ -16,6 +16,9 @@ from entropix.estimators._marginals import Array, column_entropies, quantile_sco
 Applied = tuple[Array, Array]
 """z (n, d) and -ln |det dz/dx| (n,)."""
 
+LARGEST_POWER = 16.0
+"""Beyond it the outermost rows alone would decide where an ellipse lies."""
+
 
 class FittedMap(NamedTuple):
     """A map that was fitted to a sample.
@@ -71,28 +74,17 @@ def whitening(x: Array) -> Array:
 def radial(x: Array) -> FittedMap:
     """Make a distribution with elliptical contours normal, by a change of radius (Lyu and Simoncelli 2009).
 
-    The shape of the ellipse is Tyler's (1987), which does not depend on the distribution of the radius. That
-    distribution itself is taken, by ranks, from the sample that the map is applied to.
+    That distribution itself is taken, by ranks, from the sample that the map is applied to. Centre and shape of the
+    ellipse are fitted by `_ellipse`.
     """
-    n, d = x.shape
-    mean, sd = np.median(x, axis=0), x.std(0)
-    y = (x - mean) / sd
-    root = np.eye(d)
-    for _ in range(30):
-        squared = np.maximum(((y @ root) ** 2).sum(1), np.finfo(np.float64).tiny)
-        shape = (y / squared[:, None]).T @ y * (d / n)
-        update = inverse_root(shape / np.trace(shape) * d)
-        done = np.abs(update - root).max() < 1e-6
-        root = update
-        if done:
-            break
-    matrix = root / sd[:, None]
+    d = x.shape[1]
+    centre, matrix = _ellipse(x)
     fixed = -np.linalg.slogdet(matrix)[1]
 
     def apply(new: Array) -> Applied:
         from scipy import stats
 
-        z = (new - mean) @ matrix
+        z = (new - centre) @ matrix
         radius = np.maximum(np.linalg.norm(z, axis=1), np.finfo(np.float64).tiny)
         rank = radius.argsort(kind="stable").argsort()
         target = stats.chi.ppf((rank + 0.5) / len(new), d)
@@ -103,6 +95,56 @@ def radial(x: Array) -> FittedMap:
         return z * growth[:, None], fixed + slope - (d - 1) * np.log(growth)
 
     return FittedMap("radial", d * (d + 1) // 2, apply)
+
+
+def _ellipse(x: Array) -> Applied:
+    """Return the centre (d,) of elliptical contours of x (n, d), and the matrix (d, d) that makes them round.
+
+    With tails like a normal's or heavier the centre is the median, and the shape Tyler's (1987), which doesn't depend
+    on how the radius is distributed. Tails that are lighter, and edges above all, tell more of the ellipse than the
+    rest of the rows: what half a standard error of Tyler's shape misplaces of an edge raised the entropy of a uniform
+    ball by 0.2 nats (d = 8, n = 500). Both are then those of the likeliest density exp(-radius^(2 power)), whose
+    power is that of the sample (Gomez, Gomez-Villegas and Marin 1998; the iterations: Pascal, Bombrun, Tourneret and
+    Berthoumieu 2013, eq. 15).
+    """
+    d = x.shape[1]
+    middle, sd = np.median(x, axis=0), x.std(0)
+    y = (x - middle) / sd
+    centre, root = np.zeros(d), np.eye(d)
+    for _ in range(60):
+        z = (y - centre) @ root
+        squared = np.maximum((z**2).sum(1), np.finfo(np.float64).tiny)
+        power = _power(float(np.log(squared).var()), d)
+        weights, moved = 1 / squared, np.zeros(d)
+        if power > 1:
+            weights = (squared / squared.mean()) ** (power - 1)
+            # steps of the plain iteration are too long by about the power
+            moved = centre + weights @ (y - centre) / weights.sum() / (1 + 2 * (power - 1) / d)
+        values, vectors = np.linalg.eigh((weights[:, None] * z).T @ z)
+        back = np.linalg.solve(root, vectors)
+        update = inverse_root((back * (values / values.mean()) ** (1 / max(power, 1))) @ back.T)
+        update /= np.linalg.norm(update) / d**0.5
+        done = max(np.abs(update - root).max(), np.abs(moved - centre).max()) < 1e-5
+        centre, root = moved, update
+        if done:
+            break
+    return middle + centre * sd, root / sd[:, None]
+
+
+def _power(variance: float, d: int) -> float:
+    """Return the power of the density exp(-radius^(2 power)) in d dimensions, from the variance of ln radius^2.
+
+    At most `LARGEST_POWER`, which stands for an edge.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import polygamma
+
+    def excess(power: float) -> float:
+        return float(polygamma(1, d / (2 * power))) / power**2 - variance
+
+    if excess(1.0) <= 0:
+        return 1.0
+    return LARGEST_POWER if excess(LARGEST_POWER) >= 0 else float(brentq(excess, 1.0, LARGEST_POWER, xtol=1e-3))
 
 
 def scored(x: Array, fit: Callable[[Array], FittedMap]) -> FittedMap:
