@@ -255,7 +255,7 @@ def _one(
     elif (found := controlled(scaled, k)) is not None:
         points = found.points
         noise = len(joint) * found.variance - float(points.var())
-        model_stderr = found.left.beyond_noise
+        model_stderr = found.left.possible(float(points.mean()), found.variance**0.5)
         notes += found.left.notes(found.variance**0.5, found.left.share)
     else:
         points = ksg1(scaled, k)
