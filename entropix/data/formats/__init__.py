@@ -12,6 +12,7 @@ _nifti          slices of NIfTI volumes; _nifti_space: how a volume lies; _nifti
 A new format is a module here with a subclass of `Format`, and a line with an instance of it in `FORMATS`.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 from entropix.data._blocks import Decoded
@@ -102,8 +103,38 @@ def is_image_file(path: Path) -> bool:
 
 
 def is_mask(path: Path) -> bool:
-    """Return whether a file, by its name, says where something is in an image beside it."""
-    return any(one.is_mask(path) for one in FORMATS)
+    """Return whether a file, by its name, says where something is in an image beside it.
+
+    A picture alone is none: x_mask.png lies beside x, in whatever format, and mask.png beside any image.
+    """
+    return any(one.is_mask(path) and not (one.masks_need_image and _alone(path)) for one in FORMATS)
+
+
+def _alone(path: Path) -> bool:
+    """Return whether no image lies beside a file of which it may be the mask."""
+    ending = None if MASK_NAME.fullmatch(stem_of(path)) else MASK_ENDING.search(stem_of(path))
+    if ending is None:
+        return not _holds_images(path.parent, path.parent.stat().st_mtime_ns)
+    image = path.name[: ending.start()]
+    suffixes = ("", path.suffix, *(suffix for one in FORMATS for suffix in one.suffixes))
+    return not any(path.with_name(image + suffix).is_file() for suffix in suffixes)
+
+
+@lru_cache(maxsize=1)  # it is asked for every mask_1, mask_2, ... of a folder
+def _holds_images(folder: Path, _: int) -> bool:
+    """Return whether a folder, last changed then, holds images that are not called mask as a whole."""
+    return any(
+        path.is_file() and not path.name.startswith(".") and not never_image(path) and _is_image(path)
+        for path in folder.iterdir()
+        if not MASK_NAME.fullmatch(stem_of(path))
+    )
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        return is_image_file(path)
+    except OSError:  # whoever looks for images will hear of it
+        return False
 
 
 def stem_of(path: Path) -> str:

@@ -11,9 +11,18 @@ import numpy as np
 
 from entropix.data._bids import SUFFIX, entities
 from entropix.data._blocks import Decoded
+from entropix.data._passed_over import MASK_BY_CONTENT
 from entropix.data._scale import MAX_VALUES, robust_scale
 from entropix.data._select import AXES, Select
-from entropix.data.formats._format import MASK_ENDING, MASK_NAME, Format, OtherSeries, PassedOver
+from entropix.data.formats._format import (
+    MASK_ENDING,
+    MASK_LEVELS,
+    MASK_NAME,
+    MASK_ZEROS,
+    Format,
+    OtherSeries,
+    PassedOver,
+)
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._nifti_maps import write_derivative, write_map
 from entropix.data.formats._nifti_space import as_seen, canonical
@@ -21,8 +30,6 @@ from entropix.exceptions import DataError
 
 # A slice that spans less of the volume's range shows nothing.
 EMPTY_SPAN = 0.01
-# A mask has no more values than this beside zero, and zeros at least in this share of its voxels.
-MASK_LEVELS, MASK_ZEROS = 16, 0.5
 # Deflate makes a file at most this many times smaller.
 DEFLATE_RATIO = 1032
 
@@ -90,23 +97,22 @@ def _read(path: Path, component: int | None) -> tuple[np.ndarray, int]:
     _check_header(path, image, dtype)
     stored_scale = getattr(image.dataobj, "slope", 1.0), getattr(image.dataobj, "inter", 0.0)
     values = canonical(_volume(image, component), image.affine)
-    if told := _as_mask(values):
-        raise PassedOver(told)
+    if _is_mask(values):
+        raise PassedOver(MASK_BY_CONTENT)
     eight_bit = dtype == np.uint8 and stored_scale == (1.0, 0.0)
     return values / np.float32(255) if eight_bit else robust_scale(values), 8 * dtype.itemsize
 
 
-def _as_mask(values: np.ndarray) -> str:
-    """Return what shows that values are those of a mask: nearly all zero, the others few whole numbers; or ""."""
+def _is_mask(values: np.ndarray) -> bool:
+    """Return whether values are those of a mask: zeros, and few whole numbers."""
     there = values[values != 0]
-    empty = 1 - there.size / values.size
-    if not there.size or empty < MASK_ZEROS:
-        return ""
+    if not there.size or there.size > (1 - MASK_ZEROS) * values.size:
+        return False
     for some in (there[:: max(1, there.size // 10_000)], there):  # most volumes show in a few values that they are none
         levels = np.unique(some)
         if len(levels) > MASK_LEVELS or not np.array_equal(levels, np.round(levels)) or levels[0] < 0:
-            return ""
-    return f"a mask, by its content: {len(levels)} whole number(s) beside zero, and {empty:.0%} zeros"
+            return False
+    return True
 
 
 def _planes(values: np.ndarray, select: Select) -> dict[int, np.ndarray]:
