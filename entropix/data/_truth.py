@@ -51,9 +51,8 @@ def with_masks_by_content(items: Sequence[FileItem], names: Collection[str]) -> 
         if item.name in names:
             stem = stem_of(item.path)
             own = next((one for one in _beginnings(stem) if (item.path.parent, one) in stems), "")
-            key = _key(item.path) if entities(item.path.name) else own
-            if key and not NORMAL_TISSUE.search(stem.removeprefix(key)):
-                keyed.append((item.path, key))
+            if own and not NORMAL_TISSUE.search(stem.removeprefix(own)):
+                keyed.append((item.path, own))
     found = _paired(images, keyed, Path(items[0].path.anchor)) if keyed else images
     return [before if before.masks else item for before, item in zip(images, found, strict=True)]
 

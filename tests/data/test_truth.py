@@ -143,7 +143,7 @@ def test_a_picture_of_a_lesion_is_an_image_unless_it_looks_like_a_mask(
     [
         (["a_LesionSmooth.nii.gz"], ["a.nii.gz", "b.nii.gz"], {"a.nii.gz": "a_LesionSmooth.nii.gz"}),
         (["a_LesionSmooth.nii.gz", "a_seg.nii.gz"], ["a.nii.gz"], {"a.nii.gz": "a_seg.nii.gz"}),
-        (["sub-01_tumour.nii"], ["sub-01_T1w.nii", "sub-02_T1w.nii"], {"sub-01_T1w.nii": "sub-01_tumour.nii"}),
+        (["sub-01_T1w-tumour.nii"], ["sub-01_T1w.nii"], {"sub-01_T1w.nii": "sub-01_T1w-tumour.nii"}),
         (["atlas.nii", "a_pveseg.nii", "b_core.nii"], ["a.nii"], {}),  # of none, of tissue, of another
     ],
 )
