@@ -38,37 +38,34 @@ Keys = dict[str, list[tuple[Path, frozenset[str]]]]  # masks and the splits that
 
 def with_masks(items: Sequence[FileItem], masks: Iterable[Path], root: Path) -> list[FileItem]:
     """Return the items with the files among `masks` (files and folders below `root`) that are masks of them."""
-    keyed = [(path, _key(path)) for path in _files(masks) if not _of_normal_tissue(path)]
-    return _paired(items, keyed, root)
-
-
-def with_masks_by_content(items: Sequence[FileItem], names: Collection[str]) -> list[FileItem]:
-    """Return the items but for those of these names, which turned out to be masks, with these where they belong."""
-    images = [item for item in items if item.name not in names]
-    stems = {(item.path.parent, stem_of(item.path)) for item in images}
-    keyed = []
-    for item in items:
-        if item.name in names:
-            stem = stem_of(item.path)
-            own = next((one for one in _beginnings(stem) if (item.path.parent, one) in stems), "")
-            if own and not NORMAL_TISSUE.search(stem.removeprefix(own)):
-                keyed.append((item.path, own))
-    found = _paired(images, keyed, Path(items[0].path.anchor)) if keyed else images
-    return [before if before.masks else item for before, item in zip(images, found, strict=True)]
-
-
-def _paired(items: Sequence[FileItem], keyed: Sequence[tuple[Path, str]], root: Path) -> list[FileItem]:
-    """Return the items with those masks whose place and key are theirs."""
-    if not keyed:
-        return list(items)
     keys: dict[Place, Keys] = defaultdict(lambda: defaultdict(list))
-    for path, key in keyed:
-        keys[_place(path, root)][key].append((path, _splits(path, root)))
+    for path in _files(masks):
+        if not _of_normal_tissue(path):
+            keys[_place(path, root)][_key(path)].append((path, _splits(path, root)))
+    if not keys:
+        return list(items)
     places = [_place(item.path, root) for item in items]
     stems = {(place, stem_of(item.path)) for place, item in zip(places, items, strict=True)}
     return [
         replace(item, masks=_masks_of(item.path, _splits(item.path, root), place, keys[place], stems))
         for place, item in zip(places, items, strict=True)
+    ]
+
+
+def with_masks_by_content(items: Sequence[FileItem], names: Collection[str]) -> list[FileItem]:
+    """Return the items but for those of these names, which turned out to be masks, with these where they belong."""
+    places = [(item.path.parent, stem_of(item.path)) for item in items]
+    images = {place for item, place in zip(items, places, strict=True) if item.name not in names}
+    masks: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+    for item, (folder, stem) in zip(items, places, strict=True):
+        if item.name in names:
+            own = next((one for one in _beginnings(stem) if (folder, one) in images), "")
+            if not NORMAL_TISSUE.search(stem.removeprefix(own)):
+                masks[folder, own].append(item.path)
+    return [
+        replace(item, masks=item.masks or tuple(masks.get(place, ())))
+        for item, place in zip(items, places, strict=True)
+        if item.name not in names
     ]
 
 
