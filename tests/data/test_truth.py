@@ -201,5 +201,5 @@ def test_masks_of_another_kind_of_file_are_refused(tmp_path: Path, rng: np.rando
     volume(tmp_path / "images" / "a.nii.gz", rng.integers(0, 900, SHAPE).astype(np.int16))
     png(tmp_path / "masks" / "a.png", np.eye(12, 10, dtype=np.uint8))
     images = read(tmp_path, image_size=8, cache=False)
-    with pytest.raises(DataError, match=r"one of a\.png and its image is a NIfTI volume"):
+    with pytest.raises(DataError, match=r"one of a\.png and its image is a volume"):
         read_mask(images, range(len(images)))

@@ -7,7 +7,8 @@ _dicom          DICOM images with what identifies them; _dicom_kind: what is no 
 _dicom_objects  what is written of them: _dicom_overlay, _dicom_maps, _dicom_seg, _dicom_report; _dicom_sources: what
                 these are made from; _dicom_place: where it lies; _dicom_identity: whose it is.
 _dicom_pixels   their pixels; _dicom_grey: as a viewer shows them; _codestream: what compressed ones claim.
-_nifti          slices of NIfTI volumes; _nifti_space: how a volume lies; _nifti_maps: heat maps.
+_nifti          slices of NIfTI and NRRD volumes; _nifti_space: how a volume lies; _nifti_maps: heat maps;
+                _nrrd: NRRD as NIfTI in memory.
 
 A new format is a module here with a subclass of `Format`, and a line with an instance of it in `FORMATS`.
 """
@@ -21,7 +22,7 @@ from entropix.data.formats._dicom import Dicom
 from entropix.data.formats._dicom_objects import DEFAULT_OBJECTS, check_objects
 from entropix.data.formats._format import MASK_ENDING, MASK_NAME, Format, OtherSeries, PassedOver, by_number, in_words
 from entropix.data.formats._maps import FileMaps, HeatMap, MapFolder, resize_map
-from entropix.data.formats._nifti import Nifti
+from entropix.data.formats._nifti import Nifti, Nrrd
 from entropix.data.formats._nifti_space import as_seen, canonical_mask
 from entropix.data.formats._overlays import write_overlay
 from entropix.data.formats._pillow import Pillow
@@ -32,6 +33,7 @@ __all__ = [
     "FORMATS",
     "MASK_ENDING",
     "MASK_NAME",
+    "VOLUMES",
     "Decoded",
     "FileMaps",
     "Format",
@@ -61,7 +63,12 @@ FORMATS: tuple[Format, ...] = (
     LAST_RESORT,
     Dicom(),
     Nifti(),
+    Nrrd(),
 )
+
+
+# Names of those whose files are volumes that lie in a patient.
+VOLUMES = (*Nifti.names, *Nrrd.names)
 
 
 def format_names() -> list[str]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from entropix._version import __version__
 from entropix.data._bids import DESCRIPTION, SUFFIX, entities
 from entropix.data.formats._maps import FileMaps, MapFolder
-from entropix.data.formats._nifti_space import into_volume
+from entropix.data.formats._nifti_space import into_volume, open_volume
 
 ABOUT = "entropix anomaly map, nats per pixel"  # at most 79 characters
 README = """# Anomaly maps
@@ -48,7 +47,7 @@ def write_map(path: Path, maps: FileMaps, folder: MapFolder) -> None:
     """
     import nibabel
 
-    source: Any = nibabel.load(maps.path)
+    source = open_volume(maps.path)
     shape = source.shape[:3]
     volume = into_volume(maps.by_frame(), shape, source.affine, folder.select.axis).reshape(shape)
     image = type(source)(volume, source.affine)
