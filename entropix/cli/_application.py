@@ -50,7 +50,7 @@ def help_of(option: str) -> str:
     return flags()[option][1].help
 
 
-FILES = "PNG, JPEG, TIFF, BMP, DICOM, NIfTI, .npy or .npz"
+FILES = "PNG, JPEG, TIFF, BMP, DICOM, NIfTI, NRRD, .npy or .npz"
 Data = Annotated[str, typer.Argument(metavar="DATA", help=f"Folder or file: {FILES}.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help=help_of("epochs"))]
