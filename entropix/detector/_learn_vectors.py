@@ -44,7 +44,7 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
     latent_dim, reason = options.latent_dim, ""
     if latent_dim == "auto":
         dimension = intrinsic_dimension(rows[distinct[:MOST_FOR_DIMENSION]]).value
-        latent_dim = int(np.clip(round(dimension), 1, rows.shape[1] - 1))
+        latent_dim = int(np.clip(round(dimension), 1, max(1, rows.shape[1] - 1)))
         reason = f"the intrinsic dimension of the rows is {dimension:.1f}"
     check_code_length(int(latent_dim), rows.shape[1], len(distinct))
     rows = rows.to(device)  # float64: scores don't depend on the batch, as scikit-learn's checks ask
