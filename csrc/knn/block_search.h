@@ -14,7 +14,7 @@ namespace entropix {
 // Queries per block: few where boxes exclude well, many where panels should be read rarely.
 inline int64_t block_rows(int64_t d) { return d <= 6 ? 32 : 128; }
 
-constexpr int64_t kSeedPanels = 2;  // on either side of a block's own
+constexpr int64_t kSeedsBeside = 2;  // panels on either side of a block's own
 
 template <class T>
 class BlockSearch {
@@ -54,7 +54,7 @@ class BlockSearch {
         if (self_) {
             own_begin_ = first_ / kPanel;
             own_end_ = (first_ + count_ + kPanel - 1) / kPanel;
-            if (p_.k <= kSeedLimit) seed();
+            seed();
         }
         products_.begin(queries_.rows.data() + first_ * p_.d, count_, nearest_.thresholds.data());
         find_widest();
@@ -68,8 +68,9 @@ class BlockSearch {
   private:
     // First thresholds, from the block's own panels and those beside them in the order of the tree.
     void seed() {
-        const int64_t begin = std::max<int64_t>(0, own_begin_ - kSeedPanels);
-        const int64_t end = std::min(points_.panels, own_end_ + kSeedPanels);
+        const int64_t begin = std::max<int64_t>(0, own_begin_ - kSeedsBeside);
+        const int64_t end = std::min(points_.panels, own_end_ + kSeedsBeside);
+        if (p_.k > kSeedLimit * (end - begin)) return;
         kernels_.seed[int(p_.metric)](queries_.rows.data() + first_ * p_.d, count_,
                                       points_.packed.data() + begin * p_.d * kPanel, end - begin, p_.d,
                                       first_ - begin * kPanel, p_.k, nearest_.thresholds.data());

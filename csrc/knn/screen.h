@@ -15,6 +15,7 @@ namespace entropix {
 constexpr int kPanel = 32;          // points per panel
 constexpr int kQueryRows = 8;       // query rows come in multiples of this
 constexpr int64_t kSeedLimit = 24;  // largest k whose thresholds are seeded from minima of kPanel lanes
+constexpr int64_t kMostSeeds = 8;   // panels that `seed` takes
 
 struct Hit {
     uint32_t row;
@@ -42,10 +43,11 @@ struct ScreenKernels {  // indexed by Metric
     // is added, and with columns the row's start; hits are sums not below the row's threshold, or not below
     // the column's.
     int64_t (*products)(const Screened<T>& screened, Hit* hits);
-    // Upper bounds [rows] of the k-th smallest screened distance, from `count` panels: the k-th smallest of
-    // the lanes' minima, which are distances of kPanel different points. Row r is itself the point at
-    // position own + r of these panels. Good thresholds at the start save most insertions. Reads rows up to
-    // the next multiple of kQueryRows. Needs k <= kSeedLimit.
+    // Upper bounds [rows] of the k-th smallest screened distance, from `count` panels, at most kMostSeeds:
+    // the k-th smallest of the minima that every lane has over a group of panels, which are distances of
+    // different points. Row r is itself the point at position own + r of these panels. Good thresholds at
+    // the start save most insertions. Reads rows up to the next multiple of kQueryRows. Needs
+    // k <= kSeedLimit * count.
     void (*seed[2])(const T* queries, int64_t rows, const T* panels, int64_t count, int64_t d, int64_t own,
                     int64_t k, T* bounds);
     // exact_distance; the same bits whatever the instruction set.

@@ -96,19 +96,19 @@ int64_t screen(const Screened<T>& s, Hit* hits) {
     return s.columns ? screen_rows<T, kind, true>(s, hits) : screen_rows<T, kind, false>(s, hits);
 }
 
-// The k-th smallest of kPanel values; equal ones count once, which makes it larger.
+// The k-th smallest of groups * kPanel values; equal ones count once, which makes it larger.
 template <class T>
-T kth_smallest(const T* values, int64_t k) {
+T kth_smallest(const T* values, int64_t groups, int64_t k) {
     using V = Vec<T>;
-    constexpr int parts = kPanel / V::lanes;
-    typename V::R least[parts];
-    for (int v = 0; v < parts; ++v) least[v] = V::load(values + v * V::lanes);
+    typename V::R least[kMostSeeds * kPanel / V::lanes];
+    const int64_t parts = groups * kPanel / V::lanes;
+    for (int64_t v = 0; v < parts; ++v) least[v] = V::load(values + v * V::lanes);
     T bound = 0;
     for (int64_t i = 0; i < k; ++i) {
         auto smallest = least[0];
-        for (int v = 1; v < parts; ++v) smallest = V::min(smallest, least[v]);
+        for (int64_t v = 1; v < parts; ++v) smallest = V::min(smallest, least[v]);
         bound = least_lane<T>(smallest);
-        for (int v = 0; v < parts; ++v) least[v] = V::drop(least[v], V::set(bound));
+        for (int64_t v = 0; v < parts; ++v) least[v] = V::drop(least[v], V::set(bound));
     }
     return bound;
 }
@@ -120,10 +120,11 @@ void seed(const T* queries, int64_t rows, const T* panels, int64_t count, int64_
     // A load that starts kPanel - lane into this array has inf in that lane, and 0 in the others.
     T mark[3 * kPanel] = {};
     mark[kPanel] = T(__builtin_inf());
+    const int64_t groups = (k + kSeedLimit - 1) / kSeedLimit;
     for (int64_t r = 0; r < rows; r += kRows) {
-        T least[kRows][kPanel];
+        T least[kRows][kMostSeeds * kPanel];
         for (int i = 0; i < kRows; ++i)
-            for (int lane = 0; lane < kPanel; ++lane) least[i][lane] = T(__builtin_inf());
+            for (int64_t lane = 0; lane < groups * kPanel; ++lane) least[i][lane] = T(__builtin_inf());
         for (int64_t panel = 0; panel < count; ++panel)
             for (int column = 0; column < kPanel; column += kVectors * V::lanes) {
                 Sums<T, kRows> sum;
@@ -133,14 +134,15 @@ void seed(const T* queries, int64_t rows, const T* panels, int64_t count, int64_
                 for (int i = 0; i < kRows; ++i) {
                     const int64_t lane = own + r + i - panel * kPanel;
                     const T* itself = lane >= 0 && lane < kPanel ? mark + kPanel - lane : mark + 2 * kPanel;
+                    T* group = least[i] + panel % groups * kPanel;
                     for (int v = 0; v < kVectors; ++v) {
                         const int at = column + v * V::lanes;
                         const auto others = V::add(sum[i][v], V::load(itself + at));
-                        V::store(least[i] + at, V::min(others, V::load(least[i] + at)));
+                        V::store(group + at, V::min(others, V::load(group + at)));
                     }
                 }
             }
-        for (int i = 0; i < kRows && r + i < rows; ++i) bounds[r + i] = kth_smallest(least[i], k);
+        for (int i = 0; i < kRows && r + i < rows; ++i) bounds[r + i] = kth_smallest(least[i], groups, k);
     }
 }
 

@@ -7,6 +7,7 @@ from entropix._utils._containers import plain
 from entropix._utils._device import resolve_device, versions
 from entropix._utils._extras import install_hint
 from entropix._utils._files import check_new_file, check_new_folder, new_file, new_folder, open_table, remove_leftovers
+from entropix._utils._memory import out_of_memory
 from entropix._utils._moved import moved_names
 from entropix._utils._seeds import seeded
 from entropix._utils._settings import SharedSettings
@@ -31,6 +32,7 @@ __all__ = [
     "new_file",
     "new_folder",
     "open_table",
+    "out_of_memory",
     "plain",
     "quoted",
     "read_table",

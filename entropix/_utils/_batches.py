@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from entropix._utils._device import full_precision
+from entropix._utils._memory import out_of_memory
 from entropix.exceptions import MemoryWarning
 
 INFERENCE_BATCH = 128  # its feature maps fit into a processor's caches: a quarter faster than 256
@@ -41,8 +42,8 @@ def each_batch(function: Callable[[Tensor], T], x: Rows) -> Iterator[T]:
         try:
             with full_precision():
                 result = function(x[start : start + size])
-        except torch.OutOfMemoryError:
-            if size == 1:
+        except (RuntimeError, MemoryError) as error:
+            if size == 1 or not out_of_memory(error):
                 raise
             size //= 2
             warnings.warn(f"out of memory; going on with {size} images at a time", MemoryWarning, stacklevel=2)

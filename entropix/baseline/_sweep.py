@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -27,8 +28,9 @@ from entropix.detector import (
     settings,
     to_resume,
 )
+from entropix.exceptions import FitWarning
 from entropix.models import Autoencoder, ImageAutoencoder, VariationalAutoencoder
-from entropix.options import FitOptions
+from entropix.options import FitOptions, check_code_length
 from entropix.scoring import ForeignNetwork, Located
 from entropix.training import Checkpoint, TrainingData, without_constant
 
@@ -91,6 +93,8 @@ def sweep(
     Returns:
         A row and a detector for every training.
 
+    Warns with `FitWarning` before any training if there can be no AUC.
+
     Raises:
         DataError: as for `fit`; and labels that don't fit the test images.
         ValueError: an argument out of its range.
@@ -124,7 +128,16 @@ def sweep(
         "progress": progress,
     }
     images = without_constant(read(train, split="train", **options), skip_unreadable)
+    check_code_length(max(dims), images.pixels[0].numel())
     tests = test_images(train, test, labels, options | {"channels": images.pixels.shape[1]})
+    if tests is None or not {0, 1} <= set(tests.labels.tolist()):
+        warnings.warn(
+            "there can be no AUC, as there are no test images labelled normal and abnormal: give test images with "
+            "labels (a folder with data.json, or with test/good and test/DEFECT; test= and labels= of entropix.sweep), "
+            "or let fit choose d, which needs none",
+            FitWarning,
+            stacklevel=2,
+        )
     parameters = {"image_size": image_size, "epochs": epochs, "device": device}
     score = partial(scored, tests=tests, parameters=parameters)
 

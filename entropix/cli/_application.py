@@ -16,6 +16,9 @@ from entropix._version import __version__
 from entropix.cli._failures import tell
 from entropix.options import flags
 
+TRACEBACK = "--traceback"
+
+
 app = typer.Typer(
     help="Anomaly detection with autoencoders whose latent dimension follows the entropy of normal images.",
     no_args_is_help=True,
@@ -38,7 +41,7 @@ def _options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
     ] = False,
     traceback: Annotated[
-        bool, typer.Option("--traceback", help="If the command fails, say where in the program.")
+        bool, typer.Option(TRACEBACK, help="If the command fails, say where in the program; after the command too.")
     ] = False,
 ) -> None:
     asked: dict[str, bool] = context.ensure_object(dict)
@@ -50,7 +53,7 @@ def help_of(option: str) -> str:
     return flags()[option][1].help
 
 
-FILES = "PNG, JPEG, TIFF, BMP, DICOM, NIfTI, .npy or .npz"
+FILES = "PNG, JPEG, TIFF, BMP, DICOM, NIfTI, NRRD, .npy or .npz"
 Data = Annotated[str, typer.Argument(metavar="DATA", help=f"Folder or file: {FILES}.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help=help_of("epochs"))]
@@ -76,12 +79,19 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     asked: dict[str, bool] = {}
     try:
-        app(obj=asked)
+        app(args=_switch_first(sys.argv[1:]), obj=asked)
     except Exception as error:
         if asked.get("traceback"):
             raise
         tell(error)
         sys.exit(1)
+
+
+def _switch_first(words: list[str]) -> list[str]:
+    """Return the line with `--traceback` before the command, wherever it stood: one adds it to a line that failed."""
+    end = words.index("--") if "--" in words else len(words)
+    given = [TRACEBACK] if TRACEBACK in words[:end] else []
+    return given + [word for word in words[:end] if word != TRACEBACK] + words[end:]
 
 
 @contextmanager

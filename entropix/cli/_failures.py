@@ -9,10 +9,12 @@ import typer
 
 from entropix.exceptions import EntropixError
 
-# A full disk, a missing file or library, too little memory, a training that diverges; of torch by its name, which would
-# take seconds to import.
-OF_THE_CIRCUMSTANCES = (OSError, MemoryError, ImportError, FloatingPointError)
-TOO_LITTLE_MEMORY = "OutOfMemoryError"
+# A full disk, a missing file or library, a training that diverges.
+OF_THE_CIRCUMSTANCES = (OSError, ImportError, FloatingPointError)
+LESS_MEMORY = (
+    "too little memory; give it fewer images or samples at once, a smaller --image-size where the command takes one, "
+    "or, where it is a GPU's, --device cpu"
+)
 ADVICE = (
     "This is a fault of entropix, not yours. Please report it where you have entropix from, with the lines above, the\n"
     "command, and what `entropix info` prints."
@@ -25,14 +27,24 @@ def tell(error: Exception) -> None:
         traceback.print_exception(error)
         typer.secho(ADVICE, fg="red", err=True)
         return
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    typer.echo(f"{typer.style('error:', fg='red')} {str(text) or type(error).__name__}", err=True)
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
+    if _of_memory(error):
+        text = f"{LESS_MEMORY} ({' '.join(text.split())})"
+    typer.echo(f"{typer.style('error:', fg='red')} {text}", err=True)
 
 
 def for_users(error: Exception) -> bool:
     """Return whether an error tells its user what to do; another one is a fault of the program."""
-    known = isinstance(error, (EntropixError, *OF_THE_CIRCUMSTANCES)) or type(error).__name__ == TOO_LITTLE_MEMORY
+    known = isinstance(error, (EntropixError, *OF_THE_CIRCUMSTANCES)) or _of_memory(error)
     return known or _raised_by_entropix(error)
+
+
+def _of_memory(error: Exception) -> bool:
+    if not isinstance(error, (MemoryError, RuntimeError)):
+        return False
+    from entropix._utils import out_of_memory  # imports torch, which has been there since before its memory was full
+
+    return out_of_memory(error)
 
 
 def _raised_by_entropix(error: Exception) -> bool:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from entropix.data._bids import SUFFIX, entities
+from entropix.data._names import case_and_channel
 from entropix.data._passed_over import NOT_SELECTED, to_choose_from
 from entropix.data._select import Select
 
@@ -63,9 +64,20 @@ class Choice:
         told = ", ".join(f"{key}={found[key]}" for key in self.select.bids if key in found)
         return NOT_SELECTED + (told or f"no {' or '.join(self.select.bids)} in the name")
 
-    def several_contrasts(self, names: Sequence[str]) -> str:
-        """Return why files of several BIDS suffixes are not for one model, unless suffixes were chosen; or ""."""
-        counts = Counter(found[SUFFIX] for name in names if (found := entities(name)))
+    def several_contrasts(self, paths: Sequence[str]) -> str:
+        """Return why files of several contrasts are not for one model, unless some were chosen; or "".
+
+        Contrasts are the suffixes of BIDS and the channels of nnU-Net.
+        """
+        channels = Counter(channel for path in paths if (channel := case_and_channel(path)[1]))
+        if len(channels) > 1 and not (self.include or self.exclude):
+            told = ", ".join(f"{count:,} files of channel {channel}" for channel, count in channels.most_common())
+            first = channels.most_common(1)[0][0]
+            return (
+                f"images of several contrasts: {told} (nnU-Net). Choose one with include='*_{first}.*' "
+                f"(--include '*_{first}.*'), '*' for all"
+            )
+        counts = Counter(found[SUFFIX] for path in paths if (found := entities(path)))
         if len(counts) < 2 or SUFFIX in self.select.bids or self.select.series is not None:
             return ""
         told = ", ".join(f"{count:,} {suffix}" for suffix, count in counts.most_common())

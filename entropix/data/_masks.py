@@ -9,11 +9,10 @@ import numpy as np
 
 from entropix.data._imageset import ImageSet
 from entropix.data._select import AXES, Select
-from entropix.data.formats import as_seen, by_number, canonical_mask, decode, format_of
+from entropix.data.formats import VOLUMES, as_seen, by_number, canonical_mask, decode, format_of
 from entropix.exceptions import DataError
 
 HALF = 0.5  # of the range: JPEG blurs the edges of a mask
-VOLUME = ("NIfTI",)
 
 
 def read_mask(images: ImageSet, indices: Sequence[int]) -> np.ndarray:
@@ -38,12 +37,12 @@ def read_mask(images: ImageSet, indices: Sequence[int]) -> np.ndarray:
 
 def _planes(mask: Path, image: Path, numbers: Sequence[int | None], axis: str) -> list[np.ndarray]:
     """Return where a mask is set in the images of these numbers, each (h, w)."""
-    volumes = [format_of(path).names == VOLUME for path in (mask, image)]
+    volumes = [format_of(path).names[0] in VOLUMES for path in (mask, image)]
     if all(volumes):
         volume = canonical_mask(mask, image)
         return [as_seen(np.take(volume, number or 0, AXES.index(axis))) for number in numbers]
     if any(volumes):
-        raise DataError(f"one of {mask.name} and its image is a NIfTI volume: how they lie on each other is not known")
+        raise DataError(f"one of {mask.name} and its image is a volume: how they lie on each other is not known")
     decoded = decode(mask, Select(), keep_ids=False)
     frames = by_number(decoded)
     level = HALF * max(float(frame.max()) for frame in decoded.frames) if decoded.kind == "JPEG" else 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 # Begins the reason of an image that another choice would read.
 NOT_SELECTED = "not selected: "
+MASK_BY_CONTENT = "a mask, by its content: few whole numbers beside many zeros"
 
 
 def by_reason(entries: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

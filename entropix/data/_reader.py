@@ -15,11 +15,12 @@ from entropix.data._cache import WORTH_SECONDS, Cache, default_folder
 from entropix.data._choice import Choice, Globs, as_globs, nothing_chosen
 from entropix.data._files import load
 from entropix.data._imageset import ImageSet
-from entropix.data._passed_over import in_short, to_choose_from
+from entropix.data._passed_over import MASK_BY_CONTENT, in_short, to_choose_from
 from entropix.data._privacy import mark_of_salt
 from entropix.data._quiet import quiet_readers
 from entropix.data._select import Select
 from entropix.data._sources import Files, Stream, open_source
+from entropix.data._truth import with_masks_by_content
 from entropix.exceptions import DataError
 
 
@@ -132,11 +133,12 @@ def survey(
         images = _read_files(found, int(image_size), channels, select, keep_ids, cache, progress)
         none_left = not len(images) and to_choose_from(images.passed_over)
         problem = nothing_chosen(found.source, choice, images.passed_over) if none_left else images.problem
+        items = with_masks_by_content(found.items, {name for name, why in images.passed_over if why == MASK_BY_CONTENT})
         images = replace(
             images,
             unreadable=found.unreadable + images.unreadable,
             passed_over=found.passed_over + images.passed_over,
-            masks={item.path: item.masks for item in found.items if item.masks},
+            masks={item.path: item.masks for item in items if item.masks},
             problem=found.problem or problem,
         )
     problem = images.problem or several_modalities(images, select)

@@ -75,9 +75,8 @@ def _chosen(found: Files, choice: Choice, split: str) -> Files:
     left_out += [(name, reason) for name, _ in found.unreadable if (reason := choice.excludes(name))]
     unreadable = [entry for entry in found.unreadable if not choice.excludes(entry[0])]
     passed_over = found.passed_over + left_out
-    names = [item.name for item in items]
     if items:
-        problem = choice.several_contrasts(names)
+        problem = choice.several_contrasts([item.path.as_posix() for item in items])
     elif found.items:
         problem = nothing_chosen(found.source, choice, left_out)
     else:

@@ -6,17 +6,19 @@ Masks are never read as images. They say where something is, for judging heat ma
   `mask_1.png` of `image_1.png`, `seg.nii` of all images of its folder that have no mask of their own;
 - in a folder of masks beside that of images: `labelsTr/a.nii.gz` of `imagesTr/a_0000.nii.gz` (nnU-Net),
   `masks/a.png` of `images/a.png`, `ground_truth/cut/0_mask.png` of `test/cut/0.png` (MVTec AD);
-- BIDS: `derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii` of all images of sub-01 whose entities start so.
+- BIDS: `derivatives/x/sub-01/anat/sub-01_label-lesion_mask.nii` of all images of sub-01 whose entities start so;
+- masks that only their content shows, of images without others: `a_LesionSmooth.nii` of `a.nii` beside it.
 
-Masks of brain and tissues (`desc-brain`, `label-GM`, ..., `probseg`) say nothing of anomalies. Where an image has
-several others, those called lesion are taken, else all. A mask in a folder of one split is of no image of another.
+Masks of brain and tissues (`desc-brain`, `label-GM`, `a_brain_mask.nii`, ..., `probseg`) say nothing of anomalies.
+Where an image has several others, those called lesion are taken, else all. A mask in a folder of one split is of no
+image of another.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -25,7 +27,8 @@ from entropix.data._files import FileItem
 from entropix.data._names import is_image_folder, is_mask_folder, split_of_folder
 from entropix.data.formats import MASK_ENDING, MASK_NAME, is_mask, stem_of
 
-NORMAL_TISSUE = re.compile(r"brain|aseg|aparc|^(gm|wm|csf|bone|bg|cbm|bs|scgm)$", re.IGNORECASE)
+NORMAL_TISSUE = re.compile(r"brain|aseg|aparc|pve|tissue|(^|[-_. ])(gm|wm|csf|bone|bg|cbm|bs|scgm)$", re.IGNORECASE)
+BRAIN_MASK = re.compile(r"(^|[-_. ])(brain|bet|brainmask)([-_. ]?mask)?\.nii(\.gz)?$")  # of a volume, by FSL and others
 SEPARATORS = ("-", "_", ".", " ")
 WHOLE = "/"  # begins the keys of masks whose names say of no image that it is theirs; no name has it
 
@@ -49,6 +52,23 @@ def with_masks(items: Sequence[FileItem], masks: Iterable[Path], root: Path) -> 
     ]
 
 
+def with_masks_by_content(items: Sequence[FileItem], names: Collection[str]) -> list[FileItem]:
+    """Return the items but for those of these names, which turned out to be masks, with these where they belong."""
+    places = [(item.path.parent, stem_of(item.path)) for item in items]
+    images = {place for item, place in zip(items, places, strict=True) if item.name not in names}
+    masks: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+    for item, (folder, stem) in zip(items, places, strict=True):
+        if item.name in names:
+            own = next((one for one in _beginnings(stem) if (folder, one) in images), "")
+            if not NORMAL_TISSUE.search(stem.removeprefix(own)):
+                masks[folder, own].append(item.path)
+    return [
+        replace(item, masks=item.masks or tuple(masks.get(place, ())))
+        for item, place in zip(items, places, strict=True)
+        if item.name not in names
+    ]
+
+
 def _masks_of(
     image: Path, splits: frozenset[str], place: Place, keys: Keys, stems: set[tuple[Place, str]]
 ) -> tuple[Path, ...]:
@@ -57,14 +77,18 @@ def _masks_of(
     Where none is, those that are called mask as a whole, with the number of the image or without any.
     """
     stem = stem_of(image)
-    beginnings = [stem[:at] for at in range(len(stem) - 1, 0, -1) if stem[at] in SEPARATORS]
     number = re.search(r"\d*$", stem)
     numbered = [f"{WHOLE}{int(number[0])}"] if number and number[0] else []
-    for key in (stem, *(one for one in beginnings if (place, one) not in stems), *numbered, WHOLE):
+    for key in (stem, *(one for one in _beginnings(stem) if (place, one) not in stems), *numbered, WHOLE):
         found = [path for path, named in keys.get(key, ()) if not splits or not named or splits & named]
         if found:
             return tuple([path for path in found if "lesion" in path.name.lower()] or found)
     return ()
+
+
+def _beginnings(stem: str) -> list[str]:
+    """Return what comes before each separator of a name, the longest first."""
+    return [stem[:at] for at in range(len(stem) - 1, 0, -1) if stem[at] in SEPARATORS]
 
 
 def _files(masks: Iterable[Path]) -> list[Path]:
@@ -81,6 +105,8 @@ def _files(masks: Iterable[Path]) -> list[Path]:
 
 def _of_normal_tissue(path: Path) -> bool:
     found = entities(path.name)
+    if not found:
+        return BRAIN_MASK.search(path.name.lower()) is not None
     return found.get(SUFFIX) == "probseg" or any(
         NORMAL_TISSUE.search(found.get(name, "")) is not None for name in ("label", "desc")
     )

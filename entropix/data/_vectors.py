@@ -75,7 +75,7 @@ def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
         reset: let the estimator remember the features of `data`, instead of comparing them with those it remembers.
 
     Raises:
-        ValueError, TypeError: sparse, complex, not finite, too few rows, one feature, other features than in `fit`.
+        ValueError, TypeError: sparse, complex, not finite, too few rows, other features than in `fit`.
     """
     from sklearn.utils.validation import validate_data
 
@@ -86,11 +86,12 @@ def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
     if "M" in kinds or "m" in kinds:  # which would become nanoseconds
         raise TypeError("dates or durations as features; give numbers, such as days since the first one")
     try:
-        x = validate_data(estimator, data, reset=reset, dtype=np.float64, ensure_min_features=2, ensure_min_samples=1)
+        x = validate_data(estimator, data, reset=reset, dtype=np.float64, ensure_min_samples=1)
     except (TypeError, ValueError) as error:
         told = re.sub(r"(?s)\s*(array=|\[\[).*?(?=Reshape|$)", " ", str(error))  # the values themselves
         told = " ".join(told.split())[:LONGEST_REASON]
-        raise type(error)(f"{told}; expected vectors: a table (n, p) of finite numbers, p at least 2") from None
+        raise type(error)(f"{told}; expected vectors: a table (n, p) of finite numbers") from None
     if reset and len(x) < FEWEST_ROWS:
-        raise ValueError(f"n_samples = {len(x)}: {len(x)} sample(s); at least {FEWEST_ROWS} are needed")
+        came = f"n_samples = {len(x)}, n_features = {x.shape[1]}: {len(x)} sample(s)"
+        raise ValueError(f"{came}; at least {FEWEST_ROWS} are needed")
     return torch.from_numpy(np.array(x))  # a copy: the input may be read-only

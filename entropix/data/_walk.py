@@ -7,14 +7,19 @@ from pathlib import Path
 
 from entropix.data._bids import NOT_RAW
 from entropix.data._names import is_mask_folder
-from entropix.data.formats import format_names, in_words, is_image_file, is_mask, never_image
+from entropix.data.formats import is_image_file, is_mask, never_image
 
 # Images and volumes in formats that are not read. Where they are found, more is missing than a file.
-OTHER_IMAGES = (
-    *(".gif", ".webp", ".jp2", ".j2k", ".jls", ".heic", ".heif", ".avif", ".tga", ".ppm", ".pgm", ".pnm", ".psd"),
-    *(".svs", ".ndpi", ".mrxs", ".scn", ".czi", ".nd2", ".lif", ".exr", ".dng"),
-    *(".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh", ".mnc", ".hdr", ".img", ".img.gz", ".nii.bz2", ".nii.zst"),
-)
+OTHER_IMAGES = {
+    "save it as PNG or TIFF": (
+        *(".gif", ".webp", ".jp2", ".j2k", ".jls", ".heic", ".heif", ".avif", ".tga", ".ppm", ".pgm", ".pnm", ".psd"),
+        *(".exr", ".dng"),
+    ),
+    "save its tiles as PNG or TIFF": (".svs", ".ndpi", ".mrxs", ".scn", ".czi", ".nd2", ".lif"),
+    "save it as NIfTI, as 3D Slicer and SimpleITK can": (".nhdr", ".mha", ".mhd", ".mnc", ".hdr", ".img", ".img.gz"),
+    "save it as NIfTI, as FreeSurfer's mri_convert does": (".mgz", ".mgh"),
+    "compress it as .nii.gz": (".nii.bz2", ".nii.zst"),
+}
 
 
 class Walk:
@@ -78,9 +83,8 @@ class Walk:
                 self.unreadable.append((path, _no_file(path)))
             elif is_image_file(path):
                 return True
-            elif name.endswith(OTHER_IMAGES):
-                reason = f"of a format that is not read; convert it to {in_words(format_names())}, or take it away"
-                self.unreadable.append((path, reason))
+            elif todo := next((todo for todo, endings in OTHER_IMAGES.items() if name.endswith(endings)), ""):
+                self.unreadable.append((path, f"of a format that is not read; {todo}, or take it away"))
             else:
                 self.passed_over.append((path, "no image, by its name and content"))
         except OSError as error:

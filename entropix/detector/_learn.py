@@ -16,7 +16,7 @@ from entropix.detector._watch import Watch
 from entropix.exceptions import FitWarning
 from entropix.models import ARCHITECTURES, Autoencoder, BaseAutoencoder, ImageAutoencoder, VariationalAutoencoder
 from entropix.ops import reconstruction_error
-from entropix.options import FitOptions
+from entropix.options import FitOptions, check_code_length
 from entropix.scoring import (
     ActivationModel,
     FeatureModel,
@@ -59,10 +59,13 @@ def fit_images(data: ImageSet, options: FitOptions, checkpoint: Checkpoint | Non
 
     Raises:
         DataError: constant or too few images.
+        ValueError: a latent dimension above the number of values of an image.
     """
     data = without_constant(data, options.skip_unreadable)
     device, seed = resolve_device(options.device), int(options.seed)
     prepared = TrainingData.from_images(data, seed, device)
+    if options.latent_dim != "auto":
+        check_code_length(int(options.latent_dim), prepared.channels * prepared.image_size**2, len(prepared.distinct))
     epochs = default_epochs(len(prepared.train)) if options.epochs is None else int(options.epochs)
     if checkpoint is not None:
         method = (

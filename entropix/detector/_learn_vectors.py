@@ -12,7 +12,7 @@ from entropix.detector._fitted import Fitted
 from entropix.detector._learn import model_scores
 from entropix.estimators import intrinsic_dimension
 from entropix.models import DenseAutoencoder
-from entropix.options import FitOptions
+from entropix.options import FitOptions, check_code_length
 from entropix.scoring import FeatureModel, LatentModel
 from entropix.training import Checkpoint, hash_of, split, squared_error, train
 
@@ -29,7 +29,7 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
         checkpoint: keeps the state of the training.
 
     Raises:
-        ValueError: too few distinct vectors.
+        ValueError: too few distinct vectors, or a latent dimension above the number of features.
     """
     device, seed = resolve_device(options.device), int(options.seed)
     standard = Standard.fit(x)
@@ -44,8 +44,9 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
     latent_dim, reason = options.latent_dim, ""
     if latent_dim == "auto":
         dimension = intrinsic_dimension(rows[distinct[:MOST_FOR_DIMENSION]]).value
-        latent_dim = int(np.clip(round(dimension), 1, rows.shape[1] - 1))
+        latent_dim = int(np.clip(round(dimension), 1, max(1, rows.shape[1] - 1)))
         reason = f"the intrinsic dimension of the rows is {dimension:.1f}"
+    check_code_length(int(latent_dim), rows.shape[1], len(distinct))
     rows = rows.to(device)  # float64: scores don't depend on the batch, as scikit-learn's checks ask
     epochs = default_epochs(len(training), PAPER_PRESENTATIONS) if options.epochs is None else int(options.epochs)
     if checkpoint is not None:

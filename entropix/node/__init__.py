@@ -3,7 +3,7 @@
 _queue     studies on disk, in a folder for each state, from one of which to the next they go by a rename.
 _receiver  the service that other nodes send to.
 _sender    results to another node.
-_retries   when a study that could not be scored or sent is tried again.
+_retries   when what has failed is tried again.
 _node      `Node`: what happens to a study, and the loop.
 """
 

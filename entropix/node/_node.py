@@ -16,17 +16,18 @@ from pathlib import Path
 
 from entropix import writers
 from entropix._utils import new_folder
-from entropix.data import ImageSet
+from entropix.data import ImageSet, in_short
 from entropix.data.formats import DEFAULT_OBJECTS, check_objects
 from entropix.detector import EntropixDetector, check_detector
 from entropix.node._queue import Queue, sync_tree
 from entropix.node._receiver import check_installed, receiving
-from entropix.node._retries import Retries
-from entropix.node._sender import Destination, Refused, Unreachable, send
+from entropix.node._retries import FIRST_SECONDS, Retries
+from entropix.node._sender import Destination, Unreachable, send
 
 LOG = logging.getLogger("entropix.node")
 POLL_SECONDS = 0.2
 CONNECTION = ""  # stands for the node that results are sent to, which all studies wait for
+REFUSED = "refused.txt"
 
 
 @dataclass
@@ -36,7 +37,8 @@ class Node:
     Attributes:
         detector: fitted to images.
         folder: for the queue and, below `results`, a folder for each study: score tables and, unless they are sent,
-            DICOM heat maps, both with the identifiers of the study; objects that could not be read, in `unreadable`.
+            DICOM heat maps, both with the identifiers of the study; objects that could not be read, in `unreadable`;
+            those that the other node refuses, and why, in `refused.txt`.
         host: address to listen at.
         port: TCP port; 0: any that is free.
         ae_title: its AE title.
@@ -86,16 +88,22 @@ class Node:
             with receiving(self.queue, self.host, self.port, self.ae_title, self.allow) as self.port:
                 LOG.info("%s listens at %s:%d", self.ae_title, self.host, self.port)
                 while not self._stopped.is_set():
-                    if not self.work():
-                        self._stopped.wait(POLL_SECONDS)
+                    try:
+                        pause = 0.0 if self.work() else POLL_SECONDS
+                    except OSError as error:  # of the queue itself, such as a disk that is away
+                        LOG.error("tried again later: %s", error)
+                        pause = FIRST_SECONDS
+                    self._stopped.wait(pause)
 
     def stop(self) -> None:
         """Let `run` return after the study that it is at."""
         self._stopped.set()
 
     def work(self) -> bool:
-        """Score the first study that is complete, and send what is to be sent; return whether there was one."""
-        self.queue.complete(self.quiet)
+        """Do what is due: score the first study that is complete, send results; return whether one was complete."""
+        self.queue.make_states()
+        for study in filter(self._retries.due, self.queue.arriving()):
+            self._try(self._complete, study)
         ready = list(filter(self._retries.due, self.queue.ready()))
         for name in ready[:1]:
             self._try(self._score, name)
@@ -107,31 +115,27 @@ class Node:
         return bool(ready)
 
     def _try(self, step: Callable[[str], None], name: str) -> None:
-        """Do a step with a study. What fails is tried again after a while, then put aside: no study blocks others.
-
-        An OSError may be over tomorrow (a disk is full): such a study is taken up again by the next start.
-        """
+        """Do a step with a study. What fails is tried again after a while or put aside: no study blocks others."""
         try:
             step(name)
         except Unreachable as error:
             LOG.warning("results are sent later: %s", error)
             self._retries.later(CONNECTION)
-        except Refused as error:
-            LOG.warning("%s is sent again later: %s", name, error)
+        except OSError as error:  # it may be over tomorrow, such as a disk that is full
+            LOG.warning("%s is tried again later: %s", name, error)
             self._retries.later(name)
-        except OSError as error:
-            if self._retries.failed(name):
-                LOG.warning("%s is tried again later: %s", name, error)
-            else:
-                LOG.error("%s is put aside until the next start: %s", name, error)
-                self.queue.hold(name, str(error))
         except Exception as error:
             reason = str(error) or type(error).__name__
-            LOG.error("%s is put aside: %s", name, reason)
-            self.queue.fail(name, reason)
-            self._retries.later(name)  # if it could not even be put aside
+            LOG.error("%s is put aside in failed: %s", name, reason)
+            if self.queue.fail(name, reason):
+                self._retries.done(name)  # whoever moves it back need not wait
+            else:
+                self._retries.later(name)
         else:
             self._retries.done(name)
+
+    def _complete(self, study: str) -> None:
+        self.queue.complete(study, self.quiet)
 
     def _score(self, name: str) -> None:
         """Write the results of a study to where they are sent from."""
@@ -159,9 +163,18 @@ class Node:
                 shutil.copyfile(path, folder / path.name)
 
     def _send(self, name: str) -> None:
-        """Send the results of a study."""
-        if self.to is not None and (files := sorted((self.queue.outgoing(name) / "maps").rglob("*.dcm"))):
-            send(files, self.to, self.ae_title)
+        """Send the results of a study; what the other node will never take is kept, with the reasons."""
+        folder = self.queue.outgoing(name)
+        (folder / REFUSED).unlink(missing_ok=True)  # of an earlier try, if somebody moved it back
+        if self.to is not None and (files := sorted((folder / "maps").rglob("*.dcm"))):
+            refused = send(files, self.to, self.ae_title)
+            self._retries.done(CONNECTION)
+            reasons = [(path.relative_to(folder).as_posix(), reason) for path, reason in refused.items()]
+            for line in in_short(reasons):
+                LOG.error("%s: kept in results: %s", name, line)
+            if reasons:
+                lines = "".join(f"{path}: {reason}\n" for path, reason in reasons)
+                (folder / REFUSED).write_text(lines, encoding="utf-8", errors="backslashreplace")
         self.queue.sent(name)
 
 

@@ -6,14 +6,15 @@
     sending/STUDY.K   its results, to be sent
     results/STUDY.K   its results
     failed/STUDY.K    what cannot be scored, with `reason.txt`
-    held-ready/, held-sending/STUDY.K  what waits for the next start to be in that state again, and STUDY.K.txt: why
 
 An object or a study goes from one state to the next by a rename, which happens or does not. A study leaves `ready`
-after its results are whole in `sending`: where both are there, after a crash, the results count.
+after its results are whole in `sending`: where both are there, after a crash, the results count. Whoever moves a folder
+back by hand has that step done again.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -25,8 +26,8 @@ from pathlib import Path
 
 from entropix._utils import remove_leftovers
 
-HELD = {"ready": "held-ready", "sending": "held-sending"}
-STATES = ("receiving", "arriving", "ready", "sending", "results", "failed", *HELD.values())
+LOG = logging.getLogger("entropix.node")
+STATES = ("receiving", "arriving", "ready", "sending", "results", "failed")
 UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")  # PS3.5, 9.1; nothing else becomes the name of a file
 
 
@@ -40,7 +41,7 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        self._make_states()
+        self.make_states()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -85,13 +86,16 @@ class Queue:
             _sync(folder)
         _sync(folder.parent)
 
-    def complete(self, quiet: float) -> None:
-        """Let studies be ready of which nothing has come for `quiet` seconds."""
-        self._make_states()  # whoever clears results away may take the folder, too
+    def arriving(self) -> list[str]:
+        """Return the UIDs of studies that may not be complete, those that came first before others."""
+        return self._names("arriving")
+
+    def complete(self, study: str, quiet: float) -> None:
+        """Let a study be ready of which nothing has come for `quiet` seconds."""
+        folder = self.folder / "arriving" / study
         with self._lock:
-            for folder in sorted((self.folder / "arriving").iterdir()):
-                if abs(time.time() - folder.stat().st_mtime) >= quiet:  # a clock may have been set back
-                    folder.rename(self.folder / "ready" / self._next_name(folder.name))
+            if abs(time.time() - folder.stat().st_mtime) >= quiet:  # a clock may have been set back
+                folder.rename(self.folder / "ready" / self._next_name(study))
 
     def ready(self) -> list[str]:
         """Return the names of complete studies, those that came first before others."""
@@ -119,49 +123,53 @@ class Queue:
         """Keep what is left in `outgoing` as results."""
         self.outgoing(name).rename(self.folder / "results" / name)
 
-    def fail(self, name: str, reason: str) -> None:
-        """Put a study aside that can't be scored or sent."""
+    def fail(self, name: str, reason: str) -> bool:
+        """Put a study aside that can't be scored or sent; return whether that was possible."""
         folder = self.objects(name) if self.objects(name).exists() else self.outgoing(name)
         _say(folder / "reason.txt", reason)
-        with suppress(OSError):
+        try:
             folder.rename(self.folder / "failed" / name)
-
-    def hold(self, name: str, reason: str) -> None:
-        """Put a study aside until the next `recover`, with what there is of it."""
-        for state, held in HELD.items():
-            with suppress(OSError):
-                (self.folder / state / name).rename(self.folder / held / name)
-                _say(self.folder / held / f"{name}.txt", reason)
+        except OSError:
+            return False
+        return True
 
     def recover(self) -> None:
-        """Bring what a killed process left half done to one state; call it before anything else."""
-        shutil.rmtree(self.receiving)  # their senders were never told that these had come
-        self.receiving.mkdir()
-        for state, held in HELD.items():
-            for path in (self.folder / held).iterdir():
-                if path.is_dir():
-                    path.rename(self.folder / state / path.name)
-                else:
-                    path.unlink()
-        for name in self._names("sending"):
-            if self.objects(name).exists():
-                self.scored(name)
+        """Remove what a killed process had begun; call it before anything else."""
+        for path in self.receiving.iterdir():  # their senders were never told that these had come
+            with _told(path):
+                path.unlink()
         for name in self.ready():
-            remove_leftovers(self.outgoing(name))
+            with _told(self.outgoing(name)):
+                remove_leftovers(self.outgoing(name))
 
-    def _make_states(self) -> None:
+    def make_states(self) -> None:
+        """Make the folders that are missing: whoever clears results away may take the folder, too."""
         for state in STATES:
             (self.folder / state).mkdir(parents=True, exist_ok=True)
 
     def _names(self, state: str) -> list[str]:
-        folders = [path for path in (self.folder / state).iterdir() if not path.name.startswith(".")]
-        return [path.name for path in sorted(folders, key=lambda path: (path.stat().st_mtime, path.name))]
+        """Return the names of the folders of a state, the oldest first."""
+        found = []
+        for path in (self.folder / state).iterdir():
+            with suppress(FileNotFoundError):  # moved away by hand
+                if path.is_dir() and not path.name.startswith("."):
+                    found.append((path.stat().st_mtime, path.name))
+        return [name for _, name in sorted(found)]
 
     def _next_name(self, study: str) -> str:
         k = 1
         while any((self.folder / state / f"{study}.{k}").exists() for state in STATES):
             k += 1
         return f"{study}.{k}"
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """A block whose failure is told, and keeps no other study from being taken up."""
+    try:
+        yield
+    except OSError as error:
+        LOG.error("%s is left as it is: %s", path, error)
 
 
 def _say(path: Path, reason: str) -> None:

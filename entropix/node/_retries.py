@@ -1,38 +1,32 @@
-"""When a study is tried again that could not be scored or sent, and when no more."""
+"""When what has failed is tried again: after pauses that grow."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict
 
-FIRST_SECONDS = 30.0  # of waiting, and twice as long every time
-MOST_TRIES = 6  # a quarter of an hour
+FIRST_SECONDS = 30.0  # and twice as long every time
+LONGEST_SECONDS = 900.0
 
 
 class Retries:
-    """The studies that have failed, by name, and for how long they are left alone."""
+    """What has failed, by name, and for how long it is left alone."""
 
     def __init__(self) -> None:
-        self._failed: dict[str, int] = defaultdict(int)
+        self._failures: dict[str, int] = defaultdict(int)
         self._next: dict[str, float] = {}
 
     def due(self, name: str) -> bool:
-        """Return whether it is time to try a study, for the first time or again."""
+        """Return whether it is time to try, for the first time or again."""
         return time.monotonic() >= self._next.get(name, 0.0)
 
     def later(self, name: str) -> None:
-        """Leave a study alone for a while, which does not count as a failure."""
-        self._next[name] = time.monotonic() + FIRST_SECONDS
-
-    def failed(self, name: str) -> bool:
-        """Count a failure; return whether the study is tried again, after a while."""
-        self._failed[name] += 1
-        again = self._failed[name] < MOST_TRIES
-        self._next[name] = time.monotonic() + FIRST_SECONDS * 2 ** (self._failed[name] - 1) if again else math.inf
-        return again
+        """Count a failure, and leave this alone for a while."""
+        pause = min(FIRST_SECONDS * 2.0 ** min(self._failures[name], 30), LONGEST_SECONDS)
+        self._next[name] = time.monotonic() + pause
+        self._failures[name] += 1
 
     def done(self, name: str) -> None:
-        """Forget a study's failures."""
-        self._failed.pop(name, None)
+        """Forget the failures."""
+        self._failures.pop(name, None)
         self._next.pop(name, None)

@@ -4,8 +4,9 @@
 `Flag` says how one of them is given on the command line. A new option is a field there, and its use.
 """
 
+from entropix.options._code_length import check_code_length
 from entropix.options._fit_options import FitOptions, flags, to_words
 from entropix.options._flag import Flag
 from entropix.options._signature import takes_options
 
-__all__ = ["FitOptions", "Flag", "flags", "takes_options", "to_words"]
+__all__ = ["FitOptions", "Flag", "check_code_length", "flags", "takes_options", "to_words"]

@@ -7,6 +7,15 @@ from functools import wraps
 from inspect import Parameter, cleandoc, signature
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
+NO_LABELS = "a fit needs no labels: give it normal inputs alone"
+ELSEWHERE = {
+    "y": NO_LABELS,
+    "labels": NO_LABELS,
+    "contamination": "a fit takes normal inputs alone, and assumes no share of anomalies among them; alpha= is the "
+    "false-positive rate of its decisions",
+}
+"""What other libraries ask for, and what stands for it here."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -27,7 +36,8 @@ def takes_options(options: Callable[P, Any]) -> Callable[[Callable[..., R]], OfD
             try:
                 bound = call.__signature__.bind(*arguments, **keywords)  # type: ignore[attr-defined]
             except TypeError as error:
-                raise TypeError(f"{function.__name__}() {error}") from None
+                hints = [hint for name, hint in ELSEWHERE.items() if name in keywords]
+                raise TypeError("; ".join([f"{function.__name__}() {error}", *hints[:1]])) from None
             return function(*bound.args, **bound.kwargs)
 
         first = Parameter("dataset", Parameter.POSITIONAL_OR_KEYWORD)

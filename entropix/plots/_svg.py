@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -44,4 +45,5 @@ def svg(draw: Callable[[Axes], None], description: str, salt: str, size: tuple[f
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     element = text[text.index("<svg") :].replace(INK, "currentColor")
+    element = re.sub(r'<g id="[\w.]+">', "<g>", element)  # names that are the same in all figures
     return element.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from entropix.data import ImageSet
+from entropix.data.formats import resize_map
 from entropix.detector import EntropixDetector
 from entropix.ops import knn
 from entropix.report._detail import in_detail
@@ -165,9 +166,16 @@ class Album:
             heat=heat_png(heat, self.top),
             outline=outline(heat, self.level, height, width),
             n_regions=len(find_regions(heat, self.level, heat.shape)),
-            reconstruction=Small("reconstruction", height, width, grey_png(x_hat)),
+            reconstruction=_small("reconstruction", _as_wide_and_high(x_hat, height, width)),
             nearest=nearest,
         )
+
+
+def _as_wide_and_high(x_hat: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a reconstruction (c, s, s) in the proportions of its image, with no more pixels than it has."""
+    finest = max(x_hat.shape[1:]) / max(height, width)
+    size = [max(1, round(finest * side)) for side in (height, width)]
+    return np.stack([resize_map(channel, size) for channel in x_hat])
 
 
 def _small(name: str, image: np.ndarray) -> Small:

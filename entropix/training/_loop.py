@@ -65,7 +65,8 @@ def train(
     Raises:
         FloatingPointError: the loss became NaN or infinite; the checkpoint keeps the last finite state.
         KeyboardInterrupt: Ctrl-C, after the step it came in; the checkpoint keeps the state.
-        torch.OutOfMemoryError: the memory does not hold even two images, or in several processes a share of a batch.
+        torch.OutOfMemoryError: the device does not hold even two images, or in several processes a share of a batch; of
+            the processor a RuntimeError.
         CheckpointError: the checkpoint is damaged, or that of another training.
         OSError: the checkpoint can't be written.
     """

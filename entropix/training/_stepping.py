@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from entropix._utils import out_of_memory
 from entropix.exceptions import MemoryWarning
 from entropix.training import _parallel as parallel
 
@@ -43,8 +44,8 @@ class Gradients:
             self.optimizer.zero_grad()
             try:
                 return self._in_parts(batch, generator)
-            except torch.OutOfMemoryError:
-                if len(batch) // (2 * self.parts) < FEWEST or parallel.processes() > 1:
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or len(batch) // (2 * self.parts) < FEWEST or parallel.processes() > 1:
                     raise
             self.parts *= 2
             warnings.warn(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -34,6 +37,23 @@ def test_batches_are_halved_until_they_fit() -> None:
 def test_one_image_that_does_not_fit_is_an_error() -> None:
     with pytest.warns(MemoryWarning), pytest.raises(torch.OutOfMemoryError):
         in_batches(limited(0, []), torch.rand(5, 3))
+
+
+@pytest.mark.parametrize("full", [lambda: torch.empty(10**15), lambda: np.empty(10**15)], ids=["torch", "numpy"])
+def test_the_processors_memory_counts_too(full: Callable[[], object]) -> None:
+    def function(x: Tensor) -> Tensor:
+        if len(x) > 64:
+            full()
+        return x
+
+    x = torch.rand(130, 2)
+    with pytest.warns(MemoryWarning, match="64 images at a time"):
+        assert torch.equal(in_batches(function, x), x)
+
+
+def test_other_errors_are_raised_at_once() -> None:
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        in_batches(lambda x: x @ x, torch.rand(5, 3))
 
 
 @pytest.mark.parametrize("n", [0, 1, 128, 129, 256])

@@ -39,8 +39,34 @@ def test_what_the_user_can_mend_is_one_line(tmp_path: Path) -> None:
 
 
 def test_traceback_on_request(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such file"):  # Python's own end of a program
-        entropix_cli("--traceback", "entropy", tmp_path / "no.npy")
+    for words in (("--traceback", "entropy"), ("entropy", "--traceback"), ("entropy", "--json", "--traceback")):
+        with pytest.raises(DataError, match="no such file"):  # Python's own end of a program
+            entropix_cli(*words, tmp_path / "no.npy")
+    with pytest.raises(DataError, match="no such file"):
+        entropix_cli("entropy", tmp_path / "no.npy", "--traceback")
+    assert "no such file" in entropix_cli("entropy", "--", "--traceback", code=1).stderr  # a file of this name
+
+
+def test_too_little_memory_says_what_needs_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor's and a GPU's, of PyTorch and NumPy."""
+    np.save(tmp_path / "x.npy", np.zeros((20, 2)))
+    for error in (
+        raised(lambda: torch.empty(10**15)),
+        raised(lambda: np.empty(10**15)),
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ):
+
+        def full(*_: Any, error: Exception = error, **__: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(entropix.estimators, "entropy", full)
+        told = entropix_cli("entropy", tmp_path / "x.npy", code=1).stderr
+        assert told.startswith(
+            "error: too little memory; give it fewer images or samples at once, a smaller --image-size"
+        )
+        assert len(told.splitlines()) == 1
 
 
 def raised(function: Any) -> Exception:

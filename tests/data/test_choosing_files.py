@@ -85,6 +85,20 @@ def test_entities_choose(bids: Path) -> None:
         Select.parse(["colour=red"])
 
 
+def test_channels_of_nnunet_are_not_mixed(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Those of one case are a group, of which none is trained on while another is held out."""
+    for name in ("imagesTr/c_1_0000.nii.gz", "imagesTr/c_1_0001.nii.gz", "imagesTs/c_2_0000.nii.gz", "x_0003.nii.gz"):
+        volume(tmp_path / name, rng)
+    with pytest.raises(
+        DataError, match=r"several contrasts: 2 files of channel 0000, 1 files of channel 0001 .*'\*_0000\.\*'"
+    ):
+        read(tmp_path, cache=False)
+    assert files(tmp_path, include="*_0000.*") == ["c_1_0000.nii.gz", "c_2_0000.nii.gz"]
+    images = read(tmp_path, image_size=8, include="*", cache=False)
+    assert list(dict.fromkeys(images.groups)) == ["c_1", "c_2", "x_0003.nii.gz"]
+    assert set(read(tmp_path / "imagesTr", image_size=8, include="*", cache=False).groups) == {"c_1"}
+
+
 def test_the_subject_is_the_group(bids: Path) -> None:
     images = read(bids, image_size=8, select=Select(bids={"suffix": "*"}), cache=False)
     assert set(images.groups) == {"sub-01", "sub-02"}

@@ -4,6 +4,7 @@ A few hundred cases here; ten thousand, as they were run once: pytest -m slow te
 """
 
 import faulthandler
+import gzip
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -35,7 +36,7 @@ DICOM = (
     "rtdose_1frame.dcm",
     "liver_1frame.dcm",
 )
-NAMES = ("a.png", "a.jpg", "a.bmp", "a.tif", "b.tif", "b.nii", "b.nii.gz", "c.nii.gz", *DICOM)
+NAMES = ("a.png", "a.jpg", "a.bmp", "a.tif", "b.tif", "b.nii", "b.nii.gz", "c.nii.gz", "d.nrrd", *DICOM)
 LARGEST_FILE_KIB = 350
 
 
@@ -52,6 +53,11 @@ def whole() -> dict[str, bytes]:
         for path in paths[4:]:
             nibabel.save(nibabel.Nifti1Image(np.stack([image] * 3, -1).astype(np.int16), np.eye(4)), path)
         files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    header = (
+        "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 20 24 3\nendian: little\n"
+        "space directions: (1,0,0) (0,1,0) (0,0,2)\nencoding: gzip\nspace origin: (0,0,0)\n\n"
+    )
+    files["d.nrrd"] = header.encode() + gzip.compress(np.stack([image] * 3).astype("<i2").tobytes())
     files["c.nii.gz"] = (Path(data_path) / "example4d.nii.gz").read_bytes()
     files |= {name: Path(get_testdata_file(name)).read_bytes() for name in DICOM}
     assert max(map(len, files.values())) <= LARGEST_FILE_KIB * 2**10

@@ -93,7 +93,7 @@ def test_a_format_with_a_line_is_found_and_read(rows: Path) -> None:
 
 def test_a_format_with_a_line_is_named(rows: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"expected PNG, JPEG, TIFF, BMP, DICOM, NIfTI or Rows files"):
+    with pytest.raises(DataError, match=r"expected PNG, JPEG, TIFF, BMP, DICOM, NIfTI, NRRD or Rows files"):
         read(tmp_path / "empty")
     (rows / "damaged.rows").write_text("rows\n1 2\n3\n")
     with pytest.raises(DataError, match=r"1 unreadable: damaged.rows: ValueError: .*inhomogeneous"):
@@ -133,7 +133,7 @@ def test_a_format_needs_no_more_than_decode(monkeypatch: pytest.MonkeyPatch, tmp
     write_heatmaps(tmp_path / "maps", detector, images)
     with Image.open(tmp_path / "maps" / "a.pairs_5.png") as picture:  # PNG of what `decode` gives
         np.testing.assert_array_equal(np.asarray(picture)[..., 0], [[255, 170, 85], [170, 85, 0]])
-    assert in_words(format_names()).endswith(", NIfTI, Pairs or Twins")
+    assert in_words(format_names()).endswith(", NRRD, Pairs or Twins")
 
 
 def test_content_goes_before_name(tmp_path: Path) -> None:

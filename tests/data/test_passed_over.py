@@ -42,7 +42,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "dangling": ("x", lambda path: path.symlink_to("nowhere"), "a link to nowhere, which is not there"),
     "circle": ("x.dcm", lambda path: path.symlink_to("x.dcm"), "OSError|a link to x.dcm, which is not there"),
     "pipe": ("x.png", lambda path: os.mkfifo(path), "neither a file nor a folder"),
-    "gif": ("x.gif", lambda path: path.write_bytes(b"GIF89a"), "of a format that is not read; convert it to PNG"),
+    "gif": ("x.gif", lambda path: path.write_bytes(b"GIF89a"), "of a format that is not read; save it as PNG"),
     "volume": ("x.mha", lambda path: path.write_bytes(b"ObjectType = Image"), "of a format that is not read"),
 }
 
@@ -134,9 +134,9 @@ def test_what_else_lies_there_is_named(tmp_path: Path) -> None:
 
 
 def test_nothing_but_others(tmp_path: Path) -> None:
-    (tmp_path / "a.nrrd").write_text("NRRD0005")
+    (tmp_path / "a.mha").write_text("ObjectType = Image")
     volume(tmp_path / "labels" / "a.nii.gz")
-    with pytest.raises(DataError, match=r"no images .* a.nrrd: of a format .*; labels: a folder of masks"):
+    with pytest.raises(DataError, match=r"no images .* a.mha: of a format .*; labels: a folder of masks"):
         read(tmp_path, cache=False)
 
 

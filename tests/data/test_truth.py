@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from dicom_files import save_dicom
 from PIL import Image
 
 from entropix.data import DataError, Select, read, read_mask
@@ -108,6 +109,67 @@ def test_whole_names_are_those_of_masks_beside_images(others: list[str], tmp_pat
     assert names == (others or ["label.png", "mask_1.png"])
 
 
+@pytest.mark.parametrize("image", ["a.nii.gz", "a.dcm", "a"])
+@pytest.mark.parametrize("mask", ["mask.png", "a_mask.png"])
+def test_pictures_of_masks_beside_images_of_another_format(
+    image: str, mask: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    values = rng.integers(0, 250, (16, 16), dtype=np.uint8)
+    if image == "a.nii.gz":
+        volume(tmp_path / image, rng.integers(0, 900, SHAPE).astype(np.int16))
+    else:
+        save_dicom(tmp_path / image, values)
+    png(tmp_path / mask, np.where(values > 200, 255, 0).astype(np.uint8))
+    images = read(tmp_path, image_size=8, cache=False)
+    assert {origin.path for origin in images.origins} == {tmp_path / image}
+    assert images.masks == {tmp_path / image: (tmp_path / mask,)}
+    assert images.passed_over == [(mask, "a mask, by its name")]
+
+
+@pytest.mark.parametrize("name", ["lesion.png", "roi.png"])
+def test_a_picture_of_a_lesion_is_an_image_unless_it_looks_like_a_mask(
+    name: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    values = rng.integers(0, 250, (16, 16), dtype=np.uint8)
+    png(tmp_path / "image.png", values)
+    png(tmp_path / name, values[::-1])
+    assert read(tmp_path, image_size=8, cache=False).names == ["image.png", name]
+    png(tmp_path / name, np.where(values > 200, 255, 0).astype(np.uint8))
+    assert read(tmp_path, image_size=8, cache=False).masks == {tmp_path / "image.png": (tmp_path / name,)}
+
+
+@pytest.mark.parametrize(
+    ("names", "images", "used"),
+    [
+        (["a_LesionSmooth.nii.gz"], ["a.nii.gz", "b.nii.gz"], {"a.nii.gz": "a_LesionSmooth.nii.gz"}),
+        (["a_LesionSmooth.nii.gz", "a_seg.nii.gz"], ["a.nii.gz"], {"a.nii.gz": "a_seg.nii.gz"}),
+        (["sub-01_T1w-tumour.nii"], ["sub-01_T1w.nii"], {"sub-01_T1w.nii": "sub-01_T1w-tumour.nii"}),
+        (["atlas.nii", "a_pveseg.nii", "b_core.nii"], ["a.nii"], {}),  # of none, of tissue, of another
+    ],
+)
+def test_masks_by_their_content_are_used(
+    names: list[str], images: list[str], used: dict[str, str], tmp_path: Path, rng: np.random.Generator
+) -> None:
+    for name in images:
+        volume(tmp_path / "x" / name, rng.integers(0, 900, SHAPE).astype(np.int16))
+    for name in names:
+        volume(tmp_path / "x" / name, (rng.random(SHAPE) < 0.1).astype(np.int16))
+    for _ in range(2):  # decoded, and from the cache
+        found = read(tmp_path / "x", image_size=8, cache=tmp_path / "cache")
+        assert sorted({origin.path.name for origin in found.origins if origin.path}) == images
+        assert {image.name: mask.name for image, (mask,) in found.masks.items()} == used
+    assert {name for name, _ in found.passed_over} == set(names)
+
+
+def test_a_mask_of_the_brain_is_no_truth(tmp_path: Path, rng: np.random.Generator) -> None:
+    """As FSL's bet writes them."""
+    volume(tmp_path / "T1_brain.nii.gz", rng.integers(0, 900, SHAPE).astype(np.int16))
+    volume(tmp_path / "T1_brain_mask.nii.gz", (rng.random(SHAPE) < 0.4).astype(np.int16))
+    images = read(tmp_path, image_size=8, cache=False)
+    assert {origin.path for origin in images.origins} == {tmp_path / "T1_brain.nii.gz"}
+    assert images.masks == {}
+
+
 TURNED = np.array([[0, -2.0, 0, 5], [1.5, 0, 0, -3], [0, 0, 3, 1], [0, 0, 0, 1]])
 
 
@@ -139,5 +201,5 @@ def test_masks_of_another_kind_of_file_are_refused(tmp_path: Path, rng: np.rando
     volume(tmp_path / "images" / "a.nii.gz", rng.integers(0, 900, SHAPE).astype(np.int16))
     png(tmp_path / "masks" / "a.png", np.eye(12, 10, dtype=np.uint8))
     images = read(tmp_path, image_size=8, cache=False)
-    with pytest.raises(DataError, match=r"one of a\.png and its image is a NIfTI volume"):
+    with pytest.raises(DataError, match=r"one of a\.png and its image is a volume"):
         read_mask(images, range(len(images)))

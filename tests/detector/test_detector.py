@@ -316,7 +316,8 @@ def test_sweep(normal: np.ndarray, test_images: np.ndarray, labels: np.ndarray, 
 
 
 def test_sweep_without_labels(normal: np.ndarray, tmp_path: Path) -> None:
-    result = entropix.sweep(normal, dims=(2,), epochs=1, **SETTINGS)
+    with pytest.warns(FitWarning, match="there can be no AUC, as there are no test images labelled"):
+        result = entropix.sweep(normal, dims=(2,), epochs=1, **SETTINGS)
     assert result.best() is None
     assert result.rows[0].auc is None
     folder = tmp_path / "train" / "good"
@@ -326,3 +327,16 @@ def test_sweep_without_labels(normal: np.ndarray, tmp_path: Path) -> None:
     assert entropix.sweep(str(tmp_path), dims=(2,), epochs=1, **SETTINGS).best() is None
     with pytest.raises(DataError, match="expected 10 of 0"):
         entropix.sweep(normal, normal[:10], [0, 1], dims=(2,), epochs=1, **SETTINGS)
+
+
+def test_codes_longer_than_the_data_can_bear(normal: np.ndarray) -> None:
+    """10,000 latents of 90 images ran silently for ten minutes."""
+    with pytest.raises(ValueError, match="latent_dim=2000, but each input has 1024 values"):
+        entropix.fit(normal, latent_dim=2000, image_size=32, epochs=10_000, progress=False)
+    with pytest.raises(ValueError, match="latent_dim=2000, but each input has 1024 values"):
+        entropix.sweep(normal, dims=(2, 2000), image_size=32, epochs=10_000, progress=False)
+    vectors = np.random.default_rng(0).standard_normal((60, 100))
+    with pytest.raises(ValueError, match="latent_dim=101, but each input has 100 values"):
+        entropix.EntropixDetector(latent_dim=101, epochs=10_000).fit(vectors)
+    with pytest.warns(FitWarning, match="latent_dim=90 is more than the 48 distinct inputs to train on"):
+        entropix.EntropixDetector(latent_dim=90, epochs=1, alpha=0.1).fit(vectors)

@@ -126,3 +126,10 @@ def test_bad_parameters_are_refused_by_fit() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             EntropixDetector(**parameters).fit(normal)
+
+
+def test_one_feature() -> None:
+    """Its code is no shorter than it is, and the density of the codes tells what is far."""
+    detector = EntropixDetector(epochs=5).fit(np.random.default_rng(0).standard_normal((100, 1)))
+    assert detector.latent_dim_ == 1
+    assert list(detector.predict(np.array([[0.0], [9.0], [-9.0]]))) == [1, -1, -1]

@@ -26,9 +26,9 @@ def test_a_study_goes_from_state_to_state(tmp_path: Path) -> None:
     put(queue, "1.2", "1.2.1")
     put(queue, "1.2", "1.2.1", b"again")
     put(queue, "1.2", "1.2.2")
-    queue.complete(quiet=60)
+    queue.complete("1.2", quiet=60)
     assert states(tmp_path) == {"arriving": ["1.2"]}
-    queue.complete(quiet=0)
+    queue.complete("1.2", quiet=0)
     assert queue.ready() == ["1.2.1"]
     assert (queue.objects("1.2.1") / "1.2.1.dcm").read_bytes() == b"again"
     queue.outgoing("1.2.1").mkdir()
@@ -36,23 +36,11 @@ def test_a_study_goes_from_state_to_state(tmp_path: Path) -> None:
     assert states(tmp_path) == {"sending": ["1.2.1"]}
     queue.sent("1.2.1")
     put(queue, "1.2", "1.2.3")  # late
-    queue.complete(quiet=0)
+    queue.complete("1.2", quiet=0)
     assert queue.ready() == ["1.2.2"]
     queue.fail("1.2.2", "not an image")
     assert (tmp_path / "failed" / "1.2.2" / "reason.txt").read_text() == "not an image\n"
     assert states(tmp_path) == {"results": ["1.2.1"], "failed": ["1.2.2"]}
-
-
-def test_what_is_held_waits_for_the_next_start(tmp_path: Path) -> None:
-    queue = Queue(tmp_path)
-    (queue.objects("1.1.1") / "a").mkdir(parents=True)
-    (queue.outgoing("1.2.1") / "b").mkdir(parents=True)
-    for name in ("1.1.1", "1.2.1"):
-        queue.hold(name, "disk full")
-    assert states(tmp_path) == {"held-ready": ["1.1.1", "1.1.1.txt"], "held-sending": ["1.2.1", "1.2.1.txt"]}
-    again = Queue(tmp_path)
-    again.recover()
-    assert states(tmp_path) == {"ready": ["1.1.1"], "sending": ["1.2.1"]}
 
 
 def test_every_object_starts_the_wait_again(tmp_path: Path) -> None:
@@ -60,7 +48,7 @@ def test_every_object_starts_the_wait_again(tmp_path: Path) -> None:
     put(queue, "1.2", "1.2.1")
     os.utime(tmp_path / "arriving" / "1.2", (time.time() - 100,) * 2)
     put(queue, "1.2", "1.2.1")
-    queue.complete(quiet=60)
+    queue.complete("1.2", quiet=60)
     assert queue.ready() == []
 
 
@@ -75,7 +63,33 @@ def test_a_killed_process_leaves_a_state(tmp_path: Path) -> None:
     (tmp_path / "sending" / ".1.2.1-abcdefgh" / "new").mkdir(parents=True)  # killed while it wrote
     again = Queue(tmp_path)
     again.recover()
-    assert states(tmp_path) == {"sending": ["1.1.1"], "ready": ["1.2.1"], "arriving": ["1.3"]}
+    assert states(tmp_path) == {"sending": ["1.1.1"], "ready": ["1.1.1", "1.2.1"], "arriving": ["1.3"]}
+    assert again.to_send() == []  # before the objects are forgotten, which the next step of 1.1.1 does
+
+
+def test_one_study_in_disorder_keeps_none_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = Queue(tmp_path)
+    (queue.receiving / "folder").mkdir()  # of somebody else
+    (queue.receiving / "half").write_bytes(b"x")
+    for state in ("arriving", "ready", "sending"):
+        (tmp_path / state / "notes.txt").write_text("by somebody else")
+    for name in ("1.1.1", "1.2.1"):
+        queue.objects(name).mkdir()
+    cleared = []
+
+    def remove(outgoing: Path) -> None:
+        if "1.1.1" in outgoing.name:
+            raise PermissionError("not yours")
+        cleared.append(outgoing.name)
+
+    monkeypatch.setattr("entropix.node._queue.remove_leftovers", remove)
+    queue.recover()
+    assert cleared == ["1.2.1"]
+    assert "1.1.1 is left as it is: not yours" in caplog.text
+    assert states(tmp_path)["receiving"] == ["folder"]
+    assert (queue.arriving(), queue.ready(), queue.to_send()) == ([], ["1.1.1", "1.2.1"], [])
 
 
 def test_a_folder_has_one_node(tmp_path: Path) -> None:

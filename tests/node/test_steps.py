@@ -10,7 +10,6 @@ from dicom_files import save_studies
 import entropix
 from entropix import writers
 from entropix.node import Destination, Node
-from entropix.node._retries import MOST_TRIES
 
 pytest.importorskip("pynetdicom")
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of pynetdicom
@@ -53,12 +52,11 @@ def test_errors_of_one_study(model: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_error_that_stays_blocks_nobody(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A study that cannot be written waits, is put aside with the reason, and is taken up by the next start."""
-    monkeypatch.setattr("entropix.node._retries.FIRST_SECONDS", 0.0)
+    """A study that cannot be written is tried again and again, while others go on, and finishes when it can."""
     node = Node(entropix.load(model), tmp_path / "node", quiet=0, dicom=["overlay"])
     for study in ("1.2.1", "1.3.1"):
         save_studies(node.queue.objects(study), 1)
-    first = node.queue.ready()[0]
+    first, second = node.queue.ready()
     write = writers.write_scores
 
     def full(path: Path, *others: object) -> None:
@@ -68,40 +66,65 @@ def test_an_error_that_stays_blocks_nobody(model: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr("entropix.writers.write_scores", full)
     shutil.rmtree(tmp_path / "node" / "results")  # cleared away by somebody
-    tries = 0
-    while node.work():
-        tries += 1
-    assert tries == MOST_TRIES + 1
-    assert len(names(tmp_path / "node" / "results")) == 1
-    assert names(tmp_path / "node" / "held-ready") == [first, f"{first}.txt"]
-    assert (tmp_path / "node" / "held-ready" / f"{first}.txt").read_text() == "disk full\n"
+    for _ in range(3):
+        node.work()
+    assert names(tmp_path / "node" / "results") == [second]
+    assert node.queue.ready() == [first]
     monkeypatch.setattr("entropix.writers.write_scores", write)
-    again = Node(entropix.load(model), tmp_path / "node", quiet=0, dicom=["overlay"])
+    again = Node(entropix.load(model), tmp_path / "node", quiet=0, dicom=["overlay"])  # a start waits for nothing
     again.queue.recover()
     again.work()
     assert names(tmp_path / "node" / "results") == ["1.2.1", "1.3.1"]
-    assert names(tmp_path / "node" / "held-ready") == []
 
 
-def test_results_of_one_study_that_cannot_be_sent(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The archive hangs up on one study: others go on, and it waits for the next start."""
-    monkeypatch.setattr("entropix.node._retries.FIRST_SECONDS", 0.0)
+def test_what_was_put_aside_is_done_again_when_it_is_moved_back(model: Path, tmp_path: Path) -> None:
+    node = Node(entropix.load(model), tmp_path / "node", quiet=0, dicom=["overlay"])
+    mended, (broken,) = (list(save_studies(tmp_path / name, 1).iterdir()) for name in ("mended", "broken"))
+    broken.write_bytes(b"x" * 200)
+    broken.parent.rename(node.queue.objects("1.2.1"))
+    node.work()
+    put_aside = tmp_path / "node" / "failed" / "1.2.1"
+    assert "no readable image" in (put_aside / "reason.txt").read_text()
+    mended[0].replace(put_aside / broken.name)
+    put_aside.rename(node.queue.objects("1.2.1"))
+    node.work()
+    assert names(tmp_path / "node" / "results" / "1.2.1") == ["maps", "scores.csv"]
+
+
+def test_an_archive_that_hangs_up_on_one_study(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     node = Node(entropix.load(model), tmp_path / "node", to=Destination("A", HOST, 1), quiet=0)
     for study in ("1.2.1", "1.3.1"):
         (node.queue.outgoing(study) / "maps").mkdir(parents=True)
         (node.queue.outgoing(study) / "maps" / "a.dcm").touch()
 
-    def hang_up(files: list[Path], *_: object) -> None:
+    def hang_up(files: list[Path], *_: object) -> dict[Path, str]:
         if "1.2.1" in str(files[0]):
             raise ConnectionError("left")
+        return {}
 
     monkeypatch.setattr("entropix.node._node.send", hang_up)
-    for _ in range(MOST_TRIES):
-        node.work()
+    node.work()
     assert names(tmp_path / "node" / "results") == ["1.3.1"]
-    assert names(tmp_path / "node" / "held-sending") == ["1.2.1", "1.2.1.txt"]
-    node.queue.recover()
     assert node.queue.to_send() == ["1.2.1"]
+
+
+def test_a_queue_that_is_away_does_not_end_the_node(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entropix.node._node.FIRST_SECONDS", 0.0)
+    node = Node(entropix.load(model), tmp_path / "node", port=0, quiet=0)
+    calls: list[int] = []
+
+    def away() -> list[str]:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("stale file handle")
+        node.stop()
+        return []
+
+    monkeypatch.setattr(node.queue, "arriving", away)
+    node.run()
+    assert len(calls) == 2
 
 
 def test_all_kinds_of_objects_are_made(model: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from entropix.ops import knn
 LEVELS = ["portable", "avx2", "avx512"]
 # Around the CPU's panels of 32 and blocks of 128, and CUDA's tiles of 32 points by 256 rows and 32 coordinates.
 SIZES = [(2, 1, 1), (31, 3, 30), (32, 8, 5), (33, 2, 32), (65, 33, 3), (129, 1, 64), (257, 9, 13), (600, 31, 5)]
-SIZES += [(515, 32, 1), (130, 130, 5), (40, 1024, 3)]
+SIZES += [(515, 32, 1), (130, 130, 5), (40, 1024, 3), (700, 4, 100), (700, 10, 190)]
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -44,11 +44,12 @@ def test_agrees_with_scipy(metric: str, p: float, d: int, rng: np.random.Generat
 @pytest.mark.parametrize("d", [1, 3, 8, 13, 40, 130])
 def test_every_instruction_set(level: str, d: int, metric: str, dtype: torch.dtype) -> None:
     x = torch.randn(321, d, dtype=dtype)
-    expected = naive_knn(x, 9, metric=metric)
-    found = knn(x, 9, metric=metric)
-    assert torch.equal(found.indices, expected.indices)
-    # one rounding to dtype, and for float64 another order of the same sum
-    torch.testing.assert_close(found.distances, expected.distances.to(dtype), rtol=1e-7, atol=0)
+    for k in (9, 70):
+        expected = naive_knn(x, k, metric=metric)
+        found = knn(x, k, metric=metric)
+        assert torch.equal(found.indices, expected.indices)
+        # one rounding to dtype, and for float64 another order of the same sum
+        torch.testing.assert_close(found.distances, expected.distances.to(dtype), rtol=1e-7, atol=0)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -103,3 +103,17 @@ def test_selection_reaches_the_reading(tmp_path: Any) -> None:
     assert detector.settings_["n_images"] == 6 * 20
     assert detector.settings_["select"]["axis"] == "coronal"
     assert any(kept.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("keywords", "hint"),
+    [
+        ({"labels": [0, 1]}, "'labels'; a fit needs no labels: give it normal inputs alone"),
+        ({"y": [0, 1]}, "'y'; a fit needs no labels"),
+        ({"contamination": 0.1}, "alpha= is the false-positive rate"),
+        ({"epoch": 3}, "unexpected keyword argument 'epoch'$"),
+    ],
+)
+def test_what_other_libraries_ask_for_gets_a_hint(keywords: dict[str, Any], hint: str) -> None:
+    with pytest.raises(TypeError, match=hint):
+        entropix.fit(np.zeros((90, 16, 16)), **keywords)

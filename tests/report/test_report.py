@@ -1,6 +1,8 @@
 """The report: what it says, that it needs nothing else, and how a browser shows it."""
 
+import base64
 import copy
+import io
 import json
 import re
 import shutil
@@ -14,6 +16,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from accessibility import findings
 from PIL import Image
 
 import entropix
@@ -316,6 +319,22 @@ def test_legends_cover_nothing(detector: entropix.EntropixDetector) -> None:
         assert legend.y1 <= figure.bbox.y1
         assert legend.x0 >= 0
         assert legend.x1 <= figure.bbox.x1
+
+
+def test_everybody_can_read_it(detector: entropix.EntropixDetector, page: Path, tmp_path: Path) -> None:
+    """With labels and neighbours, and with volumes and masks; light and dark, wide and narrow."""
+    images = (entropix.datasets.phantoms(8, 2, image_size=32, seed=4).images[:, 0, :, :24] * 200).astype(np.uint8)
+    mask = np.zeros_like(images)
+    mask[3:5, 4:12, 10:18] = 1
+    images[mask > 0] = 255
+    for name, values in (("a.nii.gz", images), ("a_seg.nii.gz", mask)):
+        nibabel.save(nibabel.Nifti1Image(values.transpose(2, 1, 0), np.eye(4)), tmp_path / name)
+    volumes = write_report(detector, tmp_path / "volumes.html", data=tmp_path)
+    uri = re.search('src="data:image/png;base64,([^"]*)"[^>]*alt="What the model makes', volumes.read_text("utf-8"))
+    assert uri
+    assert Image.open(io.BytesIO(base64.b64decode(uri[1]))).size == (24, 32)  # a browser takes the file's proportions
+    assert findings(page, "light", tmp_path, 1280) == []
+    assert findings(volumes, "dark", tmp_path, 500) == []
 
 
 @pytest.fixture(scope="module")

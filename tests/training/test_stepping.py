@@ -45,7 +45,7 @@ def trained(most: int, sizes: list[int]) -> tuple[list[float], Tensor]:
     def limited(batch: Tensor, generator: torch.Generator) -> Tensor:
         loss = objective(batch, generator)
         if len(batch) > most:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            torch.empty(10**15)  # the processor's own error; a GPU's is in the test of a whole fit
         sizes.append(len(batch))
         return loss
 
@@ -69,7 +69,7 @@ def test_gradients_of_parts_are_those_of_the_batch() -> None:
 
 
 def test_two_images_that_do_not_fit_are_an_error() -> None:
-    with pytest.warns(MemoryWarning) as warned, pytest.raises(torch.OutOfMemoryError):
+    with pytest.warns(MemoryWarning) as warned, pytest.raises(RuntimeError, match="can't allocate memory"):
         trained(1, [])
     assert "gradients of 2 images" in str(warned[-1].message)
 

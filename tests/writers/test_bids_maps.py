@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import nibabel
@@ -63,6 +65,20 @@ def test_maps_are_a_derivative(detector: entropix.EntropixDetector, bids: Path) 
     assert tops.pop() > 0
     again = detector.read(bids, select=Select(bids={"suffix": "*"}), cache=False)
     assert again.names == images.names  # results beside the images are not images
+
+
+@pytest.mark.skipif(shutil.which("bids-validator-deno") is None, reason="needs bids-validator-deno: the extra dev")
+def test_the_bids_validator_finds_no_error(detector: entropix.EntropixDetector, bids: Path) -> None:
+    """Neither in the derivative alone, nor in the data set around it."""
+    (bids / "dataset_description.json").write_text('{"Name": "made up", "BIDSVersion": "1.10.0"}')
+    shutil.rmtree(bids / "derivatives")
+    images = detector.read(bids, select=Select(bids={"suffix": "FLAIR"}), cache=False)
+    write_heatmaps(bids / "derivatives" / "entropix", detector, images)
+    for folder in (bids / "derivatives" / "entropix", bids):
+        command = ["bids-validator-deno", str(folder), "--format", "json"]
+        told = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+        assert [one for one in told["issues"]["issues"] if one["severity"] == "error"] == []
+        assert {one["code"] for one in told["issues"]["issues"]} >= {"TOO_FEW_AUTHORS"}  # it has looked
 
 
 def test_maps_against_masks(detector: entropix.EntropixDetector, bids: Path, tmp_path: Path) -> None:

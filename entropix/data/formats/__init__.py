@@ -7,11 +7,13 @@ _dicom          DICOM images with what identifies them; _dicom_kind: what is no 
 _dicom_objects  what is written of them: _dicom_overlay, _dicom_maps, _dicom_seg, _dicom_report; _dicom_sources: what
                 these are made from; _dicom_place: where it lies; _dicom_identity: whose it is.
 _dicom_pixels   their pixels; _dicom_grey: as a viewer shows them; _codestream: what compressed ones claim.
-_nifti          slices of NIfTI volumes; _nifti_space: how a volume lies; _nifti_maps: heat maps.
+_nifti          slices of NIfTI and NRRD volumes; _nifti_space: how a volume lies; _nifti_maps: heat maps;
+                _nrrd: NRRD as NIfTI in memory.
 
 A new format is a module here with a subclass of `Format`, and a line with an instance of it in `FORMATS`.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 from entropix.data._blocks import Decoded
@@ -20,7 +22,7 @@ from entropix.data.formats._dicom import Dicom
 from entropix.data.formats._dicom_objects import DEFAULT_OBJECTS, check_objects
 from entropix.data.formats._format import MASK_ENDING, MASK_NAME, Format, OtherSeries, PassedOver, by_number, in_words
 from entropix.data.formats._maps import FileMaps, HeatMap, MapFolder, resize_map
-from entropix.data.formats._nifti import Nifti
+from entropix.data.formats._nifti import Nifti, Nrrd
 from entropix.data.formats._nifti_space import as_seen, canonical_mask
 from entropix.data.formats._overlays import write_overlay
 from entropix.data.formats._pillow import Pillow
@@ -31,6 +33,7 @@ __all__ = [
     "FORMATS",
     "MASK_ENDING",
     "MASK_NAME",
+    "VOLUMES",
     "Decoded",
     "FileMaps",
     "Format",
@@ -60,7 +63,12 @@ FORMATS: tuple[Format, ...] = (
     LAST_RESORT,
     Dicom(),
     Nifti(),
+    Nrrd(),
 )
+
+
+# Names of those whose files are volumes that lie in a patient.
+VOLUMES = (*Nifti.names, *Nrrd.names)
 
 
 def format_names() -> list[str]:
@@ -102,8 +110,38 @@ def is_image_file(path: Path) -> bool:
 
 
 def is_mask(path: Path) -> bool:
-    """Return whether a file, by its name, says where something is in an image beside it."""
-    return any(one.is_mask(path) for one in FORMATS)
+    """Return whether a file, by its name, says where something is in an image beside it.
+
+    A picture alone is none: x_mask.png lies beside x, in whatever format, and mask.png beside any image.
+    """
+    return any(one.is_mask(path) and not (one.masks_need_image and _alone(path)) for one in FORMATS)
+
+
+def _alone(path: Path) -> bool:
+    """Return whether no image lies beside a file of which it may be the mask."""
+    ending = None if MASK_NAME.fullmatch(stem_of(path)) else MASK_ENDING.search(stem_of(path))
+    if ending is None:
+        return not _holds_images(path.parent, path.parent.stat().st_mtime_ns)
+    image = path.name[: ending.start()]
+    suffixes = ("", path.suffix, *(suffix for one in FORMATS for suffix in one.suffixes))
+    return not any(path.with_name(image + suffix).is_file() for suffix in suffixes)
+
+
+@lru_cache(maxsize=1)  # it is asked for every mask_1, mask_2, ... of a folder
+def _holds_images(folder: Path, _: int) -> bool:
+    """Return whether a folder, last changed then, holds images that are not called mask as a whole."""
+    return any(
+        path.is_file() and not path.name.startswith(".") and not never_image(path) and _is_image(path)
+        for path in folder.iterdir()
+        if not MASK_NAME.fullmatch(stem_of(path))
+    )
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        return is_image_file(path)
+    except OSError:  # whoever looks for images will hear of it
+        return False
 
 
 def stem_of(path: Path) -> str:

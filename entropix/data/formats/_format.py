@@ -20,7 +20,9 @@ _MASK = r"d?seg|probseg|segmentation|masks?|labels?|labelmap|annotation|gt|groun
 # How the names of files end that say where something is in an image: scan_seg, sub-01_dseg, BraTS-00000-seg, x_mask_1.
 MASK_ENDING = re.compile(rf"[-_. ]({_MASK}|rois?|lesions?)([-_ ]?\d+)?$")
 # Or are called as a whole: seg, mask_1. Pictures of numbered lesions are images as likely as masks.
-MASK_NAME = re.compile(rf"({_MASK})([-_ ]?(?P<number>\d+))?|rois?|lesions?")
+MASK_NAME = re.compile(rf"({_MASK})([-_ ]?(?P<number>\d+))?|(?P<subject>rois?|lesions?)")
+# By their content, masks have no more values than this beside zero, and zeros in at least this share.
+MASK_LEVELS, MASK_ZEROS = 16, 0.5
 
 
 class PassedOver(Exception):
@@ -43,11 +45,13 @@ class Format(ABC):
         names: for people, such as "DICOM".
         suffixes: endings of its files' names, in small letters.
         never_images: names, in small letters, of files that are of this format and no images.
+        masks_need_image: a file for which `is_mask` holds is one only beside an image; alone it is an image.
     """
 
     names: ClassVar[tuple[str, ...]]
     suffixes: ClassVar[tuple[str, ...]]
     never_images: ClassVar[frozenset[str]] = frozenset()
+    masks_need_image: ClassVar[bool] = False
 
     @abstractmethod
     def decode(self, path: Path, select: Select, keep_ids: bool) -> Decoded:
@@ -74,7 +78,7 @@ class Format(ABC):
         return False
 
     def is_mask(self, path: Path) -> bool:
-        """Return whether a file, by its name, says where something is in an image beside it."""
+        """Return whether a file is called as those are that say where something is in an image beside it."""
         return False
 
     def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:

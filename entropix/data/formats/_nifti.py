@@ -1,28 +1,36 @@
-"""NIfTI through nibabel: slices of volumes."""
+"""NIfTI through nibabel, NRRD through pynrrd: slices of volumes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from entropix.data._bids import SUFFIX, entities
 from entropix.data._blocks import Decoded
+from entropix.data._passed_over import MASK_BY_CONTENT
 from entropix.data._scale import MAX_VALUES, robust_scale
 from entropix.data._select import AXES, Select
-from entropix.data.formats._format import MASK_ENDING, MASK_NAME, Format, OtherSeries, PassedOver
+from entropix.data.formats._format import (
+    MASK_ENDING,
+    MASK_LEVELS,
+    MASK_NAME,
+    MASK_ZEROS,
+    Format,
+    OtherSeries,
+    PassedOver,
+)
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._nifti_maps import write_derivative, write_map
-from entropix.data.formats._nifti_space import as_seen, canonical
+from entropix.data.formats._nifti_space import as_seen, canonical, open_volume
+from entropix.data.formats._nrrd import BEGINNING
 from entropix.exceptions import DataError
 
 # A slice that spans less of the volume's range shows nothing.
 EMPTY_SPAN = 0.01
-# A mask has no more values than this beside zero, and zeros at least in this share of its voxels.
-MASK_LEVELS, MASK_ZEROS = 16, 0.5
 # Deflate makes a file at most this many times smaller.
 DEFLATE_RATIO = 1032
 
@@ -31,7 +39,7 @@ class Nifti(Format):
     """NIfTI-1 and NIfTI-2 in one file, compressed or not; heat maps are volumes of the same shape and affine."""
 
     names = ("NIfTI",)
-    suffixes = (".nii", ".nii.gz")
+    suffixes: ClassVar[tuple[str, ...]] = (".nii", ".nii.gz")
 
     def decode(self, path: Path, select: Select, keep_ids: bool) -> Decoded:
         """Return slices (1, h, w) on [0, 1] as radiologists see them, those left out that show nothing.
@@ -54,7 +62,7 @@ class Nifti(Format):
         if not kept:
             raise DataError(f"all {len(planes)} slices of the volume are empty")
         frames = [np.ascontiguousarray(as_seen(plane))[None] for plane in kept.values()]
-        return Decoded(frames, "source", list(kept), kind="NIfTI", bits=bits)
+        return Decoded(frames, "source", list(kept), kind=self.names[0], bits=bits)
 
     def is_mask(self, path: Path) -> bool:
         """Return whether a file is called as masks are: scan_seg.nii.gz, seg.nii.gz."""
@@ -71,9 +79,21 @@ class Nifti(Format):
                 write_map(folder.place(file.name, ending), file, folder)
 
 
+class Nrrd(Nifti):
+    """NRRD in one file; heat maps are NIfTI volumes of the same shape and place."""
+
+    names = ("NRRD",)
+    suffixes = (".nrrd",)
+
+    def sniff(self, path: Path) -> bool:
+        """Return whether the file begins as NRRD does."""
+        with path.open("rb") as file:
+            return file.read(len(BEGINNING)) == BEGINNING
+
+
 def _ending(path: Path) -> str:
-    """Return .nii or .nii.gz, whichever the name ends in."""
-    return ".nii.gz" if path.name.lower().endswith(".gz") else ".nii"
+    """Return .nii of a file that is called so, and .nii.gz of any other."""
+    return ".nii" if path.name.lower().endswith(".nii") else ".nii.gz"
 
 
 def _read(path: Path, component: int | None) -> tuple[np.ndarray, int]:
@@ -83,30 +103,29 @@ def _read(path: Path, component: int | None) -> tuple[np.ndarray, int]:
     """
     import nibabel
 
-    image: Any = nibabel.load(path)
+    image = open_volume(path)
     dtype = image.get_data_dtype()
     if not isinstance(image, nibabel.Nifti1Image):  # Nifti2Image is one
         raise DataError(f"a {type(image).__name__}; expected a NIfTI volume")
     _check_header(path, image, dtype)
     stored_scale = getattr(image.dataobj, "slope", 1.0), getattr(image.dataobj, "inter", 0.0)
     values = canonical(_volume(image, component), image.affine)
-    if told := _as_mask(values):
-        raise PassedOver(told)
+    if _is_mask(values):
+        raise PassedOver(MASK_BY_CONTENT)
     eight_bit = dtype == np.uint8 and stored_scale == (1.0, 0.0)
     return values / np.float32(255) if eight_bit else robust_scale(values), 8 * dtype.itemsize
 
 
-def _as_mask(values: np.ndarray) -> str:
-    """Return what shows that values are those of a mask: nearly all zero, the others few whole numbers; or ""."""
+def _is_mask(values: np.ndarray) -> bool:
+    """Return whether values are those of a mask: zeros, and few whole numbers."""
     there = values[values != 0]
-    empty = 1 - there.size / values.size
-    if not there.size or empty < MASK_ZEROS:
-        return ""
+    if not there.size or there.size > (1 - MASK_ZEROS) * values.size:
+        return False
     for some in (there[:: max(1, there.size // 10_000)], there):  # most volumes show in a few values that they are none
         levels = np.unique(some)
         if len(levels) > MASK_LEVELS or not np.array_equal(levels, np.round(levels)) or levels[0] < 0:
-            return ""
-    return f"a mask, by its content: {len(levels)} whole number(s) beside zero, and {empty:.0%} zeros"
+            return False
+    return True
 
 
 def _planes(values: np.ndarray, select: Select) -> dict[int, np.ndarray]:
@@ -122,7 +141,7 @@ def _check_header(path: Path, image: Any, dtype: np.dtype) -> None:
     """Refuse what is no volume of real numbers, or cannot be in a file of this size."""
     shape = image.shape
     if dtype.kind not in "iuf":
-        raise DataError(f"NIfTI voxels of dtype {dtype}; expected real numbers")
+        raise DataError(f"voxels of dtype {dtype}; expected real numbers")
     if math.prod(shape) > MAX_VALUES or min(shape, default=0) < 1:
         raise DataError(f"header claims shape {shape}; expected 1 to {MAX_VALUES} voxels")
     size = path.stat().st_size
@@ -139,11 +158,11 @@ def _volume(image: Any, component: int | None) -> np.ndarray:
     if len(shape) == 4:
         if component is None:
             choose = f"choose one of its {shape[3]} volumes with component= (--select component=0)"
-            raise DataError(f"NIfTI image of shape {image.shape}; {choose}")
+            raise DataError(f"a volume of shape {image.shape}; {choose}")
         if not -shape[3] <= component < shape[3]:
-            raise DataError(f"component={component}, but the NIfTI image has {shape[3]} volumes")
+            raise DataError(f"component={component}, but the file has {shape[3]} volumes")
         part = image.dataobj[(slice(None),) * 3 + (component,) + (0,) * (image.ndim - 4)]
         return np.asarray(part, dtype=kind).reshape(shape[:3])
     if len(shape) not in (2, 3):
-        raise DataError(f"NIfTI image of shape {image.shape}; expected a 3-D or 4-D volume")
+        raise DataError(f"a volume of shape {image.shape}; expected a 3-D or 4-D volume")
     return np.asarray(image.dataobj, dtype=kind).reshape((*shape, 1)[:3])

@@ -1,4 +1,4 @@
-"""How a NIfTI volume lies in the patient: to axes that point right, forward and up, and back."""
+"""Volumes of NIfTI and NRRD, and how they lie: to axes that point right, forward and up, and back."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 
 from entropix.data._select import AXES
+from entropix.data.formats._nrrd import BEGINNING, read_nrrd
 from entropix.exceptions import DataError
 
 MOST_APART = 0.1  # voxels: headers round
+
+
+def open_volume(path: Path) -> Any:
+    """Return a file as a nibabel image, by its content; NIfTI is read when values are asked for, NRRD at once."""
+    import nibabel
+
+    with path.open("rb") as file:
+        return read_nrrd(path) if file.read(len(BEGINNING)) == BEGINNING else nibabel.load(path)
 
 
 def canonical(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -20,14 +29,12 @@ def canonical(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def canonical_mask(mask: Path, image: Path) -> np.ndarray:
-    """Return where a mask is set, bool (x, y, z), turned as `canonical` turns the image; both are NIfTI files.
+    """Return where a mask is set, bool (x, y, z), turned as `canonical` turns the image; both are volumes.
 
     Raises:
         DataError: the voxels of the mask are not those of the image: another shape, or another place in the patient.
     """
-    import nibabel
-
-    files: list[Any] = [nibabel.load(path) for path in (mask, image)]
+    files = [open_volume(path) for path in (mask, image)]
     shapes = [_three(file.shape) for file in files]
     turns = [_orientation(file.affine) for file in files]
     turned = [[shape[i] for i in np.argsort(turn[:, 0])] for shape, turn in zip(shapes, turns, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,15 @@ import numpy as np
 from entropix.data._blocks import Decoded
 from entropix.data._scale import real_values
 from entropix.data._select import Select
-from entropix.data.formats._format import MASK_ENDING, MASK_NAME, Format, OtherSeries, in_words
+from entropix.data.formats._format import (
+    MASK_ENDING,
+    MASK_LEVELS,
+    MASK_NAME,
+    MASK_ZEROS,
+    Format,
+    OtherSeries,
+    in_words,
+)
 from entropix.data.formats._tiff import as_stored, is_copy, tags_of, unknown_layout
 from entropix.exceptions import DataError
 
@@ -27,6 +34,7 @@ GREY_MODES = frozenset({"1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 class Pillow(Format):
     """What Pillow reads, and by its content: a PNG file may be called .jpg."""
 
+    masks_need_image = True  # pictures have any names
     names = NAMES
     suffixes = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp")
 
@@ -42,27 +50,24 @@ class Pillow(Format):
         return decode(path)
 
     def is_mask(self, path: Path) -> bool:
-        """Return whether a file is called as the mask of an image beside it: a_mask.png of a.jpg, mask.png of any."""
+        """Return whether a file is called as a mask: a_mask.png, mask.png; lesion.png only if it looks like one."""
         stem = self.stem(path)
-        if not self.has_suffix(path):
+        whole = MASK_NAME.fullmatch(stem)
+        if not self.has_suffix(path) or not (whole or MASK_ENDING.search(stem)):
             return False
-        if MASK_NAME.fullmatch(stem):
-            return _holds_images(path.parent, path.parent.stat().st_mtime_ns)
-        ending = MASK_ENDING.search(stem)
-        if ending is None:
-            return False
-        image = path.name[: ending.start()]
-        return any(path.with_name(image + suffix).exists() for suffix in (path.suffix, *self.suffixes))
+        return not (whole and whole["subject"]) or _few_values(path)
 
 
-@lru_cache(maxsize=1)  # it is asked for every mask_1, mask_2, ... of a folder
-def _holds_images(folder: Path, _: int) -> bool:
-    """Return whether a folder, last changed then, holds image files that are not called mask as a whole."""
-    known = Pillow()
-    return any(
-        known.has_suffix(path) and not path.name.startswith(".") and not MASK_NAME.fullmatch(known.stem(path))
-        for path in folder.iterdir()
-    )
+def _few_values(path: Path) -> bool:
+    """Return whether the content of a picture is that of a mask."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            counts = {value: n for n, value in image.convert("L").getcolors(MASK_LEVELS + 1) or ()}
+    except Exception:  # a damaged file makes its reader raise anything; who reads it as an image will hear of it
+        return False
+    return counts.get(0, 0) >= MASK_ZEROS * sum(counts.values()) > 0
 
 
 def decode(path: Path) -> Decoded:
