@@ -147,8 +147,8 @@ def neighbours() -> str:
         "",
         f"Geometric mean {document['ratio_geometric_mean']:.2f}, least {document['ratio_least']:.2f}, "
         f"{document['below_95']} of {len(rows)} cells below .95. Data with structure, k = 5: {'; '.join(others)}. "
-        f"All {prefix['D']} prefixes of {prefix['n']:,} codes in one pass: {prefix['ratio']:.0f} times faster than the best "
-        "rival once per prefix.",
+        f"All {prefix['D']} prefixes of {prefix['n']:,} codes in one pass: {prefix['ratio']:.0f} times faster than the "
+        "best rival once per prefix.",
     ]
     return "\n".join(lines)
 

@@ -90,7 +90,7 @@ def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
     except (TypeError, ValueError) as error:
         told = re.sub(r"(?s)\s*(array=|\[\[).*?(?=Reshape|$)", " ", str(error))  # the values themselves
         told = " ".join(told.split())[:LONGEST_REASON]
-        raise type(error)(f"{told}; expected vectors: a table (n, p) of finite numbers") from None
+        raise type(error)(f"{told.rstrip('.')}; expected vectors: a table (n, p) of finite numbers") from None
     if reset and len(x) < FEWEST_ROWS:
         came = f"n_samples = {len(x)}, n_features = {x.shape[1]}: {len(x)} sample(s)"
         raise ValueError(f"{came}; at least {FEWEST_ROWS} are needed")

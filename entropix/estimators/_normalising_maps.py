@@ -74,8 +74,8 @@ def whitening(x: Array) -> Array:
 def radial(x: Array) -> FittedMap:
     """Make a distribution with elliptical contours normal, by a change of radius (Lyu and Simoncelli 2009).
 
-    That distribution itself is taken, by ranks, from the sample that the map is applied to. Centre and shape of the
-    ellipse are fitted by `_ellipse`.
+    How the radius is distributed is taken, by ranks, from the sample that the map is applied to. `_ellipse` fits centre
+    and shape of the ellipse.
     """
     d = x.shape[1]
     centre, matrix = _ellipse(x)

@@ -191,7 +191,7 @@ def test_pyod_420_constant_and_repeated_features_give_numbers(rows: np.ndarray) 
 def test_pyod_41_and_724_one_row_and_one_column(rows: np.ndarray) -> None:
     detector = entropix.EntropixDetector(2, epochs=2).fit(rows)
     np.testing.assert_allclose(detector.anomaly_score(rows[:1]), detector.anomaly_score(rows)[:1])
-    with pytest.raises(ValueError, match=r"1 feature\(s\)|3 features"):
+    with pytest.raises(ValueError, match="1 features"):
         detector.predict(rows[:, :1])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,15 +12,21 @@ from entropix.data._select import AXES
 from entropix.data.formats._nrrd import BEGINNING, read_nrrd
 from entropix.exceptions import DataError
 
+if TYPE_CHECKING:
+    from nibabel import Nifti1Image
+
 MOST_APART = 0.1  # voxels: headers round
 
 
-def open_volume(path: Path) -> Any:
+def open_volume(path: Path) -> Nifti1Image:
     """Return a file as a nibabel image, by its content; NIfTI is read when values are asked for, NRRD at once."""
     import nibabel
 
     with path.open("rb") as file:
-        return read_nrrd(path) if file.read(len(BEGINNING)) == BEGINNING else nibabel.load(path)
+        if file.read(len(BEGINNING)) == BEGINNING:
+            return read_nrrd(path)
+    image: Nifti1Image = nibabel.load(path)  # type: ignore[assignment]  # it is told to take any format
+    return image
 
 
 def canonical(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:

@@ -10,13 +10,16 @@ import math
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from entropix._utils import install_hint
 from entropix.data._scale import MAX_VALUES
 from entropix.exceptions import DataError
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Image
 
 BEGINNING = b"NRRD"
 LARGEST_VALUE = 8  # bytes
@@ -28,7 +31,7 @@ SPACES = {
 }
 
 
-def read_nrrd(path: Path) -> Any:
+def read_nrrd(path: Path) -> Nifti1Image:
     """Return a volume as a nibabel image in the space of NIfTI; axes that are none of space come last.
 
     Raises:
