@@ -14,9 +14,7 @@ from entropix.data._select import Select
 from entropix.data._spool import allocate
 from entropix.exceptions import DataError, ScaleWarning
 
-DARK = (
-    1 / 64
-)  # images whose values all lie below this share of the training images' range are of another unit, or empty
+DARK = 1 / 64  # of the training images' range: images that lie below are of another unit, or empty
 
 
 @dataclass(frozen=True)
@@ -200,12 +198,14 @@ class ImageSet:
         return Scaling(value_range)
 
     def _check_unit(self, low: float, high: float, value_range: tuple[float, float]) -> None:
-        """Refuse raw values from `low` to `high` that all become black or white, and warn of nearly black ones."""
+        """Refuse values from `low` to `high` all black or white, or dark and on [0, 1]; warn of other dark ones."""
         darkest, brightest = value_range
         told = f"{self.source}: values from {low:.9g} to {high:.9g}, training images from {darkest:g} to {brightest:g}"
         if darkest < brightest and (high <= darkest or low >= brightest):
             raise DataError(f"{told}: every pixel would be black or white; give both in the same unit")
         if high - darkest < DARK * (brightest - darkest):
+            if self.inferred_scale:  # on [0, 1], as no part of 0 to 255 is by chance
+                raise DataError(f"{told}: nearly black; give both in the same unit")
             warnings.warn(f"{told}: nearly black; are both in the same unit?", ScaleWarning, stacklevel=5)
 
     def scaled(self, value_range: tuple[float, float] | None = None) -> torch.Tensor:

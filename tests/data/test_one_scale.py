@@ -74,7 +74,14 @@ def test_values_outside_the_training_range() -> None:
         with pytest.raises(DataError, match=r"values from 5 to 9, .* every pixel would be black or white"):
             images.scaled(value_range)
     with pytest.warns(ScaleWarning, match="nearly black; are both in the same unit"):
-        read(np.linspace(0, 1, 64).reshape(1, 8, 8), image_size=8).scaled((0.0, 4095.0))
+        read(np.linspace(0, 2, 64).reshape(1, 8, 8), image_size=8).scaled((0.0, 4095.0))
+
+
+def test_images_on_0_to_1_are_not_scored_by_a_model_of_0_to_255(
+    raw: entropix.EntropixDetector, pixels: np.ndarray
+) -> None:
+    with pytest.raises(DataError, match=r"values from 0 to 1, training images from 0 to 255: nearly black; give both"):
+        raw.anomaly_score(pixels / 255.0)
 
 
 @pytest.mark.parametrize("above", [1.000001, float(torch.tensor(1.0).half()) + 2**-11])
