@@ -18,7 +18,6 @@ from entropix.options import flags
 
 TRACEBACK = "--traceback"
 
-
 app = typer.Typer(
     help="Anomaly detection with autoencoders whose latent dimension follows the entropy of normal images.",
     no_args_is_help=True,

@@ -97,7 +97,7 @@ def radial(x: Array) -> FittedMap:
     return FittedMap("radial", d * (d + 1) // 2, apply)
 
 
-def _ellipse(x: Array) -> Applied:
+def _ellipse(x: Array) -> tuple[Array, Array]:
     """Return the centre (d,) of elliptical contours of x (n, d), and the matrix (d, d) that makes them round.
 
     With tails like a normal's or heavier the centre is the median, and the shape Tyler's (1987), which doesn't depend

@@ -22,7 +22,7 @@ MASK_ENDING = re.compile(rf"[-_. ]({_MASK}|rois?|lesions?)([-_ ]?\d+)?$")
 # Or are called as a whole: seg, mask_1. Pictures of numbered lesions are images as likely as masks.
 MASK_NAME = re.compile(rf"({_MASK})([-_ ]?(?P<number>\d+))?|(?P<subject>rois?|lesions?)")
 # By their content, masks have no more values than this beside zero, and zeros in at least this share.
-MASK_LEVELS, MASK_ZEROS = 16, 0.5
+_MASK_LEVELS, _MASK_ZEROS = 16, 0.5
 
 
 class PassedOver(Exception):
@@ -77,6 +77,11 @@ class Format(ABC):
         """
         return False
 
+    def called_mask(self, path: Path) -> bool:
+        """Return whether a file of this format is called as masks are: scan_seg.nii.gz, mask.png."""
+        stem = self.stem(path)
+        return self.has_suffix(path) and bool(MASK_ENDING.search(stem) or MASK_NAME.fullmatch(stem))
+
     def is_mask(self, path: Path) -> bool:
         """Return whether a file is called as those are that say where something is in an image beside it."""
         return False
@@ -108,6 +113,18 @@ def by_number(decoded: Decoded) -> dict[int | None, np.ndarray]:
     """Return frames (c, h, w) by their number in the file; that of a file which is one image is None."""
     numbers: Sequence[int | None] = decoded.numbers or [None]
     return dict(zip(numbers, decoded.frames, strict=True))
+
+
+def has_mask_values(values: np.ndarray) -> bool:
+    """Return whether values are those of a mask, be it empty: zeros, and few positive whole numbers."""
+    there = values[values != 0]
+    if there.size > (1 - _MASK_ZEROS) * values.size:
+        return False
+    for some in (there[:: max(1, there.size // 10_000)], there):  # most images show in a few values that they are none
+        levels = np.unique(some)
+        if len(levels) > _MASK_LEVELS or not np.array_equal(levels, np.round(levels)) or (levels < 0).any():
+            return False
+    return True
 
 
 def in_words(names: Sequence[str]) -> str:

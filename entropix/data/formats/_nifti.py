@@ -14,19 +14,11 @@ from entropix.data._blocks import Decoded
 from entropix.data._passed_over import MASK_BY_CONTENT
 from entropix.data._scale import MAX_VALUES, robust_scale
 from entropix.data._select import AXES, Select
-from entropix.data.formats._format import (
-    MASK_ENDING,
-    MASK_LEVELS,
-    MASK_NAME,
-    MASK_ZEROS,
-    Format,
-    OtherSeries,
-    PassedOver,
-)
+from entropix.data.formats._format import Format, OtherSeries, PassedOver, has_mask_values
 from entropix.data.formats._maps import FileMaps, MapFolder
 from entropix.data.formats._nifti_maps import write_derivative, write_map
 from entropix.data.formats._nifti_space import as_seen, canonical, open_volume
-from entropix.data.formats._nrrd import BEGINNING
+from entropix.data.formats._nrrd import is_nrrd
 from entropix.exceptions import DataError
 
 # A slice that spans less of the volume's range shows nothing.
@@ -66,8 +58,7 @@ class Nifti(Format):
 
     def is_mask(self, path: Path) -> bool:
         """Return whether a file is called as masks are: scan_seg.nii.gz, seg.nii.gz."""
-        stem = self.stem(path)
-        return self.has_suffix(path) and bool(MASK_ENDING.search(stem) or MASK_NAME.fullmatch(stem))
+        return self.called_mask(path)
 
     def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:
         """Write volumes with shape, affine and codes of the space of their sources; of BIDS files as a derivative."""
@@ -87,8 +78,7 @@ class Nrrd(Nifti):
 
     def sniff(self, path: Path) -> bool:
         """Return whether the file begins as NRRD does."""
-        with path.open("rb") as file:
-            return file.read(len(BEGINNING)) == BEGINNING
+        return is_nrrd(path)
 
 
 def _ending(path: Path) -> str:
@@ -110,22 +100,10 @@ def _read(path: Path, component: int | None) -> tuple[np.ndarray, int]:
     _check_header(path, image, dtype)
     stored_scale = getattr(image.dataobj, "slope", 1.0), getattr(image.dataobj, "inter", 0.0)
     values = canonical(_volume(image, component), image.affine)
-    if _is_mask(values):
+    if values.any() and has_mask_values(values):
         raise PassedOver(MASK_BY_CONTENT)
     eight_bit = dtype == np.uint8 and stored_scale == (1.0, 0.0)
     return values / np.float32(255) if eight_bit else robust_scale(values), 8 * dtype.itemsize
-
-
-def _is_mask(values: np.ndarray) -> bool:
-    """Return whether values are those of a mask: zeros, and few whole numbers."""
-    there = values[values != 0]
-    if not there.size or there.size > (1 - MASK_ZEROS) * values.size:
-        return False
-    for some in (there[:: max(1, there.size // 10_000)], there):  # most volumes show in a few values that they are none
-        levels = np.unique(some)
-        if len(levels) > MASK_LEVELS or not np.array_equal(levels, np.round(levels)) or levels[0] < 0:
-            return False
-    return True
 
 
 def _planes(values: np.ndarray, select: Select) -> dict[int, np.ndarray]:

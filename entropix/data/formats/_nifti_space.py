@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from entropix.data._select import AXES
-from entropix.data.formats._nrrd import BEGINNING, read_nrrd
+from entropix.data.formats._nrrd import is_nrrd, read_nrrd
 from entropix.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -22,9 +22,8 @@ def open_volume(path: Path) -> Nifti1Image:
     """Return a file as a nibabel image, by its content; NIfTI is read when values are asked for, NRRD at once."""
     import nibabel
 
-    with path.open("rb") as file:
-        if file.read(len(BEGINNING)) == BEGINNING:
-            return read_nrrd(path)
+    if is_nrrd(path):
+        return read_nrrd(path)
     image: Nifti1Image = nibabel.load(path)  # type: ignore[assignment]  # it is told to take any format
     return image
 

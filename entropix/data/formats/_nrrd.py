@@ -31,6 +31,12 @@ SPACES = {
 }
 
 
+def is_nrrd(path: Path) -> bool:
+    """Return whether a file begins as NRRD does."""
+    with path.open("rb") as file:
+        return file.read(len(BEGINNING)) == BEGINNING
+
+
 def read_nrrd(path: Path) -> Nifti1Image:
     """Return a volume as a nibabel image in the space of NIfTI; axes that are none of space come last.
 

@@ -11,15 +11,7 @@ import numpy as np
 from entropix.data._blocks import Decoded
 from entropix.data._scale import real_values
 from entropix.data._select import Select
-from entropix.data.formats._format import (
-    MASK_ENDING,
-    MASK_LEVELS,
-    MASK_NAME,
-    MASK_ZEROS,
-    Format,
-    OtherSeries,
-    in_words,
-)
+from entropix.data.formats._format import MASK_NAME, Format, OtherSeries, has_mask_values, in_words
 from entropix.data.formats._tiff import as_stored, is_copy, tags_of, unknown_layout
 from entropix.exceptions import DataError
 
@@ -51,23 +43,19 @@ class Pillow(Format):
 
     def is_mask(self, path: Path) -> bool:
         """Return whether a file is called as a mask: a_mask.png, mask.png; lesion.png only if it looks like one."""
-        stem = self.stem(path)
-        whole = MASK_NAME.fullmatch(stem)
-        if not self.has_suffix(path) or not (whole or MASK_ENDING.search(stem)):
-            return False
-        return not (whole and whole["subject"]) or _few_values(path)
+        whole = MASK_NAME.fullmatch(self.stem(path))
+        return self.called_mask(path) and (not (whole and whole["subject"]) or _looks_like_mask(path))
 
 
-def _few_values(path: Path) -> bool:
+def _looks_like_mask(path: Path) -> bool:
     """Return whether the content of a picture is that of a mask."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            counts = {value: n for n, value in image.convert("L").getcolors(MASK_LEVELS + 1) or ()}
+            return has_mask_values(np.asarray(image.convert("L")))
     except Exception:  # a damaged file makes its reader raise anything; who reads it as an image will hear of it
         return False
-    return counts.get(0, 0) >= MASK_ZEROS * sum(counts.values()) > 0
 
 
 def decode(path: Path) -> Decoded:
