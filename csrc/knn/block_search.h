@@ -38,7 +38,7 @@ class BlockSearch {
         visit(0, 0, points_.panels, 0);
         for (int64_t row = 0; row < count_; ++row) {
             const int64_t to = queries_.order[first_ + row] * p_.k;
-            nearest_.write(row, p_.metric, distances + to, indices + to);
+            write(nearest_.list(row), p_.k, p_.metric, distances + to, indices + to);
         }
     }
 
@@ -51,12 +51,13 @@ class BlockSearch {
                   T(-1));  // padding never hits
         queries_.bound_rows(first_, count_, box_.data());
         own_begin_ = own_end_ = 0;
+        products_.begin(queries_.rows.data() + first_ * p_.d, count_);
         if (self_) {
             own_begin_ = first_ / kPanel;
             own_end_ = (first_ + count_ + kPanel - 1) / kPanel;
             seed();
         }
-        products_.begin(queries_.rows.data() + first_ * p_.d, count_, nearest_.thresholds.data());
+        products_.set_thresholds(nearest_.thresholds.data());
         find_widest();
         for (int64_t panel = own_begin_; panel < own_end_; ++panel) screen(panel);  // the nearest ones first
         return nearest_;
@@ -71,9 +72,14 @@ class BlockSearch {
         const int64_t begin = std::max<int64_t>(0, own_begin_ - kSeedsBeside);
         const int64_t end = std::min(points_.panels, own_end_ + kSeedsBeside);
         if (p_.k > kSeedLimit * (end - begin)) return;
-        kernels_.seed[int(p_.metric)](queries_.rows.data() + first_ * p_.d, count_,
-                                      points_.packed.data() + begin * p_.d * kPanel, end - begin, p_.d,
-                                      first_ - begin * kPanel, p_.k, nearest_.thresholds.data());
+        const int64_t own = first_ - begin * kPanel;
+        if (products_.pay())
+            products_.seed(begin, end, own, p_.k, nearest_.thresholds.data());
+        else
+            kernels_.seed[int(p_.metric)](
+                {queries_.rows.data() + first_ * p_.d, count_, points_.packed.data() + begin * p_.d * kPanel,
+                 end - begin, p_.d, own, p_.k},
+                nearest_.thresholds.data());
         for (int64_t row = 0; row < count_; ++row)
             nearest_.thresholds[row] = widened<T>(nearest_.thresholds[row], p_.d);
     }

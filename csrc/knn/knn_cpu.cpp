@@ -1,4 +1,5 @@
-// Exact k nearest neighbours on the CPU: one way for every dimension.
+// Exact k nearest neighbours on the CPU: one way for every dimension but the first, where they lie beside one
+// another (line_search.h).
 //
 // Blocks of queries that lie close together walk the tree of points, nearest box first. A panel that no box
 // bound excludes is screened in T for all queries of the block at once; the few pairs that pass are evaluated
@@ -12,6 +13,7 @@
 #include "common/parallel.h"
 #include "knn/block_search.h"
 #include "knn/knn.h"
+#include "knn/line_search.h"
 #include "knn/pair_search.h"
 
 namespace entropix {
@@ -19,13 +21,15 @@ namespace {
 
 template <class T>
 void one_batch(const KnnProblem<T>& p, int64_t b, int threads) {
-    const PointTree<T> points(p.x + b * p.n * p.d, p.n, p.d, threads);
-    const CentredPanels<T> centred(points, p.metric, threads);
-    std::vector<PointTree<T>> other;
-    if (p.query) other.emplace_back(p.query + b * p.m * p.d, p.m, p.d, threads);
-    const PointTree<T>& queries = p.query ? other[0] : points;
     T* distances = p.distances + b * p.m * p.k;
     int64_t* indices = p.indices + b * p.m * p.k;
+    const T *x = p.x + b * p.n * p.d, *query = p.query ? p.query + b * p.m * p.d : nullptr;
+    if (p.d == 1) return LineSearch<T>(p, x, query).run(threads, distances, indices);
+    const PointTree<T> points(x, p.n, p.d, threads);
+    const CentredPanels<T> centred(points, p.metric, threads);
+    std::vector<PointTree<T>> other;
+    if (query) other.emplace_back(query, p.m, p.d, threads);
+    const PointTree<T>& queries = p.query ? other[0] : points;
     if (!p.query && PairSearch<T>::pays(p, points, centred))
         return PairSearch<T>(p, points, centred).run(threads, distances, indices);
     const int64_t blocks = (p.m + block_rows(p.d) - 1) / block_rows(p.d);

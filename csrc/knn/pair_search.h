@@ -14,7 +14,7 @@
 namespace entropix {
 
 constexpr int64_t kPairsFromDim = 8;  // below, boxes leave out nearly everything
-constexpr int64_t kSampledBlocks = 4;
+constexpr int64_t kLeastBlocks = 5, kSampledBlocks = 4;
 
 template <class T>
 class PairSearch {
@@ -31,10 +31,11 @@ class PairSearch {
     // Whether some blocks would have to see more than half of the panels anyway.
     static bool pays(const KnnProblem<T>& p, const PointTree<T>& points, const CentredPanels<T>& centred) {
         const int64_t blocks = (points.n + block_rows(p.d) - 1) / block_rows(p.d);
-        if (p.d < kPairsFromDim || blocks <= kSampledBlocks) return false;
+        if (p.d < kPairsFromDim || blocks < kLeastBlocks) return false;
+        const int64_t stride = std::min(blocks, std::max<int64_t>(8, blocks / kSampledBlocks));
         BlockSearch<T> search(p, points, centred, points, true);
         int64_t sampled = 0, seen = 0;
-        for (int64_t block = 0; block < blocks; block += blocks / kSampledBlocks, ++sampled) {
+        for (int64_t block = 0; block < blocks; block += stride, ++sampled) {
             search.begin(block);
             seen += search.within_reach();
         }
@@ -53,7 +54,7 @@ class PairSearch {
         });
         for (int64_t row = 0; row < points_.n; ++row) {
             const int64_t to = points_.order[row] * p_.k;
-            nearest_.write(row, p_.metric, distances + to, indices + to);
+            write(nearest_.list(row), p_.k, p_.metric, distances + to, indices + to);
         }
     }
 
@@ -68,7 +69,8 @@ class PairSearch {
             first_ = block * all_.rows_;
             if (first_ + all_.rows_ >= all_.points_.n) return;  // the last one
             all_.look(first_, all_.rows_, thresholds_.data());
-            products_.begin(rows(), all_.rows_, thresholds_.data(), true);
+            products_.begin(rows(), all_.rows_, true);
+            products_.set_thresholds(thresholds_.data());
             for (int64_t panel = (first_ + all_.rows_) / kPanel; panel < all_.points_.panels; ++panel)
                 meet(panel);
         }

@@ -74,14 +74,21 @@ ProductScreen<T>::ProductScreen(const CentredPanels<T>& panels, int64_t rows)
       starts_(rows) {}
 
 template <class T>
-void ProductScreen<T>::begin(const T* rows, int64_t count, const T* thresholds, bool pairs) {
+void ProductScreen<T>::begin(const T* rows, int64_t count, bool pairs) {
+    count_ = count;
     pairs_ = pairs;
     credit_ = !panels_.empty() && panels_.centre(rows, count, rows_.data(), squares_.data()) ? 0 : -1;
     std::fill(floors_.begin(), floors_.end(), std::numeric_limits<T>::infinity());  // padding never hits
-    for (int64_t row = 0; row < count; ++row) {
-        set_threshold(row, thresholds[row]);
-        starts_[row] = product_start<T>(squares_[row], panels_.d());
-    }
+    for (int64_t row = 0; row < count; ++row) starts_[row] = product_start<T>(squares_[row], panels_.d());
+}
+
+template <class T>
+void ProductScreen<T>::seed(int64_t begin, int64_t end, int64_t own, int64_t k, T* thresholds) const {
+    std::vector<T> squares(rows_.size() / panels_.d());
+    for (int64_t row = 0; row < count_; ++row) squares[row] = seed_square<T>(squares_[row], panels_.d());
+    screen_kernels<T>().seed_products({rows_.data(), count_, panels_.panel(begin), end - begin, panels_.d(),
+                                       own, k, squares.data(), seed_widening<T>(panels_.d())},
+                                      thresholds);
 }
 
 template <class T>

@@ -32,6 +32,16 @@ T product_floor(double square, double threshold, int64_t d) {
     return T(0.5 * (square * (1 - slack) - threshold * (1 + slack)) - 2 * underflow_slack<T>(d));
 }
 
+// The same where sums are to bound a distance from above: a row's square, and a factor of points' starts.
+template <class T>
+T seed_square(double square, int64_t d) {
+    return T(square * (1 + 2 * relative_slack<T>(d)) + 4 * underflow_slack<T>(d));
+}
+template <class T>
+T seed_widening(int64_t d) {
+    return T(1 + 5 * relative_slack<T>(d));  // (1 - 2 s) (1 + 5 s) >= 1 + s up to s = 1 / 8
+}
+
 // The points of a tree about a centre near their mean.
 template <class T>
 class CentredPanels {
@@ -60,9 +70,13 @@ class ProductScreen {
   public:
     ProductScreen(const CentredPanels<T>& panels, int64_t rows);
 
-    // Turns to another block: rows [count, d], thresholds [count]. `pairs`: its panels are screened for both
-    // sides.
-    void begin(const T* rows, int64_t count, const T* thresholds, bool pairs = false);
+    // Turns to another block: rows [count, d]. `pairs`: its panels are screened for both sides.
+    void begin(const T* rows, int64_t count, bool pairs = false);
+    // First thresholds [count] of the block, from panels [begin, end).
+    void seed(int64_t begin, int64_t end, int64_t own, int64_t k, T* thresholds) const;
+    void set_thresholds(const T* thresholds) {
+        for (int64_t row = 0; row < count_; ++row) set_threshold(row, thresholds[row]);
+    }
     void set_threshold(int64_t row, T threshold) {
         if (pay()) floors_[row] = product_floor<T>(pairs_ ? 0 : squares_[row], threshold, panels_.d());
     }
@@ -80,6 +94,7 @@ class ProductScreen {
     std::vector<double> squares_;  // [rows]
     std::vector<T> floors_;        // [rows]
     std::vector<T> starts_;        // [rows], for pairs
+    int64_t count_ = 0;
     bool pairs_ = false;
     int64_t credit_ = -1;  // evaluations whose time has been saved
 };

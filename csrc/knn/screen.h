@@ -34,6 +34,21 @@ struct Screened {
     const T* starts = nullptr;   // [rows], for products with columns
 };
 
+// What bounds the k-th smallest distances of query rows: some panels, at most kMostSeeds, and k <= kSeedLimit
+// * count. Row r is itself the point at position own + r of them. Rows are read up to the next multiple of
+// kQueryRows.
+template <class T>
+struct Seeds {
+    const T* queries;  // [rows, d]
+    int64_t rows;
+    const T* panels;  // [count, d, kPanel], for products [count, 1 + d, kPanel]
+    int64_t count, d, own, k;
+    // For products, enlarged by what rounding takes: squares [rows] of the queries, and a factor of the points'
+    // first summands.
+    const T* squares = nullptr;
+    T widen = 1;
+};
+
 template <class T>
 struct ScreenKernels {  // indexed by Metric
     // Squared distances for euclidean; hits are those not above the row's threshold, or not above the
@@ -43,13 +58,11 @@ struct ScreenKernels {  // indexed by Metric
     // is added, and with columns the row's start; hits are sums not below the row's threshold, or not below
     // the column's.
     int64_t (*products)(const Screened<T>& screened, Hit* hits);
-    // Upper bounds [rows] of the k-th smallest screened distance, from `count` panels, at most kMostSeeds:
-    // the k-th smallest of the minima that every lane has over a group of panels, which are distances of
-    // different points. Row r is itself the point at position own + r of these panels. Good thresholds at
-    // the start save most insertions. Reads rows up to the next multiple of kQueryRows. Needs
-    // k <= kSeedLimit * count.
-    void (*seed[2])(const T* queries, int64_t rows, const T* panels, int64_t count, int64_t d, int64_t own,
-                    int64_t k, T* bounds);
+    // Upper bounds [rows] of the k-th smallest screened distance, inf or NaN where there is none: the k-th
+    // smallest of the minima that every lane has over a group of panels, which are distances of different
+    // points. Good thresholds at the start save most insertions.
+    void (*seed[2])(const Seeds<T>& seeds, T* bounds);
+    void (*seed_products)(const Seeds<T>& seeds, T* bounds);  // euclidean only
     // exact_distance; the same bits whatever the instruction set.
     double (*exact[2])(const T* a, const T* b, int64_t d);
 };

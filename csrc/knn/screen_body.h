@@ -96,7 +96,7 @@ int64_t screen(const Screened<T>& s, Hit* hits) {
     return s.columns ? screen_rows<T, kind, true>(s, hits) : screen_rows<T, kind, false>(s, hits);
 }
 
-// The k-th smallest of groups * kPanel values; equal ones count once, which makes it larger.
+// The k-th smallest of groups * kPanel values.
 template <class T>
 T kth_smallest(const T* values, int64_t groups, int64_t k) {
     using V = Vec<T>;
@@ -104,45 +104,56 @@ T kth_smallest(const T* values, int64_t groups, int64_t k) {
     const int64_t parts = groups * kPanel / V::lanes;
     for (int64_t v = 0; v < parts; ++v) least[v] = V::load(values + v * V::lanes);
     T bound = 0;
-    for (int64_t i = 0; i < k; ++i) {
+    for (int64_t rest = k; rest > 0;) {
         auto smallest = least[0];
         for (int64_t v = 1; v < parts; ++v) smallest = V::min(smallest, least[v]);
         bound = least_lane<T>(smallest);
-        for (int64_t v = 0; v < parts; ++v) least[v] = V::drop(least[v], V::set(bound));
+        for (int64_t v = 0; v < parts; ++v) {
+            rest -= __builtin_popcount(V::le(least[v], V::set(bound)));
+            least[v] = V::drop(least[v], V::set(bound));
+        }
     }
     return bound;
 }
 
 template <class T, Sum kind>
-void seed(const T* queries, int64_t rows, const T* panels, int64_t count, int64_t d, int64_t own, int64_t k,
-          T* bounds) {
+void seed(const Seeds<T>& s, T* bounds) {
     using V = Vec<T>;
+    constexpr bool products = kind == Sum::products;
     // A load that starts kPanel - lane into this array has inf in that lane, and 0 in the others.
     T mark[3 * kPanel] = {};
     mark[kPanel] = T(__builtin_inf());
-    const int64_t groups = (k + kSeedLimit - 1) / kSeedLimit;
-    for (int64_t r = 0; r < rows; r += kRows) {
+    const int64_t groups = (s.k + kSeedLimit - 1) / kSeedLimit, step = (s.d + products) * kPanel;
+    for (int64_t r = 0; r < s.rows; r += kRows) {
         T least[kRows][kMostSeeds * kPanel];
         for (int i = 0; i < kRows; ++i)
             for (int64_t lane = 0; lane < groups * kPanel; ++lane) least[i][lane] = T(__builtin_inf());
-        for (int64_t panel = 0; panel < count; ++panel)
+        for (int64_t at = 0; at < s.count; ++at) {
+            const T* panel = s.panels + at * step;
             for (int column = 0; column < kPanel; column += kVectors * V::lanes) {
                 Sums<T, kRows> sum;
                 for (auto& row : sum)
-                    for (auto& vector : row) vector = V::set(0);
-                add_up<T, kind, kRows>(sum, queries + r * d, panels + panel * d * kPanel, d, column);
+                    for (int v = 0; v < kVectors; ++v)
+                        row[v] = products ? V::fma(V::load(panel + column + v * V::lanes), V::set(s.widen),
+                                                   V::set(0))
+                                          : V::set(0);
+                add_up<T, kind, kRows>(sum, s.queries + r * s.d, products ? panel + kPanel : panel, s.d,
+                                       column);
                 for (int i = 0; i < kRows; ++i) {
-                    const int64_t lane = own + r + i - panel * kPanel;
+                    const int64_t lane = s.own + r + i - at * kPanel;
                     const T* itself = lane >= 0 && lane < kPanel ? mark + kPanel - lane : mark + 2 * kPanel;
-                    T* group = least[i] + panel % groups * kPanel;
+                    T* group = least[i] + at % groups * kPanel;
                     for (int v = 0; v < kVectors; ++v) {
-                        const int at = column + v * V::lanes;
-                        const auto others = V::add(sum[i][v], V::load(itself + at));
-                        V::store(group + at, V::min(others, V::load(group + at)));
+                        const int lanes = column + v * V::lanes;
+                        const auto distance =
+                            products ? V::fma(sum[i][v], V::set(-2), V::set(s.squares[r + i])) : sum[i][v];
+                        const auto others = V::add(distance, V::load(itself + lanes));
+                        V::store(group + lanes, V::min(others, V::load(group + lanes)));
                     }
                 }
             }
-        for (int i = 0; i < kRows && r + i < rows; ++i) bounds[r + i] = kth_smallest(least[i], groups, k);
+        }
+        for (int i = 0; i < kRows && r + i < s.rows; ++i) bounds[r + i] = kth_smallest(least[i], groups, s.k);
     }
 }
 
@@ -156,6 +167,7 @@ constexpr ScreenKernels<T> kernels() {
     return {{screen<T, Sum::squares>, screen<T, Sum::largest>},
             screen<T, Sum::products>,
             {seed<T, Sum::squares>, seed<T, Sum::largest>},
+            seed<T, Sum::products>,
             {exact<T, Metric::euclidean>, exact<T, Metric::chebyshev>}};
 }
 

@@ -120,8 +120,8 @@ HARD = ["clusters", "duplicates", "tight cluster in a broad one", "outlier", "fa
 @pytest.mark.parametrize("kind", HARD)
 def test_no_neighbour_is_lost_where_products_cancel(kind: str, d: int, dtype: torch.dtype, level: str) -> None:
     x = hard_points(kind, 230, d).to(dtype)
-    expected = naive_knn(x, 40).indices
-    for k in (1, 5, 40):  # 40: without first thresholds
+    expected = naive_knn(x, 200).indices
+    for k in (1, 5, 40, 200):  # 200: without first thresholds
         assert torch.equal(knn(x, k).indices, expected[:, :k])
     query = torch.cat([x[::9] + 1e-3, 100 * x[::50], x[:3]])
     assert torch.equal(knn(x, 5, query).indices, naive_knn(x, 5, query).indices)
@@ -131,11 +131,11 @@ def test_no_neighbour_is_lost_where_products_cancel(kind: str, d: int, dtype: to
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("kind", ["normal", "outlier", "shells"])  # of which boxes exclude little
 def test_blocks_that_meet_in_pairs_lose_no_neighbour(kind: str, metric: str, dtype: torch.dtype, level: str) -> None:
-    """Six blocks of 128 on two threads; 40 neighbours are more than first thresholds are made for."""
+    """Six blocks of 128 on two threads; 200 neighbours are more than first thresholds are made for."""
     x = hard_points(kind, 700, 10).to(dtype)
-    expected = naive_knn(x, 40, metric=metric).indices
+    expected = naive_knn(x, 200, metric=metric).indices
     with threads(2):
-        for k in (1, 40):
+        for k in (1, 40, 200):
             assert torch.equal(knn(x, k, metric=metric).indices, expected[:, :k])
 
 
@@ -152,6 +152,26 @@ def test_scale_changes_no_neighbour(d: int, dtype: torch.dtype, exponent: int, l
     scaled = x * 2.0**half * 2.0 ** (exponent - half)
     same = scaled.double() * 2.0**-half * 2.0 ** (half - exponent)  # x, but for digits lost to subnormal numbers
     assert torch.equal(knn(scaled, 5).indices, naive_knn(same, 5).indices)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", ["normal", "few values", "one value", "few apart", "squares overflow"])
+def test_points_on_a_line(kind: str, metric: str, dtype: torch.dtype) -> None:
+    x = torch.randn(300, 1, dtype=torch.float64)
+    x = {
+        "normal": x,
+        "few values": (x * 3).round(),
+        "one value": torch.ones_like(x),
+        "few apart": x.round() + 1e-3 * torch.arange(300)[:, None],
+        "squares overflow": x * (1e18 if dtype == torch.float32 else 1e150),
+    }[kind].to(dtype)
+    query = torch.cat([x[:9], x.max() + torch.arange(3, dtype=dtype)[:, None], x[5:9] - 0.5])
+    for k in (1, 7, 299):
+        for queries in (None, query):
+            found, expected = (search(x, k, queries, metric=metric) for search in (knn, naive_knn))
+            assert torch.equal(found.indices, expected.indices)
+            torch.testing.assert_close(found.distances, expected.distances.to(dtype), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("d", [8, 40])
