@@ -7,11 +7,12 @@
 // nothing, and then the screen runs at the speed of its multiply-adds. Euclidean distances are screened by
 // inner products from a few coordinates on (products.h), which halves these, and by differences below or
 // where products cannot tell. Where points are their own queries and boxes leave out little, every pair is
-// screened once for both (pair_search.h).
+// screened once for both (pair_search.h). Copies of one row are searched as one (copy_search.h).
 #include <vector>
 
 #include "common/parallel.h"
 #include "knn/block_search.h"
+#include "knn/copy_search.h"
 #include "knn/knn.h"
 #include "knn/line_search.h"
 #include "knn/pair_search.h"
@@ -26,6 +27,10 @@ void one_batch(const KnnProblem<T>& p, int64_t b, int threads) {
     const T *x = p.x + b * p.n * p.d, *query = p.query ? p.query + b * p.m * p.d : nullptr;
     if (p.d == 1) return LineSearch<T>(p, x, query).run(threads, distances, indices);
     const PointTree<T> points(x, p.n, p.d, threads);
+    if (!query && CopySearch<T>::pays(points))
+        return CopySearch<T>(p, x).run(
+            [&](const KnnProblem<T>& distinct) { one_batch(distinct, 0, threads); }, threads, distances,
+            indices);
     const CentredPanels<T> centred(points, p.metric, threads);
     std::vector<PointTree<T>> other;
     if (query) other.emplace_back(query, p.m, p.d, threads);

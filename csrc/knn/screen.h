@@ -43,8 +43,8 @@ struct Seeds {
     int64_t rows;
     const T* panels;  // [count, d, kPanel], for products [count, 1 + d, kPanel]
     int64_t count, d, own, k;
-    // For products, enlarged by what rounding takes: squares [rows] of the queries, and a factor of the points'
-    // first summands.
+    // For products, enlarged by what rounding takes: squares [rows] of the queries, and a factor of the
+    // points' first summands.
     const T* squares = nullptr;
     T widen = 1;
 };

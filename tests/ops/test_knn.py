@@ -174,6 +174,19 @@ def test_points_on_a_line(kind: str, metric: str, dtype: torch.dtype) -> None:
             torch.testing.assert_close(found.distances, expected.distances.to(dtype), rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("distinct", [1, 2, 9, 100])
+def test_copies_are_searched_as_one(distinct: int, metric: str, dtype: torch.dtype) -> None:
+    signed_zeros = torch.tensor([-0.0, 0.0, 1.0])[torch.randint(0, 3, (distinct, 5))]  # equal, but of other bits
+    for x in (torch.randn(distinct, 5), signed_zeros):
+        x = x.to(dtype)[torch.randint(0, distinct, (400,))]
+        for k in (1, 6, 60, 399):
+            found, expected = knn(x, k, metric=metric), naive_knn(x, k, metric=metric)
+            assert torch.equal(found.indices, expected.indices)
+            torch.testing.assert_close(found.distances, expected.distances.to(dtype), rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("d", [8, 40])
 def test_ties_in_high_dimension_go_to_the_lower_index(d: int, level: str) -> None:
     x = torch.randint(0, 2, (500, d)).float() * 4096 + 1e6  # exact, and many pairs equally far
