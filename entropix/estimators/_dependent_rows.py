@@ -12,6 +12,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from entropix.estimators._inputs import unmasked
+
 CLEAR = 3.0
 """Standard errors by which the variance of blocks has to exceed that of independent rows for a warning."""
 LEAST_BLOCKS = 16
@@ -26,7 +28,7 @@ def as_groups(groups: ArrayLike | None, n: int, device: torch.device, name: str 
     """
     if groups is None:
         return None
-    labels = np.asarray(groups)
+    labels = unmasked(groups, "groups")
     if labels.shape != (n,):
         raise ValueError(f"{name} has shape {labels.shape}; expected one label for each of {n} rows")
     _, numbers = np.unique(labels.astype(str) if labels.dtype == object else labels, return_inverse=True)

@@ -47,6 +47,10 @@ def test_torch_export(detector: entropix.EntropixDetector, images: np.ndarray, t
     with torch.no_grad():
         assert_same(detector, images, [value.numpy() for value in program(torch.from_numpy(images))])
         assert program(torch.from_numpy(images[:1]))[0].shape == (1,)
+        for others in (images / 10_000 + 0.5, images * 0 + 900):  # on [0, 1], as 8 bits are; all white
+            with pytest.raises(entropix.exceptions.DataError, match="give both in the same unit"):
+                detector.anomaly_score(others)
+            assert all(value.isnan().all() for value in program(torch.from_numpy(others)))
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt2"]
     with pytest.raises(FileExistsError, match="--overwrite"):
         export(detector, path)
@@ -60,6 +64,7 @@ def test_onnx(detector: entropix.EntropixDetector, images: np.ndarray, tmp_path:
     assert json.loads(session.get_modelmeta().custom_metadata_map["anomalous_above"]) == -detector.offset_
     assert_same(detector, images, session.run(None, {"images": images}))
     assert len(session.run(None, {"images": images[:1]})[0]) == 1
+    assert all(np.isnan(value).all() for value in session.run(None, {"images": images / 10_000 + 0.5}))
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
 
 
