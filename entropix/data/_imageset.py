@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from entropix.data._passed_over import MASK_OF_NONE
 from entropix.data._select import Select
 from entropix.data._spool import allocate
 from entropix.exceptions import DataError, ScaleWarning
@@ -170,6 +171,11 @@ class ImageSet:
             sizes=self.sizes[chosen],
             origins=[self.origins[i] for i in chosen],
         )
+
+    def masks_of_none(self) -> list[tuple[str, str]]:
+        """Return (name, reason) of masks of which it is not known whose they are."""
+        found = [entry for entry in self.passed_over if entry[1].startswith(MASK_OF_NONE)]
+        return [(name, reason.removeprefix(MASK_OF_NONE)) for name, reason in found]
 
     def _rows(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return indices (m,) of images from whole numbers or a mask.

@@ -26,6 +26,7 @@ from entropix.data._bids import OF_MASK, SUFFIX, entities
 from entropix.data._files import FileItem
 from entropix.data._imageset import ImageSet
 from entropix.data._names import is_image_folder, is_mask_folder, split_of_folder
+from entropix.data._passed_over import MASK_OF_NONE
 from entropix.data.formats import MASK_ENDING, MASK_NAME, VOLUMES, format_of, is_mask, stem_of
 
 NORMAL_TISSUE = re.compile(r"brain|aseg|aparc|pve|tissue|(^|[-_. ])(gm|wm|csf|bone|bg|cbm|bs|scgm)$", re.IGNORECASE)
@@ -85,8 +86,8 @@ def used_masks(
         for mask in item.masks if item.path in groups else ():
             owners[mask].append(item.path)
     unused = {
-        mask: f"a mask, not used, as any of {len(paths)} images may be its own; expected one for each: "
-        "a_mask beside a, or masks/a beside images/a"
+        mask: f"{MASK_OF_NONE}any of {len(paths)} images may be its own; expected one for each: a_mask beside a, or "
+        "masks/a beside images/a"
         for mask, paths in owners.items()
         if len(paths) > 1 and not (len({groups[path] for path in paths}) == 1 and format_of(mask).names[0] in VOLUMES)
     }

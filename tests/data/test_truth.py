@@ -9,6 +9,7 @@ from dicom_files import save_dicom
 from PIL import Image
 
 from entropix.data import DataError, Select, read, read_mask
+from entropix.scoring import locate
 
 SHAPE = (12, 10, 6)
 
@@ -94,7 +95,9 @@ def test_a_mask_is_of_one_image(images: list[str], mask: str, tmp_path: Path, rn
     assert found.masks == {}
     ((told, reason),) = [entry for entry in found.passed_over if "not used" in entry[1]]
     assert told.endswith(mask)
-    assert reason.startswith(f"a mask, not used, as any of {len(images)} images may be its own; expected one for each")
+    assert reason.startswith(f"a mask, not used: any of {len(images)} images may be its own; expected one for each")
+    (unusable,) = locate(found, lambda some: np.zeros(some.pixels.shape[:1] + some.pixels.shape[2:])).unusable
+    assert unusable == (told, reason.removeprefix("a mask, not used: "))
     alone = read(tmp_path, image_size=8, include=Path(images[0]).name, cache=False)
     assert alone.masks == {tmp_path / images[0]: (tmp_path / mask,)}
 
