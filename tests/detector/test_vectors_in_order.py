@@ -18,7 +18,7 @@ def test_codes_of_sorted_vectors_are_in_random_order() -> None:
     assert abs(np.corrcoef(codes, np.arange(len(codes)))[0, 1]) < 0.3
 
 
-@pytest.mark.parametrize("distinct", [4, 11, 14])
+@pytest.mark.parametrize("distinct", [11, 14])
 def test_few_distinct_rows_are_named(distinct: int) -> None:
     rows = np.random.default_rng(0).normal(size=(distinct, 4))
     with pytest.raises(ValueError, match=r"samples leave \d+ distinct ones to train on; 11 are needed: give more rows"):
