@@ -10,13 +10,11 @@ import numpy as np
 import torch
 
 from entropix.data._blocks import Block, with_channels
-from entropix.data._imageset import ImageSet
+from entropix.data._imageset import ROUNDING, ImageSet
 from entropix.data._select import Select
 from entropix.data._spool import Spool, allocate
 from entropix.exceptions import DataError
 
-# Floats on [0, 1] may leave it by as much, which is cut off: what half precision rounds 1 to is 5e-4 away.
-ROUNDING = 1e-3
 # Radiographs are CR or DX, depending on the detector that took them, but one kind of image.
 SAME_KIND = {"DICOM CR": "DICOM DX"}
 

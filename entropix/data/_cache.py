@@ -35,7 +35,7 @@ MOST_BYTES = 10 * 2**30
 # Images that are read in less time are not worth keeping, unless a folder for them is named.
 WORTH_SECONDS = 1.0
 ABANDONED_SECONDS = 24 * 3600
-FORMAT = 3
+FORMAT = 4
 FACTS = ("names", "groups", "natural_scale", "inferred_scale", "unreadable", "passed_over")
 ENTRIES = ("unreadable", "passed_over")  # lists of pairs, of which JSON makes lists of lists
 

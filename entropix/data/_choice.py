@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from entropix.data._bids import SUFFIX, entities
-from entropix.data._names import case_and_channel
+from entropix.data._files import FileItem
+from entropix.data._names import case_and_contrast
 from entropix.data._passed_over import NOT_SELECTED, to_choose_from
 from entropix.data._select import Select
 
@@ -55,35 +56,32 @@ class Choice:
             return "left out by include"
         return ""
 
-    def reason_against(self, name: str) -> str:
-        """Return why a file, by its name in the set, is not to be read; "" if it is."""
-        if reason := self.excludes(name):
+    def reason_against(self, item: FileItem) -> str:
+        """Return why a file is not to be read; "" if it is."""
+        if reason := self.excludes(item.name):
             return reason
-        if self.select.wants_entities(found := entities(name)):
+        contrast = case_and_contrast(item.path.as_posix())[1]
+        found = entities(item.name) | ({SUFFIX: contrast} if contrast else {})
+        if self.select.wants_entities(found):
             return ""
         told = ", ".join(f"{key}={found[key]}" for key in self.select.bids if key in found)
         return NOT_SELECTED + (told or f"no {' or '.join(self.select.bids)} in the name")
 
-    def several_contrasts(self, paths: Sequence[str]) -> str:
-        """Return why files of several contrasts are not for one model, unless some were chosen; or "".
+    def several_contrasts(self, items: Sequence[FileItem]) -> str:
+        """Return why files of several contrasts (`case_and_contrast`) are not for one model, unless chosen; or "".
 
-        Contrasts are the suffixes of BIDS and the channels of nnU-Net.
+        Most files say one: among x_t1.nii, x_t2.nii, x_t3.nii, x_t4.nii they are points in time.
         """
-        channels = Counter(channel for path in paths if (channel := case_and_channel(path)[1]))
-        if len(channels) > 1 and not (self.include or self.exclude):
-            told = ", ".join(f"{count:,} files of channel {channel}" for channel, count in channels.most_common())
-            first = channels.most_common(1)[0][0]
-            return (
-                f"images of several contrasts: {told} (nnU-Net). Choose one with include='*_{first}.*' "
-                f"(--include '*_{first}.*'), '*' for all"
-            )
-        counts = Counter(found[SUFFIX] for path in paths if (found := entities(path)))
-        if len(counts) < 2 or SUFFIX in self.select.bids or self.select.series is not None:
+        contrasts = [case_and_contrast(item.path.as_posix())[1] for item in items]
+        counts = Counter(filter(None, contrasts)).most_common()
+        if len(counts) < 2 or 2 * contrasts.count("") >= len(contrasts):
             return ""
-        told = ", ".join(f"{count:,} {suffix}" for suffix, count in counts.most_common())
-        first = counts.most_common(1)[0][0]
+        if SUFFIX in self.select.bids or self.select.series is not None:
+            return ""
+        told = ", ".join(f"{contrast} ({count:,} files)" for contrast, count in counts)
+        first = counts[0][0]
         return (
-            f"images of several contrasts: {told} files. Choose by the BIDS suffix with "
+            f"images of several contrasts, by their names: {told}. Choose one with "
             f"select=Select(bids={{'suffix': '{first}'}}) (--select suffix={first}), * for all"
         )
 

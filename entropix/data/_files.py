@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from entropix.data._bids import SUFFIX, entities
 from entropix.data._blocks import Block, Decoded, to_block
 from entropix.data._imageset import Origin
+from entropix.data._names import case_and_contrast
 from entropix.data._select import Select
 from entropix.data.formats import PassedOver, by_number, decode
 from entropix.exceptions import DataError
@@ -78,7 +78,7 @@ def _origin(item: FileItem, decoded: Decoded, number: int | None) -> Origin:
         volume=decoded.volume if number is None else item.name,
         position=decoded.position if number is None else number,
         kind=decoded.kind,
-        series=decoded.series or entities(item.name).get(SUFFIX, ""),
+        series=decoded.series or case_and_contrast(item.path.as_posix())[1],
         bits=decoded.bits,
         **decoded.identifiers,
     )

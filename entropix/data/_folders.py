@@ -10,19 +10,18 @@ Layouts, in the order in which they are looked for:
 4. BIDS: `dataset_description.json`, or folders `sub-*`; everything below but `derivatives`, `sourcedata` and `code`.
 5. Plain: everything below the folder, labels unknown.
 
-In all but the first, the files of one subject of BIDS, or of one case of nnU-Net, are a group, and masks are found, not
-read (`_truth`).
+Masks are found, not read (`_truth`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from entropix.data._bids import is_bids, subject
+from entropix.data._bids import is_bids
 from entropix.data._files import FileItem
 from entropix.data._listing import LISTING, listed_files
-from entropix.data._names import case_and_channel, is_mask_folder
+from entropix.data._names import is_mask_folder
 from entropix.data._truth import with_masks
 from entropix.data._walk import Walk
 from entropix.exceptions import DataError, MissingSplitError
@@ -59,7 +58,6 @@ def list_folder(root: Path, split: str) -> Listing:
     unreadable, passed_over = (
         [(_name(path, root), reason) for path, reason in entries] for entries in (walk.unreadable, walk.passed_over)
     )
-    items = [item if item.group else replace(item, group=_patient(item.path.as_posix())) for item in items]
     return Listing(with_masks(items, walk.masks, root), layout, unreadable, passed_over)
 
 
@@ -84,11 +82,6 @@ def _find(root: Path, split: str, walk: Walk) -> tuple[list[FileItem], str]:
         return _class_folders(root, root, split, walk), "folder of classes"
     layout = "BIDS folder" if is_bids(root) else "folder"
     return [FileItem(path, _name(path, root)) for path in walk.files(root)], layout
-
-
-def _patient(path: str) -> str:
-    """Return the subject of BIDS or the case of nnU-Net that a file is of, by its name; "" if it says neither."""
-    return subject(path) or case_and_channel(path)[0]
 
 
 def _name(path: Path, root: Path) -> str:

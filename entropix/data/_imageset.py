@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from entropix.data._passed_over import MASK_OF_NONE
 from entropix.data._select import Select
 from entropix.data._spool import allocate
 from entropix.exceptions import DataError, ScaleWarning
 
+# Floats on [0, 1] may leave it by as much, which is cut off: what half precision rounds 1 to is 5e-4 away.
+ROUNDING = 1e-3
 DARK = 1 / 64  # of the training images' range: images that lie below are of another unit, or empty
 
 
@@ -67,6 +70,19 @@ class Scaling:
             return torch.zeros_like(images)
         # float64: the difference of two float32 numbers may overflow
         return ((images.double() - low) / (high - low)).clamp_(0, 1).float()
+
+    def refuses(self, images: torch.Tensor) -> torch.Tensor:
+        """Return whether float images (n, c, s, s) are on another scale, a bool without dimensions, as a graph can.
+
+        They are those that `ImageSet.scaling` refuses by their values.
+        """
+        darkest, brightest = self.value_range or (0.0, 1.0)
+        low, high = images.amin((0, 1, 2, 3)), images.amax((0, 1, 2, 3))
+        on_unit = (low >= -ROUNDING) & (high <= 1 + ROUNDING)
+        if self.value_range is None:
+            return ~on_unit
+        dark = high - darkest < DARK * (brightest - darkest)
+        return (high <= darkest) | (low >= brightest) | (on_unit & dark)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +171,11 @@ class ImageSet:
             sizes=self.sizes[chosen],
             origins=[self.origins[i] for i in chosen],
         )
+
+    def masks_of_none(self) -> list[tuple[str, str]]:
+        """Return (name, reason) of masks of which it is not known whose they are."""
+        found = [entry for entry in self.passed_over if entry[1].startswith(MASK_OF_NONE)]
+        return [(name, reason.removeprefix(MASK_OF_NONE)) for name, reason in found]
 
     def _rows(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return indices (m,) of images from whole numbers or a mask.

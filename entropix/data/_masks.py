@@ -46,8 +46,10 @@ def _planes(mask: Path, image: Path, numbers: Sequence[int | None], axis: str) -
     decoded = decode(mask, Select(), keep_ids=False)
     frames = by_number(decoded)
     level = HALF * max(float(frame.max()) for frame in decoded.frames) if decoded.kind == "JPEG" else 0
-    only = decoded.frames[0] if len(frames) == 1 else None
+    if (None in frames) != (None in numbers):
+        have, has = ("one image", "several") if None in frames else ("several", "one image")
+        raise DataError(f"{mask.name} holds {have}, {image.name} {has}; expected as many in both")
     try:
-        return [(frames[number] if only is None else only).max(0) > level for number in numbers]
+        return [frames[number].max(0) > level for number in numbers]
     except KeyError as error:
         raise DataError(f"{mask.name} has no page {error.args[0]}") from None

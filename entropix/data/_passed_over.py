@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 # Begins the reason of an image that another choice would read.
 NOT_SELECTED = "not selected: "
+# Begins the reason of a mask of which it is not known whose it is.
+MASK_OF_NONE = "a mask, not used: "
 MASK_BY_CONTENT = "a mask, by its content: few whole numbers beside many zeros"
 
 

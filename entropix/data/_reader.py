@@ -20,7 +20,7 @@ from entropix.data._privacy import mark_of_salt
 from entropix.data._quiet import quiet_readers
 from entropix.data._select import Select
 from entropix.data._sources import Files, Stream, open_source
-from entropix.data._truth import with_masks_by_content
+from entropix.data._truth import used_masks, with_masks_by_content
 from entropix.exceptions import DataError
 
 
@@ -134,11 +134,12 @@ def survey(
         none_left = not len(images) and to_choose_from(images.passed_over)
         problem = nothing_chosen(found.source, choice, images.passed_over) if none_left else images.problem
         items = with_masks_by_content(found.items, {name for name, why in images.passed_over if why == MASK_BY_CONTENT})
+        masks, unused = used_masks(items, images)
         images = replace(
             images,
             unreadable=found.unreadable + images.unreadable,
-            passed_over=found.passed_over + images.passed_over,
-            masks={item.path: item.masks for item in items if item.masks},
+            passed_over=found.passed_over + images.passed_over + unused,
+            masks=masks,
             problem=found.problem or problem,
         )
     problem = images.problem or several_modalities(images, select)

@@ -22,10 +22,11 @@ class Select:
         slices: (first, last + 1) as in Python's slicing, counted from the feet, the back or the patient's right;
             None leaves an end open, negative numbers count from the other end.
         component: which channel or time point of a 4-D NIfTI volume.
-        series: description, number or UID of the series of DICOM files to read, or BIDS suffix of NIfTI files; * stands
-            for any text, ? for any character. Case does not matter.
+        series: description, number or UID of the series of DICOM files to read, or contrast of NIfTI files, by
+            their names; * stands for any text, ? for any character. Case does not matter.
         bids: entities that the names of files have to have, such as {"suffix": "FLAIR", "acq": "hires", "run": "1"};
-            * and ? as for `series`, and 01 is 1.
+            * and ? as for `series`, and 01 is 1. The suffix is also the channel of nnU-Net and the contrast at the end
+            of other names: x_t1ce.nii.gz.
 
     Raises:
         DataError: an unknown axis or entity, or slices that are not a pair of whole numbers or None.

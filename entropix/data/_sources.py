@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from entropix.data._blocks import Block
 from entropix.data._choice import Choice, nothing_chosen
 from entropix.data._files import FileItem
 from entropix.data._folders import list_folder
+from entropix.data._names import case_and_contrast
 from entropix.data._passed_over import in_short
 from entropix.data.formats import format_names, in_words, is_mask
 from entropix.exceptions import DataError
@@ -69,14 +70,14 @@ def open_source(dataset: Any, image_size: int, split: str, channels: int | None,
 
 def _chosen(found: Files, choice: Choice, split: str) -> Files:
     """Return the files that are to be read; the others are passed over."""
-    reasons = {item.name: choice.reason_against(item.name) for item in found.items}
-    items = [item for item in found.items if not reasons[item.name]]
+    reasons = {item.name: choice.reason_against(item) for item in found.items}
+    items = [_grouped(item) for item in found.items if not reasons[item.name]]
     left_out = [(name, reason) for name, reason in reasons.items() if reason]
     left_out += [(name, reason) for name, _ in found.unreadable if (reason := choice.excludes(name))]
     unreadable = [entry for entry in found.unreadable if not choice.excludes(entry[0])]
     passed_over = found.passed_over + left_out
     if items:
-        problem = choice.several_contrasts([item.path.as_posix() for item in items])
+        problem = choice.several_contrasts(items)
     elif found.items:
         problem = nothing_chosen(found.source, choice, left_out)
     else:
@@ -85,6 +86,15 @@ def _chosen(found: Files, choice: Choice, split: str) -> Files:
         told = f"; what lies there is none: {there}" if there else ""
         problem = f"{found.source}: no images for split {split!r}; expected {wanted}{told}"
     return Files(items, found.source, unreadable, passed_over, problem)
+
+
+def _grouped(item: FileItem) -> FileItem:
+    """Return a file with its group: what its name says it is of, or its folder if it is called as a contrast only."""
+    case, contrast = case_and_contrast(item.path.as_posix())
+    if item.group or not contrast:
+        return item
+    folder = PurePosixPath(item.name).parent
+    return replace(item, group=case or (folder.as_posix() if folder.name else item.path.parent.name))
 
 
 def _open(dataset: Any, image_size: int, split: str, channels: int | None) -> Stream | Files:

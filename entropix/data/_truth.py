@@ -11,7 +11,7 @@ Masks are never read as images. They say where something is, for judging heat ma
 
 Masks of brain and tissues (`desc-brain`, `label-GM`, `a_brain_mask.nii`, ..., `probseg`) say nothing of anomalies.
 Where an image has several others, those called lesion are taken, else all. A mask in a folder of one split is of no
-image of another.
+image of another. A mask of several images is used where all are volumes of one patient: their places are compared.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from pathlib import Path, PurePosixPath
 
 from entropix.data._bids import OF_MASK, SUFFIX, entities
 from entropix.data._files import FileItem
+from entropix.data._imageset import ImageSet
 from entropix.data._names import is_image_folder, is_mask_folder, split_of_folder
-from entropix.data.formats import MASK_ENDING, MASK_NAME, is_mask, stem_of
+from entropix.data._passed_over import MASK_OF_NONE
+from entropix.data.formats import MASK_ENDING, MASK_NAME, VOLUMES, format_of, is_mask, stem_of
 
 NORMAL_TISSUE = re.compile(r"brain|aseg|aparc|pve|tissue|(^|[-_. ])(gm|wm|csf|bone|bg|cbm|bs|scgm)$", re.IGNORECASE)
 BRAIN_MASK = re.compile(r"(^|[-_. ])(brain|bet|brainmask)([-_. ]?mask)?\.nii(\.gz)?$")  # of a volume, by FSL and others
@@ -67,6 +69,31 @@ def with_masks_by_content(items: Sequence[FileItem], names: Collection[str]) -> 
         for item, place in zip(items, places, strict=True)
         if item.name not in names
     ]
+
+
+def used_masks(
+    items: Sequence[FileItem], images: ImageSet
+) -> tuple[dict[Path, tuple[Path, ...]], list[tuple[str, str]]]:
+    """Return the masks of each file that was read, and (name, reason) of those of which it is not known whose they are.
+
+    Args:
+        items: files with all masks that may be theirs.
+        images: what was read of them.
+    """
+    groups = {origin.path: group for origin, group in zip(images.origins, images.groups, strict=True)}
+    owners: dict[Path, list[Path]] = defaultdict(list)
+    for item in items:
+        for mask in item.masks if item.path in groups else ():
+            owners[mask].append(item.path)
+    unused = {
+        mask: f"{MASK_OF_NONE}any of {len(paths)} images may be its own; expected one for each: a_mask beside a, or "
+        "masks/a beside images/a"
+        for mask, paths in owners.items()
+        if len(paths) > 1 and not (len({groups[path] for path in paths}) == 1 and format_of(mask).names[0] in VOLUMES)
+    }
+    masks = {item.path: tuple(mask for mask in item.masks if mask not in unused) for item in items}
+    told = [(f"{mask.parent.name}/{mask.name}", reason) for mask, reason in unused.items()]
+    return {path: found for path, found in masks.items() if found and path in groups}, told
 
 
 def _masks_of(

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from entropix.estimators._inputs import unmasked
+
 ALARM = 0.001
 """Probability with which independent rows have means of blocks, of one size, that vary enough for a warning."""
 LEAST_BLOCKS = 16
@@ -35,8 +37,13 @@ def as_groups(groups: ArrayLike | None, n: int, device: torch.device, name: str 
 
 
 def group_labels(groups: ArrayLike, n: int, name: str = "groups") -> NDArray[Any]:
-    """Return the labels (n,) of the rows' groups as numbers or strings, or raise ValueError for another length."""
-    labels = np.asarray(groups)
+    """Return the labels (n,) of the rows' groups as numbers or strings.
+
+    Raises:
+        TypeError: Masked labels.
+        ValueError: Another length.
+    """
+    labels = unmasked(groups, name)
     if labels.shape != (n,):
         raise ValueError(f"{name} has shape {labels.shape}; expected one label for each of {n} rows")
     return labels.astype(str) if labels.dtype == object else labels

@@ -100,7 +100,7 @@ def mutual_information(
         raise ValueError(f"permutations is {permutations}; expected 0 for none, or a number such as 999")
     test = (permutations, shuffle)
     if method == "auto":
-        classes = as_labels(x, k), as_labels(y, k)
+        classes = as_labels(x, "x", k), as_labels(y, "y", k)
         if any(labels is not None for labels in classes):
             return _of_classes(x, y, classes, k, base, local, groups, test)
     return _run({"x": x, "y": y}, k, method, estimators[method], base, local, groups, test=test)

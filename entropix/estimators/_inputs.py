@@ -83,12 +83,21 @@ def unit_of(x: Tensor) -> float:
     return 1.0 if largest == 0 or 1e-100 < largest < 1e100 else 2.0 ** round(math.log2(largest))
 
 
-def _as_array(x: ArrayLike, name: str) -> NDArray[Any]:
-    """Read anything that NumPy understands, but nothing that it would silently change."""
+def unmasked(x: Any, name: str) -> NDArray[Any]:
+    """Return x as an array.
+
+    Raises:
+        TypeError: Masked values, which would silently be used.
+    """
     masked = [part for part in (x if isinstance(x, (list, tuple)) else [x]) if isinstance(part, np.ma.MaskedArray)]
     if any(bool(np.ma.getmaskarray(part).any()) for part in masked):
         raise TypeError(f"{name} is a masked array: what lies under the mask would be used; pass complete rows only")
-    array = np.asarray(x)
+    return np.asarray(x)
+
+
+def _as_array(x: ArrayLike, name: str) -> NDArray[Any]:
+    """Read anything that NumPy understands, but nothing that it would silently change."""
+    array = unmasked(x, name)
     to_numpy = getattr(x, "to_numpy", None)
     if array.dtype == object and to_numpy is not None:  # pandas' nullable numbers
         try:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from entropix.estimators._dependent_rows import as_groups
-from entropix.estimators._inputs import Samples, check_base, tell
+from entropix.estimators._inputs import Samples, check_base, tell, unmasked
 from entropix.estimators._ksg import class_information
 from entropix.estimators._results import Entropy, averaged
 
@@ -24,7 +24,7 @@ SEEN_ONCE = 0.1
 """Share of rows whose class no other row has, above which unseen classes matter (Good 1953: the same share of all)."""
 
 
-def as_labels(x: Any, k: int) -> Tensor | None:
+def as_labels(x: Any, name: str, k: int) -> Tensor | None:
     """Number the classes (n,) if x is class labels: bool, text, categories, or integers each of which n rows share.
 
     Integers are classes if each occurs more than 4 k times, enough to look for neighbours within a class.
@@ -33,7 +33,7 @@ def as_labels(x: Any, k: int) -> Tensor | None:
         x = x.detach().cpu().numpy() if x.dtype == torch.bool or not x.is_floating_point() else None
     if x is None:
         return None
-    labels = np.asarray(x)
+    labels = unmasked(x, name)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "bUSOiu":
@@ -66,7 +66,7 @@ def discrete_entropy(
         ValueError: Another number of axes, fewer than two values, or a base that is 1 or not positive.
     """
     check_base(base)
-    values = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    values = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else unmasked(labels, "labels")
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"labels have shape {values.shape}; expected (n,) with two or more")
     _, numbers = np.unique(values.astype(str) if values.dtype == object else values, return_inverse=True)

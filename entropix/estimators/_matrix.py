@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from entropix.estimators._information import mutual_information
-from entropix.estimators._inputs import tell
+from entropix.estimators._inputs import tell, unmasked
 from entropix.exceptions import EstimatorWarning
 
 
@@ -49,7 +49,7 @@ def mutual_information_matrix(
         TypeError, ValueError: As `mutual_information`, or a table with fewer than two columns.
     """
     names = list(frame.columns) if hasattr(frame, "columns") else None
-    table = frame if names is not None else np.asarray(frame)
+    table = frame if names is not None else unmasked(frame, "frame")
     if table.ndim != 2 or table.shape[1] < 2:
         raise ValueError(f"frame has shape {table.shape}; expected (n, d) with two or more columns")
     d = table.shape[1]
@@ -83,7 +83,7 @@ def information_scores(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
 
     A y of bool, text, or integers of which many rows share each is class labels.
     """
-    table = np.asarray(x)
+    table = unmasked(x, "x")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EstimatorWarning)  # one for each column would drown what matters
         return np.array([float(mutual_information(column, y)) for column in table.T])

@@ -26,7 +26,7 @@ class Located:
         rows: for each file with a mask its name, numbers of voxels, lesion_voxels and regions, and ap, best_dice and
             aupro (`entropix.scoring.Overlap`), which are missing where nothing or all is marked.
         overall: the same of all voxels, those of files that are known to be normal too; empty without masks.
-        unusable: (name, reason) of files whose masks can't be used.
+        unusable: (name, reason) of files whose masks can't be used, and of masks that may be of any image.
     """
 
     rows: list[dict[str, Any]]
@@ -42,13 +42,13 @@ def locate(images: ImageSet, maps_of: Callable[[ImageSet], np.ndarray]) -> Locat
         maps_of: gives heat maps (n, s, s), such as `EntropixDetector.surprise_maps`; only called if there are masks.
     """
     if not images.masks:
-        return Located([], {}, [])
+        return Located([], {}, images.masks_of_none())
     files = _files(images)
     maps = maps_of(images)
     levels = levels_of(maps)
     overall = Overlap(levels)
     rows: list[dict[str, Any]] = []
-    unusable: list[tuple[str, str]] = []
+    unusable = images.masks_of_none()
     for path, indices in files.items():
         name = images.origins[indices[0]].volume or images.names[indices[0]]
         try:

@@ -46,7 +46,7 @@ class Scoring(nn.Module):
     Takes images (n, c, s, s) float32 as `detector.read(...).pixels` has them: resized, and on [0, 1] or, if the
     detector was fitted to raw values, raw. Returns what `outputs` names: the default score (n,), its conformal
     p-value (n,), the other scores (n,), the heat map (n, s, s) in nats per pixel, the reconstruction (n, c, s, s) on
-    [0, 1].
+    [0, 1]. All are NaN for images on another scale, which the detector refuses.
     """
 
     known: Tensor
@@ -62,13 +62,16 @@ class Scoring(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         (detector,) = self.detector
-        if detector.value_range_ is not None:
-            images = Scaling(detector.value_range_)(images)
+        scaling = Scaling(detector.value_range_)
+        unknown = torch.where(scaling.refuses(images), torch.nan, 0.0)
+        images = scaling(images)
         seen = Outputs.of(images * 2 - 1, self.model, self.network)
         terms = detector.terms(seen)
         above = (self.known >= terms[DEFAULT_SCORE][:, None]).sum(1)
         p = (1 + above) / (len(self.known) + 1)
-        return terms[DEFAULT_SCORE], p.float(), *(terms[name] for name in _others()), terms[MAP], (seen.x_hat + 1) / 2
+        others = (terms[name] for name in _others())
+        given = (terms[DEFAULT_SCORE], p.float(), *others, terms[MAP], (seen.x_hat + 1) / 2)
+        return tuple(values + unknown for values in given)
 
 
 def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -76,7 +79,8 @@ def export(detector: EntropixDetector, path: str | Path, *, overwrite: bool = Fa
 
     The exported model takes images (n, c, s, s) float32 as `detector.read(...).pixels` has them, for any n. It returns
     the default score (n,), its conformal p-value (n,), the other scores (n,), the heat map (n, s, s) in nats per pixel,
-    and the reconstruction (n, c, s, s) on [0, 1]. Facts about the detector are in the file's metadata (`.pt2`:
+    and the reconstruction (n, c, s, s) on [0, 1]; NaN where the detector refuses images, as they are on another scale
+    than those of the fit. Facts about the detector are in the file's metadata (`.pt2`:
     `entropix.json`).
 
     Args:

@@ -59,7 +59,9 @@ def test_names(name: str, expected: dict[str, str]) -> None:
 
 
 def test_contrasts_are_not_mixed(bids: Path) -> None:
-    with pytest.raises(DataError, match=r"several contrasts: 4 T1w, 2 FLAIR files.*--select suffix=T1w"):
+    with pytest.raises(
+        DataError, match=r"several contrasts, .*: T1w \(4 files\), FLAIR \(2 files\)\. .*--select suffix=T1w"
+    ):
         read(bids, cache=False)
     assert len(files(bids, select=Select(bids={"suffix": "*"}))) == 6
     told = entropix.inspect(bids, image_size=8, cache=False)
@@ -90,13 +92,47 @@ def test_channels_of_nnunet_are_not_mixed(tmp_path: Path, rng: np.random.Generat
     for name in ("imagesTr/c_1_0000.nii.gz", "imagesTr/c_1_0001.nii.gz", "imagesTs/c_2_0000.nii.gz", "x_0003.nii.gz"):
         volume(tmp_path / name, rng)
     with pytest.raises(
-        DataError, match=r"several contrasts: 2 files of channel 0000, 1 files of channel 0001 .*'\*_0000\.\*'"
+        DataError, match=r"several contrasts, .*: 0000 \(2 files\), 0001 \(1 files\)\. .* suffix=0000\)"
     ):
-        read(tmp_path, cache=False)
-    assert files(tmp_path, include="*_0000.*") == ["c_1_0000.nii.gz", "c_2_0000.nii.gz"]
-    images = read(tmp_path, image_size=8, include="*", cache=False)
-    assert list(dict.fromkeys(images.groups)) == ["c_1", "c_2", "x_0003.nii.gz"]
-    assert set(read(tmp_path / "imagesTr", image_size=8, include="*", cache=False).groups) == {"c_1"}
+        read(tmp_path, include="*", cache=False)
+    first = ["c_1_0000.nii.gz", "c_2_0000.nii.gz"]
+    assert files(tmp_path, include="*_0000.*") == files(tmp_path, select=Select(bids={"suffix": "0000"})) == first
+    every = Select(bids={"suffix": "*"})
+    assert list(dict.fromkeys(read(tmp_path, image_size=8, select=every, cache=False).groups)) == ["c_1", "c_2"]
+    assert set(read(tmp_path / "imagesTr", image_size=8, select=every, cache=False).groups) == {"c_1"}
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen", "groups"),
+    [
+        (["B_0/B_0_t1.nii.gz", "B_0/B_0_t1ce.nii.gz", "B_0/B_0_flair.nii.gz"], "B_0_flair.nii.gz", {"B_0"}),
+        (["B-1-t1n.nii.gz", "B-1-t2f.nii.gz", "B-1-T2_FLAIR.nii.gz"], "B-1-T2_FLAIR.nii.gz", {"B-1"}),
+        (["a/pre/T1.nii.gz", "a/pre/FLAIR.nii.gz"], "FLAIR.nii.gz", {"a/pre"}),
+        (["flair.nii", "t1.nii.gz"], "flair.nii", {"case"}),
+    ],
+)
+def test_contrasts_of_a_case_are_not_mixed(
+    names: list[str], chosen: str, groups: set[str], tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """As BraTS, IXI and others name volumes; those of a case are a group, and its mask is that of all of them."""
+    root = tmp_path / "case"
+    for name in names:
+        volume(root / name, rng)
+    for source in (root, [root / name for name in names]):
+        with pytest.raises(DataError, match=r"several contrasts, by their names: .* Choose one with"):
+            read(source, cache=False)
+    assert files(root, select=Select.parse(["suffix=*FLAIR"])) == [chosen]
+    assert files(root, select=Select(series="*flair")) == [chosen]
+    images = read(root, image_size=8, select=Select(bids={"suffix": "*"}), cache=False)
+    assert len({origin.series for origin in images.origins}) == len(names)
+    assert set(images.groups) == groups
+
+
+def test_points_in_time_are_no_contrasts(tmp_path: Path, rng: np.random.Generator) -> None:
+    names = [f"x_t{time}.nii" for time in range(1, 5)]
+    for name in names:
+        volume(tmp_path / name, rng)
+    assert files(tmp_path) == names
 
 
 def test_the_subject_is_the_group(bids: Path) -> None:

@@ -9,6 +9,7 @@ from dicom_files import save_dicom
 from PIL import Image
 
 from entropix.data import DataError, Select, read, read_mask
+from entropix.scoring import locate
 
 SHAPE = (12, 10, 6)
 
@@ -67,6 +68,68 @@ def test_the_mask_of_one_image_is_not_that_of_another(tmp_path: Path, rng: np.ra
     images = read(tmp_path, image_size=8, cache=False)
     assert images.names == ["a.png", "a_b.png"]
     assert set(images.masks) == {tmp_path / "a.png"}
+
+
+@pytest.mark.parametrize(
+    ("images", "mask"),
+    [
+        (["1.dcm", "2.dcm", "3.dcm"], "mask.png"),
+        (["a.png", "b.png"], "label.png"),
+        (["images/scan_1.png", "images/scan_2.png"], "masks/scan.png"),
+        (["images/1.png", "images/2.png"], "masks/mask.png"),
+        (["p1.nii.gz", "p2.nii.gz"], "seg.nii.gz"),  # in a space that all share, such as MNI152
+    ],
+)
+def test_a_mask_is_of_one_image(images: list[str], mask: str, tmp_path: Path, rng: np.random.Generator) -> None:
+    """One picture for a whole series is not the mask of each slice."""
+    for name in (*images, mask):
+        values = rng.integers(0, 250, (16, 16), dtype=np.uint8)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        if name.endswith(".dcm"):
+            save_dicom(tmp_path / name, values, SeriesInstanceUID="1.2.3", StudyInstanceUID="1.2", PatientID="1")
+        elif name.endswith(".png"):
+            png(tmp_path / name, values)
+        else:
+            volume(tmp_path / name, rng.integers(0, 900, SHAPE).astype(np.int16))
+    found = read(tmp_path, image_size=8, cache=False)
+    assert found.masks == {}
+    ((told, reason),) = [entry for entry in found.passed_over if "not used" in entry[1]]
+    assert told.endswith(mask)
+    assert reason.startswith(f"a mask, not used: any of {len(images)} images may be its own; expected one for each")
+    (unusable,) = locate(found, lambda some: np.zeros(some.pixels.shape[:1] + some.pixels.shape[2:])).unusable
+    assert unusable == (told, reason.removeprefix("a mask, not used: "))
+    alone = read(tmp_path, image_size=8, include=Path(images[0]).name, cache=False)
+    assert alone.masks == {tmp_path / images[0]: (tmp_path / mask,)}
+
+
+@pytest.mark.parametrize(
+    ("images", "mask"),
+    [
+        (["B_0_t1.nii.gz", "B_0_flair.nii.gz"], "B_0_seg.nii.gz"),
+        (["p/T1.nii.gz", "p/FLAIR.nii.gz"], "p/seg.nii.gz"),
+        (["imagesTr/c_0000.nii.gz", "imagesTr/c_0001.nii.gz"], "labelsTr/c.nii.gz"),
+    ],
+)
+def test_a_mask_is_of_all_contrasts_of_its_case(
+    images: list[str], mask: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    for name in (*images, mask):
+        volume(tmp_path / name, rng.integers(0, 900, SHAPE).astype(np.int16))
+    found = read(tmp_path, image_size=8, select=Select(bids={"suffix": "*"}), cache=False)
+    assert found.masks == {tmp_path / name: (tmp_path / mask,) for name in images}
+
+
+@pytest.mark.parametrize(("pages", "told"), [((3, 1), "m one image, i several"), ((1, 3), "m several, i one image")])
+def test_a_mask_has_as_many_pages_as_its_image(
+    pages: tuple[int, int], told: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    for name, count in zip(("a.tif", "a_mask.tif"), pages, strict=True):
+        first, *others = (Image.fromarray(page) for page in rng.integers(0, 256, (count, 16, 16), dtype=np.uint8))
+        first.save(tmp_path / name, save_all=True, append_images=others)
+    images = read(tmp_path, image_size=8, cache=False)
+    expected = told.replace("m ", r"a_mask\.tif holds ").replace("i ", r"a\.tif ")
+    with pytest.raises(DataError, match=f"{expected}; expected as many in both"):
+        read_mask(images, range(len(images)))
 
 
 @pytest.mark.parametrize("axis", ["axial", "coronal", "sagittal"])

@@ -1,6 +1,7 @@
-"""Vectors in an order of their own: sorted files are the usual ones."""
+"""Vectors in an order of their own (sorted files are the usual ones), and vectors that are copies."""
 
 import numpy as np
+import pytest
 
 import entropix
 
@@ -15,3 +16,10 @@ def test_codes_of_sorted_vectors_are_in_random_order() -> None:
     assert len(codes) == 240
     assert np.ptp(codes) > 2  # they follow the rows
     assert abs(np.corrcoef(codes, np.arange(len(codes)))[0, 1]) < 0.3
+
+
+@pytest.mark.parametrize("distinct", [11, 14])
+def test_few_distinct_rows_are_named(distinct: int) -> None:
+    rows = np.random.default_rng(0).normal(size=(distinct, 4))
+    with pytest.raises(ValueError, match=r"samples leave \d+ distinct ones to train on; 11 are needed: give more rows"):
+        entropix.fit(np.r_[np.repeat(rows[:1], 30, 0), rows], epochs=1, progress=False)

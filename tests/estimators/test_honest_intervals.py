@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal
 from truths import FULL_DIMENSION, Array
 from truths_information import DIVERGENCES, NORMAL_PAIRS, TASKS
 
+from entropix import estimators
 from entropix.estimators import (
     Estimate,
     EstimatorWarning,
@@ -274,9 +275,19 @@ def test_values_of_any_size(unit: float) -> None:
 
 def test_what_lies_under_a_mask_is_not_used() -> None:
     masked = np.ma.masked_greater(np.random.default_rng(0).normal(size=(100, 2)), 1.5)
-    for call in (entropy, intrinsic_dimension, lambda x: mutual_information(x[:, 0], x[:, 1])):
+    values, labels = masked.data, np.ma.masked_equal(np.arange(100) % 2, 1)
+    for call in (
+        lambda: entropy(masked),
+        lambda: intrinsic_dimension(masked),
+        lambda: mutual_information(masked[:, 0], values),
+        lambda: mutual_information(values, labels),
+        lambda: entropy(values, groups=labels),
+        lambda: estimators.discrete_entropy(labels),
+        lambda: estimators.mutual_information_matrix(masked),
+        lambda: estimators.information_scores(masked, values[:, 0]),
+    ):
         with pytest.raises(TypeError, match="masked"):
-            call(masked)
+            call()
 
 
 def test_nullable_numbers() -> None:

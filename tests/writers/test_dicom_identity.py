@@ -1,7 +1,7 @@
 """Whose a DICOM object is: all identifiers are those of the source, or all are replaced, in every kind of object."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +54,11 @@ def scans(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def written(detector: EntropixDetector, scans: Path, out: Path, keep_ids: bool) -> list[Path]:
+def written(
+    detector: EntropixDetector, scans: Path, out: Path, keep_ids: bool, kinds: Iterable[str] = OBJECTS
+) -> list[Path]:
     images = detector.read(scans, keep_ids=keep_ids, cache=False)
-    write_heatmaps(out, detector, images, keep_ids=keep_ids, dicom=list(OBJECTS))
+    write_heatmaps(out, detector, images, keep_ids=keep_ids, dicom=list(kinds))
     return sorted(out.rglob("*.dcm"))
 
 
@@ -131,7 +133,7 @@ def _new_salt() -> Iterator[None]:
 @pytest.mark.usefixtures("_new_salt")
 def test_a_new_salt_gives_new_uids(detector: EntropixDetector, scans: Path, tmp_path: Path) -> None:
     def study(folder: str) -> set[tuple[str, str]]:
-        paths = written(detector, scans, tmp_path / folder, keep_ids=False)
+        paths = written(detector, scans, tmp_path / folder, False, ["overlay", "report"])
         return {(one.StudyInstanceUID, one.PatientID) for one in map(pydicom.dcmread, paths)}
 
     first, again = study("first"), study("again")

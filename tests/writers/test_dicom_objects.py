@@ -211,6 +211,23 @@ def test_the_segmentation_is_that_of_regions(detector: EntropixDetector, scans: 
         np.testing.assert_allclose(sorted(boxes), sorted(wanted), atol=1)
 
 
+def test_pixels_of_the_segmentation_are_those_above_the_level(
+    detector: EntropixDetector, scans: np.ndarray, tmp_path: Path
+) -> None:
+    """A pixel of the model is 3 x 3 of the image here."""
+    save_series(tmp_path / "in", np.pad(scans, [(0, 0), (0, 0), (0, 8)]))
+    (one,) = written(tmp_path / "out", detector, tmp_path / "in", dicom=["seg"])["seg"]
+    images = detector.read(tmp_path / "in", cache=False)
+    above = detector.surprise_maps(images) > detector.calibration_.threshold(detector.alpha, "peak")
+    assert above.any()
+    assert sum(one.area for some in detector.regions(images) for one in some) == 9 * above.sum()
+    expected = {5.0 * i: np.kron(mask, np.ones((3, 3))) for i, mask in enumerate(above) if mask.any()}
+    heights = [group.PlanePositionSequence[0].ImagePositionPatient[2] for group in one.PerFrameFunctionalGroupsSequence]
+    assert sorted(heights) == list(expected)
+    for height, frame in zip(heights, one.pixel_array.reshape(-1, 48, 48), strict=True):
+        np.testing.assert_array_equal(frame, expected[height])
+
+
 def test_the_report_holds_scores_and_regions(detector: EntropixDetector, scans: np.ndarray, tmp_path: Path) -> None:
     save_series(tmp_path / "in", scans)
     (found,) = written(tmp_path / "out", detector, tmp_path / "in", dicom=["report"])["report"]

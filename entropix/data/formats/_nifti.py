@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from entropix.data._bids import SUFFIX, entities
+from entropix.data._bids import entities
 from entropix.data._blocks import Decoded
+from entropix.data._names import case_and_contrast
 from entropix.data._passed_over import MASK_BY_CONTENT
 from entropix.data._scale import MAX_VALUES, robust_scale
 from entropix.data._select import AXES, Select
@@ -41,13 +42,13 @@ class Nifti(Format):
 
         Raises:
             PassedOver: a mask, by its values.
-            OtherSeries: `select` names a series, and the name of the file another BIDS suffix or none.
+            OtherSeries: `select` names a series, and the name of the file another contrast or none.
             DataError: not a volume of real numbers, a header that claims more than the file holds, or nothing in it.
             Exception: others as nibabel raises them.
         """
-        suffix = entities(path.name).get(SUFFIX, "")
-        if not select.wants_series(suffix):
-            raise OtherSeries(f"suffix {suffix}" if suffix else "a NIfTI file whose name has no BIDS suffix")
+        contrast = case_and_contrast(path.as_posix())[1]
+        if not select.wants_series(contrast):
+            raise OtherSeries(f"suffix {contrast}" if contrast else "a NIfTI file whose name has no suffix or contrast")
         values, bits = _read(path, select.component)
         planes = _planes(values, select)
         kept = {number: plane for number, plane in planes.items() if not np.ptp(plane) < EMPTY_SPAN}
