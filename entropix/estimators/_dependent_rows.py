@@ -16,7 +16,7 @@ from torch import Tensor
 
 from entropix.estimators._inputs import unmasked
 
-ALARM = 0.001
+ALARM = 0.003
 """Probability with which independent rows have means of blocks, of one size, that vary enough for a warning."""
 LEAST_BLOCKS = 16
 """Blocks that a variance takes."""
