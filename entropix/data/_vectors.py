@@ -14,7 +14,7 @@ from torch import Tensor
 from entropix._utils import plain
 from entropix.data._arrays import to_numpy
 
-FEWEST_ROWS = 20  # the neighbours of a code must be a small part of the rows
+FEWEST_ROWS = 10  # of which two are held out, and the five neighbours of a code are most of the others
 ROUNDING = 2.0**-48  # of a feature whose largest value is about 1: sixteen errors of float64
 LONGEST_REASON = 600  # characters
 LARGEST = 1e9  # standard deviations; values beyond are cut to it, so that their squares remain finite
