@@ -27,7 +27,7 @@ class VolumeStrip:
         n_slices: how many it has.
         n_flagged: how many of them stand out on their own.
         highest: number, from 1, of the slice that scores highest.
-        file: name of that slice, where it is a file of its own; else "".
+        name_of_highest: what that slice is called elsewhere on the page.
         numbers: numbers, from 1, of the slices that are shown.
         slices: their pictures.
     """
@@ -38,7 +38,7 @@ class VolumeStrip:
     n_slices: int
     n_flagged: int
     highest: int
-    file: str
+    name_of_highest: str
     numbers: list[int]
     slices: list[Picture]
 
@@ -70,7 +70,7 @@ def _strip(album: Album, found: Scores, level: float, score: float, volume: Volu
         n_slices=len(slices),
         n_flagged=int((values > level).sum()),
         highest=highest + 1,
-        file="" if (name := found.names[slices[highest]]).startswith(volume.name) else name,
+        name_of_highest=found.names[slices[highest]],
         numbers=[i + 1 for i in numbers],
         slices=album.pictures(slices[numbers], SLICE_PIXELS, compared=False),
     )
