@@ -23,7 +23,7 @@ from entropix.detector._recalibrate import images_of_site, recalibrated, rows_of
 from entropix.detector._scorer import Scorer
 from entropix.estimators import Entropy
 from entropix.exceptions import FitWarning
-from entropix.options import FitOptions
+from entropix.options import FitOptions, with_hints
 from entropix.scoring import (
     DEFAULT_SCORE,
     PEAK,
@@ -69,6 +69,7 @@ class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: np.ndarray
 
+    @with_hints
     def __init__(
         self,
         latent_dim: int | Literal["auto"] = "auto",
