@@ -366,16 +366,12 @@ def first_minutes() -> str:
             "the first result": one and f"`{one['first']['command']}`",
             "processor time of it": one and f"{one['first']['processor_seconds']} s",
             "last line on the screen": one and f"`{one['first']['screen'][-1].strip()}`",
-            "files it leaves": one and (", ".join(_in_short(one["first"]["files"])) or "none"),
+            "files it leaves": one and (", ".join(one["first"]["files"]) or "none"),
         }.items():
             rows.setdefault(label, []).append(cell or "not tried here")
     versions = ", ".join(f"{tried[name]} {one['version']} ({one['date']})" for name, one in document.items())
     title = f"Measured: {versions}; {document['entropix']['machine']}; `python benchmarks/first_minutes.py`:"
     return "\n".join([title, "", *_table(["", *tried.values()], rows)])
-
-
-def _in_short(names: list[str]) -> list[str]:
-    return names if len(names) <= 4 else [*names[:4], f"and {len(names) - 4} more"]
 
 
 TABLES = {
