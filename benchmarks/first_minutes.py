@@ -50,8 +50,7 @@ def walk(distribution: str, install: str, first: str, folder: Path) -> dict[str,
     took["install"]["MB"] = round((_size(environment) - before) / 1e6)
     given = _prepare(work) if first.startswith("python ") else set()
     took["first"] = _step(first, environment, work)
-    left = [path for pattern in ("*", "*/*") for path in work.glob(pattern)]
-    took["first"]["files"] = sorted({path.relative_to(work).as_posix() for path in left} - given)
+    took["first"]["files"] = sorted({path.name for path in work.rglob("*") if path.is_file()} - given)
     asked = f"import importlib.metadata; print(importlib.metadata.version({distribution!r}))"
     version = subprocess.run([environment / "bin/python", "-c", asked], check=True, capture_output=True, text=True)
     return took | {"version": version.stdout.strip()}
