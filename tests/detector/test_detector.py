@@ -164,6 +164,8 @@ def test_save_refuses_what_is_there(detector: entropix.EntropixDetector, tmp_pat
 def test_load_refuses_what_is_no_model(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model folder"):
         entropix.load(tmp_path)
+    with pytest.raises(ModelError, match=r"none: no such folder .looked from .*expected what"):
+        entropix.load(tmp_path / "none")
     model = detector.save(tmp_path / "model")
     about = json.loads((model / "detector.json").read_text())
     for change, message in (
