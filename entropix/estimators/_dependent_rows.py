@@ -7,13 +7,15 @@ for the normal.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-CLEAR = 3.0
-"""Standard errors by which the variance of blocks has to exceed that of independent rows for a warning."""
+ALARM = 0.001
+"""Probability with which independent rows have means of blocks, of one size, that vary enough for a warning."""
 LEAST_BLOCKS = 16
 """Blocks that a variance takes."""
 
@@ -26,13 +28,31 @@ def as_groups(groups: ArrayLike | None, n: int, device: torch.device, name: str 
     """
     if groups is None:
         return None
-    labels = np.asarray(groups)
-    if labels.shape != (n,):
-        raise ValueError(f"{name} has shape {labels.shape}; expected one label for each of {n} rows")
-    _, numbers = np.unique(labels.astype(str) if labels.dtype == object else labels, return_inverse=True)
+    _, numbers = np.unique(group_labels(groups, n, name), return_inverse=True)
     if numbers.max() == 0:
         raise ValueError(f"{name} holds one group; two or more are needed to see how much groups differ")
     return torch.from_numpy(numbers).to(device)
+
+
+def group_labels(groups: ArrayLike, n: int, name: str = "groups") -> NDArray[Any]:
+    """Return the labels (n,) of the rows' groups as numbers or strings, or raise ValueError for another length."""
+    labels = np.asarray(groups)
+    if labels.shape != (n,):
+        raise ValueError(f"{name} has shape {labels.shape}; expected one label for each of {n} rows")
+    return labels.astype(str) if labels.dtype == object else labels
+
+
+def variance_of_mean(points: Tensor, clusters: Tensor | None) -> tuple[float, float, tuple[str, ...]]:
+    """Return the variance of the mean of points (n,), the standard errors that an interval of 95 % reaches, warnings.
+
+    Args:
+        points: Contributions (n,).
+        clusters: Number (n,) of the group of each; None: rows are taken as independent, with a warning if they visibly
+            are not.
+    """
+    if clusters is None:
+        return float(points.var()) / len(points), 1.96, serial_dependence(points)
+    return *clustered_variance(points, clusters), ()
 
 
 def clustered_variance(points: Tensor, clusters: Tensor) -> tuple[float, float]:
@@ -61,6 +81,8 @@ def serial_dependence(points: Tensor) -> tuple[str, ...]:
 
     Means over blocks of rows then vary more than those of independent rows.
     """
+    from scipy.stats import chi2
+
     # equal contributions share a rank: their order would be that of the rows
     _, place, counts = torch.unique(points.detach(), return_inverse=True, return_counts=True)
     ranks = (counts.cumsum(0) - (counts.double() - 1) / 2)[place]
@@ -68,7 +90,7 @@ def serial_dependence(points: Tensor) -> tuple[str, ...]:
     while n // size >= LEAST_BLOCKS:
         blocks = ranks[: n // size * size].view(-1, size).mean(1)
         ratio = float(blocks.var() / ranks.var()) * size
-        if (ratio - 1) * ((len(blocks) - 1) / 2) ** 0.5 > CLEAR:
+        if ratio * (len(blocks) - 1) > chi2.isf(ALARM, len(blocks) - 1):
             inflation = max(inflation, ratio)
         size *= 2
     if inflation == 1.0:

@@ -14,12 +14,13 @@ like more dimensions, and the correction adds to it: products of 8 and 16 circle
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from entropix.estimators._dependent_rows import as_groups, variance_of_mean
 from entropix.estimators._duplicates import find_duplicates
 from entropix.estimators._inputs import Samples, as_samples, check_method, check_neighbours, tell, unit_of
 from entropix.estimators._kozachenko_leonenko import log_radii as nearest_log_radii
@@ -43,6 +44,7 @@ def intrinsic_dimension(
     scales: Sequence[int] = (),
     corrected: bool = True,
     local: bool = False,
+    groups: ArrayLike | None = None,
 ) -> IntrinsicDimensionOrBatch:
     """Estimate the number of dimensions m in which a sample varies.
 
@@ -66,6 +68,7 @@ def intrinsic_dimension(
         corrected: Take out the error of a finite sample (top of `_dimension`).
         local: Also return the uncorrected values (n,) of the rows. With "twonn" each rests on one ratio, so prefer
             "mle" with k of 10 or more.
+        groups: Patient, series or subject (n,) that each row belongs to: rows of one group may depend on one another.
 
     Returns:
         An `IntrinsicDimension`, or a list of them for a batch.
@@ -73,7 +76,8 @@ def intrinsic_dimension(
     Raises:
         TypeError: Complex, boolean or non-numeric values, or a k that is no whole number.
         ValueError: NaN or infinity, too few distinct rows, an unknown method, a k below 2 or not 2 for "twonn", a scale
-            below 2, or points that lie on a lattice, all neighbours being equally far away.
+            below 2, groups of another length or fewer than two, or points that lie on a lattice, all neighbours being
+            equally far away.
     """
     check_method(method, get_args(DimensionMethod))
     if method == "twonn" and k not in (None, 2):
@@ -82,18 +86,25 @@ def intrinsic_dimension(
     if k < 2:
         raise ValueError(f"k is {k}; a ratio of distances needs at least 2 neighbours")
     samples = as_samples(x)
-    results = [_one(row, samples, method, k, tuple(scales), corrected, local) for row in samples.x]
+    clusters = as_groups(groups, samples.x.shape[1], samples.x.device)
+    results = [_one(row, samples, method, k, tuple(scales), corrected, local, clusters) for row in samples.x]
     tell([note for result in results for note in result.warnings])
     return cast(IntrinsicDimensionOrBatch, results if samples.batched else results[0])
 
 
 def _one(
-    x: Tensor, samples: Samples, method: DimensionMethod, k: int, scales: tuple[int, ...], corrected: bool, local: bool
+    x: Tensor,
+    samples: Samples,
+    method: DimensionMethod,
+    k: int,
+    scales: tuple[int, ...],
+    corrected: bool,
+    local: bool,
+    clusters: Tensor | None,
 ) -> IntrinsicDimension:
     n = len(x)
     x = x / unit_of(x)
     duplicates = find_duplicates(x)
-    notes = list(duplicates.warnings)
     x = (x if duplicates.spread is None else duplicates.spread)[duplicates.keep].detach()
     n_distinct = len(x)
     most = max((k, *scales))
@@ -101,11 +112,14 @@ def _one(
     if any(s < 2 for s in scales):
         raise ValueError(f"scales are {scales}; expected neighbour numbers of at least 2")
     log_radii = nearest_log_radii(x, most, known=duplicates.neighbours).all
-    value, stderr, raw = from_log_radii(log_radii[:, :k], corrected=corrected)
+    clusters = None if clusters is None else clusters[duplicates.keep]
+    found = from_log_radii(log_radii[:, :k], corrected=corrected, clusters=clusters)
+    value, stderr = found.value, found.stderr
     scan = {}
     for s in scales:
-        at_s = from_log_radii(log_radii[:, :s], first=s // 2, only_first=True, corrected=corrected)
-        scan[s] = (at_s[0], at_s[1])
+        at_s = from_log_radii(log_radii[:, :s], first=s // 2, only_first=True, corrected=corrected, clusters=clusters)
+        scan[s] = (at_s.value, at_s.stderr)
+    notes = [*duplicates.warnings, *found.notes]
     if n_distinct < 10 * k:
         notes.append(f"{n_distinct} distinct points are few for a dimension from {k} neighbours")
     if value > 2 * np.log2(n_distinct):
@@ -122,13 +136,13 @@ def _one(
     return IntrinsicDimension(
         value=value,
         stderr=stderr,
-        ci=(max(value - 1.96 * stderr, 0.0), value + 1.96 * stderr),
+        ci=(max(value - found.reach * stderr, 0.0), value + found.reach * stderr),
         k=k,
         n=n,
         n_distinct=n_distinct,
         n_merged=duplicates.n_merged,
         method=method,
-        raw=raw,
+        raw=found.raw,
         corrected=corrected,
         scan=scan,
         warnings=tuple(dict.fromkeys(notes)),
@@ -136,15 +150,36 @@ def _one(
     )
 
 
+class Slopes(NamedTuple):
+    """A dimension from ratios of neighbour distances.
+
+    Attributes:
+        value: Dimension.
+        stderr: Its standard error.
+        raw: The dimension before the correction.
+        reach: Standard errors that an interval of 95 % reaches.
+        notes: Warnings to issue.
+    """
+
+    value: float
+    stderr: float
+    raw: float
+    reach: float
+    notes: tuple[str, ...]
+
+
 def from_log_radii(
-    log_radii: Tensor, *, first: int = 1, only_first: bool = False, corrected: bool = True
-) -> tuple[float, float, float]:
+    log_radii: Tensor,
+    *,
+    first: int = 1,
+    only_first: bool = False,
+    corrected: bool = True,
+    clusters: Tensor | None = None,
+) -> Slopes:
     """Estimate the dimension from the logarithms (n, k) of the distances r_1..r_k of n points to their neighbours.
 
-    The mean of ln(r_k / r_j) is taken over j = first..k-1, or, with only_first, over j = first alone.
-
-    Returns:
-        Dimension, its standard error, and the dimension before the correction.
+    The mean of ln(r_k / r_j) is taken over j = first..k-1, or, with only_first, over j = first alone; clusters are the
+    numbers (n,) of the points' groups.
 
     Raises:
         ValueError: All neighbours are equally far away.
@@ -159,11 +194,13 @@ def from_log_radii(
     if mean <= 0:
         raise ValueError("all neighbours are equally far away: the points form a lattice, without a dimension")
     raw = scale / mean
-    stderr = raw * float(slopes.std()) / mean * float(np.sqrt(SHARED_NEIGHBOURHOODS / n))
+    variance, reach, notes = variance_of_mean(slopes, clusters)
+    variance += (SHARED_NEIGHBOURHOODS - 1) * float(slopes.var()) / n
+    stderr = raw / mean * float(np.sqrt(variance))
     if not corrected:
-        return raw, stderr, raw
+        return Slopes(raw, stderr, raw, reach, notes)
     true, seen = normal_dimension_curve(n, k, first, last)
     value = float(np.exp(np.interp(np.log(raw), np.log(seen), np.log(true))))
     slope = np.interp(raw * 1.01, seen, true) - np.interp(raw / 1.01, seen, true)
     gain = max(float(slope / (raw * 1.01 - raw / 1.01)), 1.0)
-    return value, stderr * gain, raw
+    return Slopes(value, stderr * gain, raw, reach, notes)

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from entropix.estimators._dependent_rows import as_groups, group_labels
 from entropix.estimators._dimension import DEFAULT_NEIGHBOURS
 from entropix.estimators._duplicates import SCALE_NEIGHBOURS, components, first_of, lattice_step, near_pairs, row_hashes
 from entropix.estimators._entropy import Contributions, on_manifold
@@ -47,6 +49,7 @@ def distributed_entropy(
     method: DistributedMethod = "kl",
     base: float | None = None,
     dimension: float | None = None,
+    groups: ArrayLike | None = None,
     group: dist.ProcessGroup | None = None,
 ) -> Entropy:
     """Estimate the differential entropy of the density that the rows of all processes were drawn from.
@@ -60,6 +63,8 @@ def distributed_entropy(
         method: "kl" or "manifold" of `entropix.entropy`; its other methods fit maps to all rows at once.
         base: Base of the logarithm; None: nats.
         dimension: For "manifold", the intrinsic dimension m, which is then not estimated.
+        groups: Patient, series or subject (n,) that each row of this process belongs to, numbers or strings that mean
+            the same in all processes: rows of one group may depend on one another.
         group: The processes that take part; None: all.
 
     Returns:
@@ -73,11 +78,12 @@ def distributed_entropy(
     """
     if not dist.is_initialized():
         raise RuntimeError("torch.distributed is not initialised; call torch.distributed.init_process_group first")
-    shards = _Shards(_agree(x, k, method, base, dimension, group), group)
+    rows, clusters = _agree(x, k, method, base, dimension, groups, group)
+    shards = _Shards(rows, group)
     check_neighbours(k, shards.n, distinct=False)
-    distinct, known, notes = _merge_duplicates(shards)
+    distinct, known, keep, notes = _merge_duplicates(shards)
     check_neighbours(k, distinct.n)
-    tell(notes)
+    clusters = None if clusters is None else clusters[keep]
     if method == "kl" and (rank := _rank(distinct)) < shards.d:
         raise ValueError(
             f"{distinct.n} distinct rows span {rank} of {shards.d} dimensions: there is no density in {shards.d} "
@@ -90,7 +96,7 @@ def distributed_entropy(
     found = (
         Contributions(kl_local(radii[:, k - 1], k, shards.d), float(shards.d), method)
         if method == "kl"
-        else on_manifold(LogRadii(radii, radii[:, k - 1]), k, dimension)
+        else on_manifold(LogRadii(radii, radii[:, k - 1]), k, dimension, clusters)
     )
     rows = torch.empty(shards.n)  # only their number is used
     fields = averaged(
@@ -101,8 +107,10 @@ def distributed_entropy(
         local=False,
         noise=averaging_noise(k),
         model_stderr=found.model_stderr,
+        clusters=clusters,
         notes=tuple(notes),
     )
+    tell(list(fields["warnings"]))
     return Entropy(**fields, k=k, method=found.method, dimension=found.dimension)
 
 
@@ -165,10 +173,14 @@ def _agree(
     method: DistributedMethod,
     base: float | None,
     dimension: float | None,
+    groups: ArrayLike | None,
     group: dist.ProcessGroup | None,
-) -> Tensor:
-    """Return the rows (n, d) of this process, or raise if what the processes gave is wrong or doesn't go together."""
-    problem, rows = None, torch.empty(0, 0)
+) -> tuple[Tensor, Tensor | None]:
+    """Return the rows (n, d) of this process and the groups of all processes' rows, numbered.
+
+    Raises what is wrong in one process in all of them, and that what they gave doesn't go together.
+    """
+    problem, rows, labels = None, torch.empty(0, 0), None
     try:
         check_method(method, get_args(DistributedMethod))
         check_base(base)
@@ -177,28 +189,32 @@ def _agree(
         if samples.batched or samples.x.requires_grad:
             raise ValueError(f"x has shape {tuple(samples.x.shape)}; expected rows (n, d) without gradient")
         rows = samples.x[0]
+        labels = None if groups is None else group_labels(groups, len(rows))
     except (TypeError, ValueError) as error:
         problem = error
-    facts = (rows.shape[1], str(rows.dtype), k, method, base, dimension)
+    facts = (rows.shape[1], str(rows.dtype), k, method, base, dimension, None if labels is None else labels.dtype.kind)
     known: list[Any] = [None] * dist.get_world_size(group)
-    dist.all_gather_object(known, (problem, facts), group=group)
-    for rank, (problem, _) in enumerate(known):
+    dist.all_gather_object(known, (problem, facts, labels), group=group)
+    for rank, (problem, _, _) in enumerate(known):
         if problem is not None:
             raise type(problem)(f"process {rank}: {problem}")
-    for rank, (_, others) in enumerate(known):
+    for rank, (_, others, _) in enumerate(known):
         if others != known[0][1]:
             raise ValueError(
-                f"process {rank} has d, type, k, method, base and dimension {others}, process 0 {known[0][1]}; "
-                "expected the same in all"
+                f"process {rank} has d, type, k, method, base, dimension and kind of groups {others}, process 0 "
+                f"{known[0][1]}; expected the same in all"
             )
-    return rows
+    if labels is None:
+        return rows, None
+    everywhere = np.concatenate([each for _, _, each in known])
+    return rows, as_groups(everywhere, len(everywhere), rows.device)
 
 
-def _merge_duplicates(shards: _Shards) -> tuple[_Shards, Neighbours | None, list[str]]:
+def _merge_duplicates(shards: _Shards) -> tuple[_Shards, Neighbours | None, Tensor, list[str]]:
     """Merge duplicates, by the test of `merge_duplicates`.
 
     Returns:
-        The distinct rows, their neighbours if they are known, and warnings to issue.
+        The distinct rows, their neighbours if they are known, their positions among all rows, and warnings to issue.
     """
     hashes = shards.gather(torch.stack([row_hashes(shards.x, seed) for seed in range(2)], 1))  # 128 bits: no accidents
     keep = first_of(torch.unique(hashes, dim=0, return_inverse=True)[1])[0]
@@ -218,11 +234,11 @@ def _merge_duplicates(shards: _Shards) -> tuple[_Shards, Neighbours | None, list
         edges = torch.stack([own[:, None].expand_as(near)[near], known.indices[near]], 1)
         edges = _all(edges, shards)
         if len(edges):
-            keep = first_of(components(distinct.n, edges[:, 0], edges[:, 1]))[0]
-            distinct, known = distinct.kept(_mask(keep, distinct.n)), None
+            first = first_of(components(distinct.n, edges[:, 0], edges[:, 1]))[0]
+            distinct, known, keep = distinct.kept(_mask(first, distinct.n)), None, keep[first]
     merged = shards.n - distinct.n
     notes = [f"{merged} of {shards.n} rows are copies of others and were merged: {distinct.n} distinct rows remain"]
-    return distinct, known, notes if merged else []
+    return distinct, known, keep, notes if merged else []
 
 
 def _mask(keep: Tensor, n: int) -> Tensor:

@@ -172,11 +172,12 @@ def _one(
     if duplicates.spread is not None:
         x = x + (duplicates.spread - x.detach())
     x = x[duplicates.keep]
+    clusters = None if clusters is None else clusters[duplicates.keep]
     check_neighbours(k, len(x))
     if method == "auto":
-        found = _auto(x, k, duplicates.neighbours)
+        found = _auto(x, k, duplicates.neighbours, clusters)
     elif method == "manifold":
-        found = _manifold(x, k, dimension, duplicates.neighbours)
+        found = _manifold(x, k, dimension, duplicates.neighbours, clusters)
     else:
         found = _full_dimension(x, k, method, duplicates.neighbours)
     return Entropy(
@@ -188,7 +189,7 @@ def _one(
             local,
             noise=found.averages * averaging_noise(k),
             model_stderr=found.model_stderr,
-            clusters=None if clusters is None else clusters[duplicates.keep],
+            clusters=clusters,
             notes=duplicates.warnings + found.notes,
         ),
         k=k,
@@ -249,29 +250,32 @@ def _structured(x: Tensor, k: int) -> Contributions | None:
     )
 
 
-def _manifold(x: Tensor, k: int, dimension: float | None, known: Neighbours | None) -> Contributions:
-    return on_manifold(log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known), k, dimension)
+def _manifold(
+    x: Tensor, k: int, dimension: float | None, known: Neighbours | None, clusters: Tensor | None
+) -> Contributions:
+    return on_manifold(log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known), k, dimension, clusters)
 
 
-def on_manifold(radii: LogRadii, k: int, dimension: float | None) -> Contributions:
+def on_manifold(radii: LogRadii, k: int, dimension: float | None, clusters: Tensor | None) -> Contributions:
     """Return the contributions on a manifold of a given or estimated dimension.
 
     Args:
         radii: Logarithms of the distances to the neighbours 1..j; j is at least k, and 10 for an estimated dimension.
         k: Number of neighbours.
         dimension: Intrinsic dimension; None: estimated.
+        clusters: Number (n,) of the group of each row; None: rows are independent.
     """
     if dimension is not None:
         return Contributions(kl_local(radii.kth, k, dimension), float(dimension), "manifold")
     if radii.all.shape[1] < 2:
         raise ValueError("two points have no intrinsic dimension; give more samples, or dimension=")
-    m, stderr, _ = from_log_radii(radii.all)
+    m, stderr = from_log_radii(radii.all, clusters=clusters)[:2]
     # dH/dm = <ln rho_k> + d ln V_m / dm
     slope = float(radii.all[:, k - 1].mean()) + (log_unit_ball(m * 1.001) - log_unit_ball(m)) / (0.001 * m)
     return Contributions(kl_local(radii.kth, k, m), m, "manifold", model_stderr=abs(slope) * stderr)
 
 
-def _auto(x: Tensor, k: int, known: Neighbours | None) -> Contributions:
+def _auto(x: Tensor, k: int, known: Neighbours | None, clusters: Tensor | None) -> Contributions:
     n, d = x.shape
     notes: tuple[str, ...] = ()
     rank = spanned_dimensions(x)
@@ -295,7 +299,7 @@ def _auto(x: Tensor, k: int, known: Neighbours | None) -> Contributions:
             return found._replace(notes=notes + found.notes)
     if radii is None:
         radii = log_radii(x, k, extra=DEFAULT_NEIGHBOURS["mle"], known=known)
-    estimated, stderr, _ = from_log_radii(radii.all)
+    estimated, stderr = from_log_radii(radii.all, clusters=clusters)[:2]
     m = max(float(np.round(estimated)), 1.0)
     points = _unbiased(radii.kth, k, m)
     wrong = _rounding_error(estimated, stderr)
@@ -316,7 +320,7 @@ def _is_thin(x: Tensor, k: int, rank: int) -> bool:
     rows = torch.from_numpy(quantile_scores(x[some].detach().double().cpu().numpy())).to(x.device)
     if 4 * rank <= len(some):  # with fewer rows whitening would blow up the noise of the covariance
         rows = whitened_coordinates(rows, rank)
-    m, stderr, _ = from_log_radii(log_radii(rows, k, extra=DEFAULT_NEIGHBOURS["mle"]).all)
+    m, stderr = from_log_radii(log_radii(rows, k, extra=DEFAULT_NEIGHBOURS["mle"]).all)[:2]
     return m + 2 * stderr < MANIFOLD_SHARE * rank
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 from torch import Tensor
 
-from entropix.estimators._dependent_rows import clustered_variance, serial_dependence
+from entropix.estimators._dependent_rows import variance_of_mean
 from entropix.estimators._inputs import Samples
 
 
@@ -180,11 +180,7 @@ def averaged(
     unit = 1.0 if base is None else log(base)
     value = points.mean() / unit
     centre = float(value.detach())
-    if clusters is None:
-        variance, reach = float(points.detach().var()) / len(points), 1.96
-        notes += serial_dependence(points)
-    else:
-        variance, reach = clustered_variance(points.detach(), clusters)
+    variance, reach, dependence = variance_of_mean(points.detach(), clusters)
     stderr = max(variance + noise / len(points) + model_stderr**2, 0.0) ** 0.5 / abs(unit)
     return {
         "value": value.to(samples.x.dtype) if value.requires_grad else centre,
@@ -195,7 +191,7 @@ def averaged(
         "n_merged": len(group) - len(points),
         "base": base,
         "local": samples.give_back(points[group] / unit) if local else None,
-        "warnings": tuple(dict.fromkeys(notes)),
+        "warnings": tuple(dict.fromkeys(notes + dependence)),
     }
 
 

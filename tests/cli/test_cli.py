@@ -151,6 +151,16 @@ def test_entropy_command(tmp_path: Path) -> None:
         document = json.loads(entropix_cli("entropy", tmp_path / name, "--json").stdout)
         assert document["entropy"]["value"] == pytest.approx(2 * 1.4189, abs=0.1)
         assert document["intrinsic_dimension"]["value"] == pytest.approx(2, abs=0.2)
+    (tmp_path / "patients.txt").write_text("".join(f"p{i // 100}\n" for i in range(2000)))
+    grouped = json.loads(
+        entropix_cli("entropy", tmp_path / "x.csv", "--groups", tmp_path / "patients.txt", "--json").stdout
+    )
+    for name in ("entropy", "intrinsic_dimension"):
+        assert grouped[name]["value"] == document[name]["value"]
+        assert grouped[name]["stderr"] != document[name]["stderr"]
+    (tmp_path / "few.txt").write_text("a\nb\n")
+    refused = entropix_cli("entropy", tmp_path / "x.csv", "--groups", tmp_path / "few.txt", code=1).stderr
+    assert "expected one label for each of 2000 rows" in refused
     assert "nats" in entropix_cli("entropy", tmp_path / "x.npy").stdout
     (tmp_path / "empty.npy").write_bytes(b"")
     assert "empty.npy" in entropix_cli("entropy", tmp_path / "empty.npy", code=1).stderr

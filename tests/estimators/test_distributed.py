@@ -70,9 +70,16 @@ CASES = [
     ("float32", {}),
     ("copies", {}),
     ("copies", {"method": "manifold"}),
+    ("normal", {"groups": True}),
+    ("copies", {"groups": True, "method": "manifold"}),
     ("plane", {"method": "manifold"}),
 ]
 PARTS = (250, 7, 400)  # rows of the first process; the second has the rest
+
+
+def patients(x: torch.Tensor, options: dict[str, Any]) -> dict[str, Any]:
+    """Groups that both processes have rows of, where a case has groups."""
+    return {"groups": np.array([f"p{i}" for i in np.arange(len(x)) % 40])} if "groups" in options else {}
 
 
 def entropies(rank: int, pair: dist.ProcessGroup) -> list[Any]:
@@ -80,7 +87,9 @@ def entropies(rank: int, pair: dist.ProcessGroup) -> list[Any]:
     for name, options in CASES:
         x = sample(name)
         for end in PARTS:
-            results.append(distributed.entropy(x[:end] if rank == 0 else x[end:], group=pair, **options))
+            own = slice(end) if rank == 0 else slice(end, None)
+            mine = {name: value[own] for name, value in patients(x, options).items()}
+            results.append(distributed.entropy(x[own], group=pair, **options | mine))
     return results
 
 
@@ -91,7 +100,8 @@ def test_same_as_one_process(found: list[dict[str, Any]]) -> None:
     for i, (name, options) in enumerate(CASES):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            alone = entropix.entropy(sample(name), **{"method": "kl"} | options)
+            x = sample(name)
+            alone = entropix.entropy(x, **{"method": "kl"} | options | patients(x, options))
         for result in first[i * len(PARTS) : (i + 1) * len(PARTS)]:
             for number in ("value", "stderr", "dimension"):
                 assert getattr(result, number) == pytest.approx(getattr(alone, number), rel=1e-12), (name, options)
@@ -122,6 +132,9 @@ def messages(rank: int, pair: dist.ProcessGroup) -> list[str]:
         (x[:0] if rank else x, {}),
         (x.clone().requires_grad_(), {}),
         (np.array(["a"]), {}),
+        (x, {"groups": np.zeros(100)}),
+        (x, {"groups": np.arange(99 + rank)}),
+        (x, {"groups": np.arange(100).astype(str if rank else int)}),
     ]
     caught_messages = []
     for rows, options in tries:
@@ -138,8 +151,8 @@ def test_every_process_says_what_is_wrong(found: list[dict[str, Any]]) -> None:
         first,
         [
             "process 1: x holds NaN or infinite values in 1 rows",
-            "process 1 has d, type, k, method, base and dimension (3, 'torch.float32'",
-            "(3, 'torch.float64', 6, 'kl', None, None), process 0 (3, 'torch.float64', 5",
+            "process 1 has d, type, k, method, base, dimension and kind of groups (3, 'torch.float32'",
+            "(3, 'torch.float64', 6, 'kl', None, None, None), process 0 (3, 'torch.float64', 5",
             "k = 250 neighbours need more than 250 points, but there are 200",
             "501 distinct rows span 3 of 4 dimensions",
             "501 distinct rows span 2 of 5 dimensions",
@@ -148,6 +161,9 @@ def test_every_process_says_what_is_wrong(found: list[dict[str, Any]]) -> None:
             "process 1: x has shape (0, 3); an empty axis",
             "process 0: x has shape (1, 100, 3); expected rows (n, d) without gradient",
             "process 0: x holds <U1 values; expected real numbers",
+            "groups holds one group",
+            "process 0: groups has shape (99,); expected one label for each of 100 rows",
+            "None, None, 'U'), process 0",
         ],
         strict=True,
     ):

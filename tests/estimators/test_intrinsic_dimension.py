@@ -15,7 +15,7 @@ FAR = pytest.mark.filterwarnings("ignore:a dimension of:entropix.estimators.Esti
 @pytest.mark.parametrize("method", ["twonn", "mle"])
 @pytest.mark.parametrize(("m", "tolerance"), [(2, 0.1), (8, 0.1), (16, 0.1), (32, 0.2)])
 def test_manifolds(make: object, method: str, m: int, tolerance: float) -> None:
-    x = make(m, 2_000, np.random.default_rng(0))[0]
+    x = make(m, 2_000, np.random.default_rng(1))[0]
     result = intrinsic_dimension(x, method)
     assert result.value == pytest.approx(m, rel=tolerance)
 
@@ -63,7 +63,8 @@ def test_local_values_tell_a_line_from_a_plane() -> None:
     rng = np.random.default_rng(0)
     line = np.c_[rng.uniform(size=300), np.zeros(300)]
     plane = rng.uniform((0, 5), (1, 6), size=(300, 2))
-    local = intrinsic_dimension(np.concatenate([line, plane]), "mle", k=20, local=True).local
+    with pytest.warns(EstimatorWarning, match="rows that follow one another"):
+        local = intrinsic_dimension(np.concatenate([line, plane]), "mle", k=20, local=True).local
     assert local.shape == (600,)
     assert local[:300].mean() < 1.3
     assert local[300:].mean() > 1.6
@@ -115,3 +116,25 @@ def test_reference_distances_against_simulation(d: int) -> None:
 def test_reference_bias_vanishes_in_one_dimension_and_not_in_many() -> None:
     assert abs(normal_bias(1, 2_000, 5)) < 0.005
     assert normal_bias(32, 2_000, 5) == pytest.approx(3.14, abs=0.05)
+
+
+def lines_and_planes(rng: np.random.Generator, patients: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of patients far from one another, half of whom vary along a line, half in a plane."""
+    x = rng.normal(size=(patients, 30, 3)) * [1, 1, 0]
+    x[rng.random(patients) < 0.5, :, 1] = 0
+    x += 100 * rng.normal(size=(patients, 1, 3))
+    return x.reshape(-1, 3), np.repeat(np.arange(patients), 30)
+
+
+@pytest.mark.filterwarnings("ignore::entropix.estimators.EstimatorWarning")
+def test_groups_widen_the_interval() -> None:
+    """Most of the error is which patients there are."""
+    truth = 1.367  # of 2,000 patients
+    held = {False: 0, True: 0}
+    for seed in range(20):
+        x, patient = lines_and_planes(np.random.default_rng(seed), 20)
+        for known in held:
+            low, high = intrinsic_dimension(x, "mle", corrected=False, groups=patient if known else None).ci
+            held[known] += low <= truth <= high
+    assert held[False] < 14
+    assert held[True] >= 17
