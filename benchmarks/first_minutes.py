@@ -34,7 +34,11 @@ print(detector.decision_function(heads["new"]))
 print(detector.predict(heads["new"]))
 """
 WALKS = {  # name on the registry, and two steps: to install, to the first result
-    "entropix": ("entropix-anomaly", "pip install -c constraints.txt .", "entropix demo"),
+    "entropix": (
+        "entropix-anomaly",
+        "pip install -c constraints.txt .",
+        "entropix demo",
+    ),
     "pyod": ("pyod", "pip install pyod", "python first.py"),
 }
 
