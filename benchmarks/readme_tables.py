@@ -336,6 +336,44 @@ def _power(rows: list[dict[str, Any]], n: int) -> str:
     return f"{n} images {levels:.3f} and {thresholds:.3f}, higher in {higher} of {len(pairs)}"
 
 
+def images_shown() -> str:
+    """Held-out error and visibility of trainings of growing length."""
+    document = json.loads((ROOT / "benchmarks/results/images_shown.json").read_text())
+    d, rows = document["latent_dim"], {}
+    for one in document["trainings"]:
+        (point,) = (point for point in one["points"] if point["latent_dim"] == d)
+        cell = f"{point['error_held_out']:.4f} / {point['visibility']:.3f}"
+        rows.setdefault(one["data"], {})[one["shown"]] = cell
+    counts = sorted({shown for cells in rows.values() for shown in cells})
+    head = ["set", *(f"{shown:,} images shown" for shown in counts)]
+    title = f"Held-out error / visibility of foreign content at d = {d}, one seed; `{document['command']}`:"
+    return "\n".join(
+        [title, "", *_table(head, {name: [cells[shown] for shown in counts] for name, cells in rows.items()})]
+    )
+
+
+def first_minutes() -> str:
+    """What the first minutes cost with each library that was tried."""
+    document = json.loads((ROOT / "benchmarks/results/first_minutes.json").read_text())
+    tried = {"entropix": "entropix", "pyod": "PyOD", "anomalib": "anomalib", "nnunet": "nnU-Net"}
+    rows: dict[str, list[str]] = {}
+    for name in tried:
+        one = document.get(name)
+        for label, cell in {
+            "install": one and f"`{one['install']['command']}`",
+            "processor time of it, size of the environment": one
+            and f"{one['install']['processor_seconds']} s, {one['install']['MB']:,} MB",
+            "the first result": one and f"`{one['first']['command']}`",
+            "processor time of it": one and f"{one['first']['processor_seconds']} s",
+            "last line on the screen": one and f"`{one['first']['screen'][-1].strip()}`",
+            "files it leaves": one and (", ".join(one["first"]["files"]) or "none"),
+        }.items():
+            rows.setdefault(label, []).append(cell or "not tried here")
+    versions = ", ".join(f"{tried[name]} {one['version']} ({one['date']})" for name, one in document.items())
+    title = f"Measured: {versions}; {document['entropix']['machine']}; `python benchmarks/first_minutes.py`:"
+    return "\n".join([title, "", *_table(["", *tried.values()], rows)])
+
+
 TABLES = {
     "headline": headline,
     "real": auto_vs_fixed,
@@ -349,12 +387,17 @@ TABLES = {
     "scale": scale,
     "coverage": coverage,
     "tutorials": tutorials,
+    "images_shown": images_shown,
+    "first_minutes": first_minutes,
 }
 
 
 PAGES = [
     ROOT / "README.md",
-    *(ROOT / f"docs/{name}.md" for name in ("estimators", "index", "method", "performance", "scores")),
+    *(
+        ROOT / f"docs/{name}.md"
+        for name in ("choosing", "compare", "estimators", "index", "method", "performance", "scores")
+    ),
 ]
 
 

@@ -12,5 +12,7 @@ from latex2mathml.converter import convert
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs' hook: the text of a page before it becomes HTML."""
     block = re.compile(r"^```math\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
-    markdown = block.sub(lambda found: f"<div>{convert(found[1], display='block')}</div>", markdown)
+    markdown = block.sub(
+        lambda found: f'<div class="formula" tabindex="0">{convert(found[1], display="block")}</div>', markdown
+    )
     return re.sub(r"\$`(.+?)`\$", lambda found: convert(found[1]), markdown)

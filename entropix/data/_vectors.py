@@ -14,9 +14,10 @@ from torch import Tensor
 from entropix._utils import plain
 from entropix.data._arrays import to_numpy
 
-FEWEST_ROWS = 20  # the neighbours of a code must be a small part of the rows
+FEWEST_ROWS = 10  # of which two are held out, and the five neighbours of a code are most of the others
 ROUNDING = 2.0**-48  # of a feature whose largest value is about 1: sixteen errors of float64
 LONGEST_REASON = 600  # characters
+_TEXT = "could not convert string"  # as NumPy says it
 LARGEST = 1e9  # standard deviations; values beyond are cut to it, so that their squares remain finite
 
 
@@ -90,7 +91,8 @@ def check_vectors(estimator: Any, data: Any, *, reset: bool) -> Tensor:
     except (TypeError, ValueError) as error:
         told = re.sub(r"(?s)\s*(array=|\[\[).*?(?=Reshape|$)", " ", str(error))  # the values themselves
         told = " ".join(told.split())[:LONGEST_REASON]
-        raise type(error)(f"{told.rstrip('.')}; expected vectors: a table (n, p) of finite numbers") from None
+        hint = ". For images give their paths alone: a list, or one column, table['path']" if _TEXT in told else ""
+        raise type(error)(f"{told.rstrip('.')}; expected vectors: a table (n, p) of finite numbers{hint}") from None
     if reset and len(x) < FEWEST_ROWS:
         came = f"n_samples = {len(x)}, n_features = {x.shape[1]}: {len(x)} sample(s)"
         raise ValueError(f"{came}; at least {FEWEST_ROWS} are needed")

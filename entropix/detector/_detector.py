@@ -23,7 +23,7 @@ from entropix.detector._recalibrate import images_of_site, recalibrated, rows_of
 from entropix.detector._scorer import Scorer
 from entropix.estimators import Entropy
 from entropix.exceptions import FitWarning
-from entropix.options import FitOptions
+from entropix.options import FitOptions, with_hints
 from entropix.scoring import (
     DEFAULT_SCORE,
     PEAK,
@@ -40,7 +40,8 @@ from entropix.training import MOST_HELD_OUT, Checkpoint
 class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
     """An autoencoder of normal images with models of its residuals and codes; `entropix.fit` makes and fits one.
 
-    Images are given as anything `entropix.data.read` takes, flat feature vectors as (n, p) with n at least 20.
+    Images are given as anything `entropix.data.read` takes, flat feature vectors as (n, p); n of 10 to 19
+    are warned of (`FitWarning`), fewer refused.
     `anomaly_score` is high for anomalous images; scikit-learn's `score_samples` is its negative.
 
     Its arguments are the options of the same names in `entropix.options.FitOptions`.
@@ -68,6 +69,7 @@ class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: np.ndarray
 
+    @with_hints
     def __init__(
         self,
         latent_dim: int | Literal["auto"] = "auto",

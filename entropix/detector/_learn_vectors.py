@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from torch import Tensor
 
@@ -11,17 +13,21 @@ from entropix.detector._circumstances import PAPER_PRESENTATIONS, circumstances,
 from entropix.detector._fitted import Fitted
 from entropix.detector._learn import model_scores
 from entropix.estimators import intrinsic_dimension
+from entropix.exceptions import FitWarning
 from entropix.models import DenseAutoencoder
 from entropix.options import FitOptions, check_code_length
 from entropix.scoring import FeatureModel, LatentModel
 from entropix.training import Checkpoint, hash_of, split, squared_error, train
 
-FEWEST_DISTINCT = 11  # the intrinsic dimension needs ten neighbours of a row
+FEWEST_DISTINCT = 6  # the density of codes needs five neighbours of each
+FEW = 20  # below, the neighbours of a code are no small part of the rows: fitted with a warning, as scikit-learn asks
 MOST_FOR_DIMENSION = 2000  # rows; its standard error is then far below one
 
 
 def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -> Fitted:
     """Learn from normal vectors; latent_dim "auto" stands for their intrinsic dimension, below p.
+
+    Warns with `FitWarning` if there are fewer than 20.
 
     Args:
         x: vectors (n, p) float64.
@@ -40,6 +46,13 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
         raise ValueError(
             f"{len(x)} samples leave {len(distinct)} distinct ones to train on; {FEWEST_DISTINCT} are needed: "
             "give more rows that are no copies"
+        )
+    if len(x) < FEW:
+        warnings.warn(
+            f"{len(x)} rows are too few for d, scores or decisions to be trusted: {len(distinct)} to train on and "
+            f"{len(held_out)} to calibrate with; give at least {FEW}, better some hundreds",
+            FitWarning,
+            stacklevel=3,
         )
     latent_dim, reason = options.latent_dim, ""
     if latent_dim == "auto":

@@ -35,6 +35,8 @@ def damaged(folder: Path, reason: object) -> ModelError:
 
 def read_description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
+    if not folder.exists():
+        raise ModelError(f"{folder}: no such folder (looked from {Path.cwd()}); expected what `entropix fit` wrote")
     if not path.is_file():
         raise ModelError(f"{folder} is no model folder: it has no {DESCRIPTION}. Expected what `entropix fit` wrote")
     try:

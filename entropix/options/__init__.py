@@ -7,6 +7,6 @@
 from entropix.options._code_length import check_code_length
 from entropix.options._fit_options import FitOptions, flags, to_words
 from entropix.options._flag import Flag
-from entropix.options._signature import takes_options
+from entropix.options._signature import takes_options, with_hints
 
-__all__ = ["FitOptions", "Flag", "check_code_length", "flags", "takes_options", "to_words"]
+__all__ = ["FitOptions", "Flag", "check_code_length", "flags", "takes_options", "to_words", "with_hints"]

@@ -23,8 +23,8 @@ def check_code_length(latent_dim: int, values: int, rows: int | None = None) -> 
     """
     if latent_dim > values:
         raise ValueError(
-            f"latent_dim={latent_dim}, but each input has {values} values (pixels and channels, or features): a "
-            f"code as long as that leaves nothing out, foreign content neither; expected less than {values}, or 'auto'"
+            f"latent_dim={latent_dim}, but each input has {values} values (pixels and channels, or features): such a "
+            f"code leaves nothing out, foreign content neither; expected at most {values}, better far less, or 'auto'"
         )
     if rows is not None and latent_dim > rows:
         warnings.warn(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import Parameter, cleandoc, signature
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -36,8 +36,7 @@ def takes_options(options: Callable[P, Any]) -> Callable[[Callable[..., R]], OfD
             try:
                 bound = call.__signature__.bind(*arguments, **keywords)  # type: ignore[attr-defined]
             except TypeError as error:
-                hints = [hint for name, hint in ELSEWHERE.items() if name in keywords]
-                raise TypeError("; ".join([f"{function.__name__}() {error}", *hints[:1]])) from None
+                raise _told(function.__name__, error, keywords) from None
             return function(*bound.args, **bound.kwargs)
 
         first = Parameter("dataset", Parameter.POSITIONAL_OR_KEYWORD)
@@ -49,3 +48,23 @@ def takes_options(options: Callable[P, Any]) -> Callable[[Callable[..., R]], OfD
         return cast(OfDataset[P, R], call)
 
     return decorate
+
+
+def with_hints(init: Callable[P, None]) -> Callable[P, None]:
+    """Let a constructor say of an argument that other libraries have what stands for it here; its signature stays."""
+
+    @wraps(init)
+    def call(*arguments: P.args, **keywords: P.kwargs) -> None:
+        try:
+            signature(init).bind(*arguments, **keywords)
+        except TypeError as error:
+            raise _told(init.__qualname__.partition(".")[0], error, keywords) from None
+        init(*arguments, **keywords)
+
+    return call
+
+
+def _told(name: str, error: TypeError, keywords: Mapping[str, Any]) -> TypeError:
+    """Return an error about arguments under the name of what was called, with a hint where there is one."""
+    hints = [hint for word, hint in ELSEWHERE.items() if word in keywords]
+    return TypeError("; ".join([f"{name}() {error}", *hints[:1]]))

@@ -7,10 +7,13 @@ opens the folder of the fit on its own, although the model knows where it was.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from entropix import plots
 from entropix._utils import as_path, check_new_file, new_file, versions
@@ -25,8 +28,9 @@ from entropix.report._verdict import Verdict, judge
 from entropix.report._volumes import strips
 from entropix.scoring import DEFAULT_SCORE, SCORES, locate
 
-MOST_LISTED = 20
+LISTED, MOST_LISTED = 20, 100  # rows of the table of scores: at least, and at most if more images stand out
 HIGHEST, TYPICAL = 9, 3  # images that are shown
+MOST_OF_GROUP = 2  # of one patient or volume among the highest: neighbouring slices show the same thing
 WIDE = (4.6, 3.2)  # figures as wide as the text, inches: on a telephone their letters have 10 pixels
 
 
@@ -87,7 +91,7 @@ def write_report(
         today=date.today(),
         verdict=verdict,
         figures=_figures(detector, found),
-        highest=[] if found is None else _highest(detector, found),
+        highest=[] if found is None or verdict is None else _highest(detector, found, len(verdict.flagged)),
         shown=shown,
         unreadable=[] if images is None else images.unreadable,
         versions=versions(),
@@ -95,7 +99,7 @@ def write_report(
         default=SCORES[DEFAULT_SCORE],
         scores=SCORES,
         scale=scale_png(),
-        most_listed=MOST_LISTED,
+        most_listed=LISTED,
     )
     with new_file(out) as partial_file:
         partial_file.write_text(page, encoding="utf-8", errors="backslashreplace")  # names of files may be no text
@@ -153,9 +157,9 @@ def _figures(detector: EntropixDetector, found: Scores | None) -> dict[str, str]
     return figures
 
 
-def _highest(detector: EntropixDetector, found: Scores) -> list[dict[str, Any]]:
-    """The rows of the highest scores."""
-    order = found.order[:MOST_LISTED]
+def _highest(detector: EntropixDetector, found: Scores, n_flagged: int) -> list[dict[str, Any]]:
+    """The rows of the highest scores: of all that stand out, within reason."""
+    order = found.order[: min(max(LISTED, n_flagged), MOST_LISTED)]
     p = detector.calibration_.p_value(found.default[order])
     return [
         {"name": found.names[i], "label": int(found.labels[i]), "score": found.default[i], "p": p_value}
@@ -176,9 +180,12 @@ def _shown(
     album, order = Album(detector, data, images, found, normal, split), found.order
     middle = max(HIGHEST, (len(order) - TYPICAL) // 2)
     findings = verdict.flagged if len(verdict.flagged) else order[:TYPICAL]
+    highest = _few_of_each(findings, images.groups)[:HIGHEST]
+    others = order[middle:][~np.isin(order[middle:], highest)]
     return {
-        "findings": album.pictures(findings[:HIGHEST]),
-        "typical": album.pictures(order[middle : middle + TYPICAL]),
+        "findings": album.pictures(highest),
+        "most_of_group": MOST_OF_GROUP,
+        "typical": album.pictures(others[:TYPICAL]),
         "volumes": strips(album, images, found, verdict.level),
         "places": album.places(findings),
         "level": album.level,
@@ -186,3 +193,14 @@ def _shown(
         "normal": None if normal is None else len(normal),
         "neighbours": NEIGHBOURS,
     }
+
+
+def _few_of_each(chosen: np.ndarray, groups: list[str]) -> np.ndarray:
+    """Return those of the indices (m,) of images that are among the first two of their group, in the same order."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for i in chosen.tolist():
+        seen[groups[i]] += 1
+        if seen[groups[i]] <= MOST_OF_GROUP:
+            kept.append(i)
+    return np.array(kept, np.int64)

@@ -27,6 +27,7 @@ class VolumeStrip:
         n_slices: how many it has.
         n_flagged: how many of them stand out on their own.
         highest: number, from 1, of the slice that scores highest.
+        name_of_highest: what that slice is called elsewhere on the page.
         numbers: numbers, from 1, of the slices that are shown.
         slices: their pictures.
     """
@@ -37,6 +38,7 @@ class VolumeStrip:
     n_slices: int
     n_flagged: int
     highest: int
+    name_of_highest: str
     numbers: list[int]
     slices: list[Picture]
 
@@ -68,6 +70,7 @@ def _strip(album: Album, found: Scores, level: float, score: float, volume: Volu
         n_slices=len(slices),
         n_flagged=int((values > level).sum()),
         highest=highest + 1,
+        name_of_highest=found.names[slices[highest]],
         numbers=[i + 1 for i in numbers],
         slices=album.pictures(slices[numbers], SLICE_PIXELS, compared=False),
     )

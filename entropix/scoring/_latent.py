@@ -21,7 +21,7 @@ from entropix.estimators import EstimatorWarning, intrinsic_dimension, log_unit_
 from entropix.ops import knn
 from entropix.scoring._outputs import Outputs
 
-NEIGHBOURS = 5
+NEIGHBOURS, MOST_NEIGHBOURS = 5, 10  # of a code: for its density, and at most for the dimension of the codes
 MOST_CODES = 20_000  # reference codes; with twice as many, m ln rho changes by ln 2, everywhere alike
 
 
@@ -59,7 +59,7 @@ class LatentModel:
         codes = ((train - mean) @ whitening).contiguous()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimatorWarning)  # on long codes: few points can tell m no better
-            m = intrinsic_dimension(codes.double(), method="mle").value
+            m = intrinsic_dimension(codes.double(), method="mle", k=min(MOST_NEIGHBOURS, len(codes) - 1)).value
         return cls(codes, whitening, mean, train.new_tensor([m]), train.new_zeros(1))
 
     def measure(self, of: Outputs) -> Tensor:

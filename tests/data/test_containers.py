@@ -111,7 +111,10 @@ def test_rows_keep_their_order(name: str, array: np.ndarray) -> None:
     np.testing.assert_array_equal(read(data, image_size=8).pixels[:, 0], array)
 
 
-@pytest.mark.parametrize("container", [np.array, Named, series, lambda paths: np.array(paths, dtype=object)])
+@pytest.mark.parametrize(
+    "container",
+    [np.array, Named, series, tuple, lambda paths: [Path(one) for one in paths], lambda paths: np.array(paths, object)],
+)
 def test_containers_of_paths(container: Callable[[list[str]], Any], paths: list[str]) -> None:
     data = container(paths)
     assert not are_vectors(data)
@@ -139,6 +142,16 @@ def test_table_of_a_detector_of_images() -> None:
     pandas = pytest.importorskip("pandas")
     with pytest.raises(DataError, match=r"DataFrame: a table; expected images, or one column of paths"):
         read(pandas.DataFrame({"path": ["a.png"]}))
+
+
+@pytest.mark.parametrize("kind", [object, str])
+def test_table_of_paths(kind: type, paths: list[str]) -> None:
+    """Two dimensions make it a table, whose cells are numbers; so is pandas' DataFrame."""
+    with pytest.raises(ValueError, match=r"could not convert string .*give their paths alone: .* table\['path'\]"):
+        entropix.fit(np.array(paths, kind)[:, None], epochs=1, progress=False)
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match="give their paths alone"):
+        entropix.fit(pandas.DataFrame({"path": paths, "age": 1}), epochs=1, progress=False)
 
 
 def test_masked_labels_of_a_sweep(array: np.ndarray) -> None:

@@ -14,6 +14,7 @@ import entropix
 from entropix.data import DataError
 from entropix.detector import PAPER_PRESENTATIONS, default_epochs
 from entropix.exceptions import ModelError
+from entropix.options import check_code_length
 from entropix.scoring import Outputs
 from entropix.scoring._metrics import detection_metrics
 from entropix.training._split import split
@@ -163,6 +164,8 @@ def test_save_refuses_what_is_there(detector: entropix.EntropixDetector, tmp_pat
 def test_load_refuses_what_is_no_model(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model folder"):
         entropix.load(tmp_path)
+    with pytest.raises(ModelError, match=r"none: no such folder .looked from .*expected what"):
+        entropix.load(tmp_path / "none")
     model = detector.save(tmp_path / "model")
     about = json.loads((model / "detector.json").read_text())
     for change, message in (
@@ -336,7 +339,8 @@ def test_codes_longer_than_the_data_can_bear(normal: np.ndarray) -> None:
     with pytest.raises(ValueError, match="latent_dim=2000, but each input has 1024 values"):
         entropix.sweep(normal, dims=(2, 2000), image_size=32, epochs=10_000, progress=False)
     vectors = np.random.default_rng(0).standard_normal((60, 100))
-    with pytest.raises(ValueError, match="latent_dim=101, but each input has 100 values"):
+    with pytest.raises(ValueError, match=r"latent_dim=101, but each input has 100 values .* at most 100, "):
         entropix.EntropixDetector(latent_dim=101, epochs=10_000).fit(vectors)
+    check_code_length(100, 100)  # as its message says
     with pytest.warns(FitWarning, match="latent_dim=90 is more than the 48 distinct inputs to train on"):
         entropix.EntropixDetector(latent_dim=90, epochs=1, alpha=0.1).fit(vectors)

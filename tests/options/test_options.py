@@ -117,3 +117,5 @@ def test_selection_reaches_the_reading(tmp_path: Any) -> None:
 def test_what_other_libraries_ask_for_gets_a_hint(keywords: dict[str, Any], hint: str) -> None:
     with pytest.raises(TypeError, match=hint):
         entropix.fit(np.zeros((90, 16, 16)), **keywords)
+    with pytest.raises(TypeError, match=rf"^EntropixDetector\(\) .*{hint}"):
+        entropix.EntropixDetector(**keywords)

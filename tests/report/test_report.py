@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from accessibility import findings
+from accessibility import findings, in_browser
 from PIL import Image
 
 import entropix
@@ -194,24 +195,85 @@ def test_pictures_are_of_the_split(detector: entropix.EntropixDetector, tmp_path
     assert text.count("<article") == 3
 
 
-def test_volumes(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
-    slices = entropix.datasets.phantoms(24, 2, image_size=32, seed=3).images[:, 0].reshape(2, 12, 32, 32)
-    slices[1, 7, 8:20, 8:20] = 1  # a large lesion
-    for name, volume in zip("ab", slices, strict=True):
-        nibabel.save(nibabel.Nifti1Image(volume.transpose(1, 2, 0), np.eye(4)), tmp_path / f"{name}.nii.gz")
+@pytest.fixture(scope="module")
+def two_volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two volumes of twelve slices, 24 x 32 pixels; the second has a large lesion in the eighth, and a mask of it."""
+    root = tmp_path_factory.mktemp("volumes")
+    slices = entropix.datasets.phantoms(24, 2, image_size=32, seed=3).images[:, 0, :, 4:28].reshape(2, 12, 32, 24)
+    mask = np.zeros((12, 32, 24), np.float32)
+    mask[7, 8:20, 6:18] = 1
+    slices[1][mask > 0] = 1
+    for name, volume in (("a", slices[0]), ("b", slices[1]), ("b_seg", mask)):
+        nibabel.save(nibabel.Nifti1Image(volume.transpose(2, 1, 0), np.eye(4)), root / f"{name}.nii.gz")
+    return root
+
+
+@pytest.fixture(scope="module")
+def page_of_volumes(
+    detector: entropix.EntropixDetector, two_volumes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """By a model that knows the scores of normal volumes, all lower than any score."""
     other = copy.copy(detector)
-    of_volumes = Calibration({DEFAULT_SCORE: torch.full((3,), -1e9)})  # lower than any score
-    other.calibration_ = replace(detector.calibration_, volumes=of_volumes)
-    told = write_report(other, tmp_path / "p.html", data=tmp_path).read_text(encoding="utf-8")
-    assert len(re.findall(r"<p>[-\d.]+ nats, p = 0\.250; \d+ of 12 slices", told)) == 2
-    text = write_report(detector, tmp_path / "r.html", data=tmp_path).read_text(encoding="utf-8")
-    assert "p = 0.250; " not in text
-    strips = text.partition("<h2>Volumes</h2>")[2].partition("<h2>Typical")[0]
-    titles = re.findall("<h3>(.*)</h3>", strips)
-    assert titles == ["b.nii.gz", "a.nii.gz"]
+    lowest = Calibration({DEFAULT_SCORE: torch.full((3,), -1e9)})
+    other.calibration_ = replace(detector.calibration_, volumes=lowest)
+    return write_report(other, tmp_path_factory.mktemp("volumes") / "volumes.html", data=two_volumes)
+
+
+def test_volumes(page_of_volumes: Path) -> None:
+    text = page_of_volumes.read_text(encoding="utf-8")
+    assert len(re.findall(r"<p>[-\d.]+ nats, p = 0\.250; \d+ of 12 slices", text)) == 2
+    strips = text.partition('<h2 id="volumes">')[2].partition("<h2>")[0]
+    assert re.findall("<h3>(.*)</h3>", strips) == ["b.nii.gz", "a.nii.gz"]
     assert strips.count("<svg") == 2 * 8
-    assert " ".join(strips.split()).count("of 12 slices stand out, slice 8 the most") >= 1
+    assert " ".join(strips.split()).count("of 12 slices stand out, slice 8 the most: <span") >= 1
     assert strips.count('class="highest"') == 2
+
+
+def test_one_volume_does_not_fill_the_page(
+    detector: entropix.EntropixDetector, two_volumes: Path, tmp_path: Path
+) -> None:
+    other = copy.copy(detector)
+    other.offset_ = 1e9  # every slice stands out
+    slices = replace(detector.read(two_volumes), names=[f"{i:02}.dcm" for i in range(24)])  # each in a file of its own
+    text = write_report(other, tmp_path / "r.html", data=slices).read_text(encoding="utf-8")
+    assert "p = 0.250; " not in text  # this model knows no volumes
+    assert 'slice\n8 the most: <span class="name">19.dcm</span>' in text
+    first, _, rest = text.partition("<h2>What stands out</h2>")[2].partition('<h2 id="volumes">')
+    shown = [int(i) for i in re.findall(r"<h3>(\d\d)\.dcm", first)]
+    assert len(shown) == 4
+    assert shown[0] == 19
+    assert sum(i < 12 for i in shown) == 2
+    assert "4 of the 24, the highest first and at most\n2 of one patient or volume" in first
+    rows = text.partition('<h2 id="numbers">')[2].partition("</tbody>")[0]
+    assert len(set(re.findall(r'<td class="name">(.*)</td>', rows))) == 24  # where the others are
+    typical = re.findall(r"<h3>(\d\d)\.dcm", rest.partition("<h2>Typical")[2])
+    assert len(set(map(int, typical)) - set(shown)) == 3
+
+
+def test_tables_can_be_sorted(tmp_path: Path) -> None:
+    """By numbers as numbers, names as text in which numbers count, in both directions."""
+    rows = [("10.5", "a10"), ("9", "a2"), ("-3", "1.10"), ("", "1.2"), ("-20", "B")]
+    body = "".join(f"<tr><td>{number}</td><td class=name>{name}</td></tr>" for number, name in rows)
+    head = "<thead><tr><th>score</th><th class=name>image</th></tr></thead>"
+    script = (files("entropix.report") / "page.js").read_text(encoding="utf-8")
+    page = tmp_path / "p.html"
+    page.write_text(f"<head></head><table>{head}<tbody>{body}</tbody></table><script>{script}</script>")
+    click = """
+      const cells = i => [...document.querySelectorAll("tbody tr")].map(row => row.cells[i].textContent);
+      const orders = [];
+      for (const i of [0, 0, 1, 1]) {
+        document.querySelectorAll("th button")[i].click();
+        orders.push([cells(i), [...document.querySelectorAll("th")].map(one => one.ariaSort)]);
+      }
+      return orders;
+    """
+    numbers, names = ["", "-20", "-3", "9", "10.5"], ["1.2", "1.10", "a2", "a10", "B"]
+    assert in_browser(page, click, tmp_path) == [
+        [numbers, ["ascending", None]],
+        [numbers[::-1], ["descending", None]],
+        [names, [None, "ascending"]],
+        [names[::-1], [None, "descending"]],
+    ]
 
 
 def test_needs_nothing_else_and_escapes_names(page: Path) -> None:
@@ -219,7 +281,7 @@ def test_needs_nothing_else_and_escapes_names(page: Path) -> None:
     assert "<img src=x" not in text
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; &#39;co.png" in text
     assert "<code>&lt;m&gt;</code>" in text
-    assert "<script" not in text
+    assert re.findall("<script.*", text) == ["<script>"]  # which sorts tables
     links = re.findall(r'(?:src|href)="([^"]{0,12})', text)
     assert links
     assert all(link.startswith(("data:image/", "#")) for link in links), set(links)
@@ -283,16 +345,16 @@ def test_without_a_curve_labels_or_data(tmp_path: Path) -> None:
 def test_stopped_divided_and_older_fits(detector: entropix.EntropixDetector, tmp_path: Path) -> None:
     other, texts = copy.copy(detector), []
     older = {name: value for name, value in detector.settings_.items() if name not in ("devices", "enough_epochs")}
-    changes = ({}, {"devices": 4, "device": "cuda:0"}, {"stopped_after_epoch": 2}, {"enough_epochs": 70})
+    changes = ({}, {"devices": 4, "device": "cuda:0", "stopped_after_epoch": 2}, {"enough_epochs": 70})
     for i, more in enumerate(changes):
         other.settings_ = older | more
         texts.append(write_report(other, tmp_path / f"{i}.html").read_text(encoding="utf-8"))
-    plain, divided, stopped, short = texts
+    plain, stopped, short = texts
     assert "--devices" not in plain
     assert "stopped" not in plain
-    assert "--device cuda \\\n" in divided
-    assert "--devices 4" in divided
-    assert '<th class="name" scope="row">devices</th><td class="name">4</td>' in divided
+    assert "--device cuda \\\n" in stopped
+    assert "--devices 4" in stopped
+    assert '<th class="name" scope="row">devices</th><td class="name">4</td>' in stopped
     assert "stopped after epoch\n2 of 3;" in stopped
     assert "the command trains to the end." in stopped
     assert "near to its limit" in plain
@@ -321,20 +383,15 @@ def test_legends_cover_nothing(detector: entropix.EntropixDetector) -> None:
         assert legend.x1 <= figure.bbox.x1
 
 
-def test_everybody_can_read_it(detector: entropix.EntropixDetector, page: Path, tmp_path: Path) -> None:
+def test_everybody_can_read_it(page: Path, page_of_volumes: Path, tmp_path: Path) -> None:
     """With labels and neighbours, and with volumes and masks; light and dark, wide and narrow."""
-    images = (entropix.datasets.phantoms(8, 2, image_size=32, seed=4).images[:, 0, :, :24] * 200).astype(np.uint8)
-    mask = np.zeros_like(images)
-    mask[3:5, 4:12, 10:18] = 1
-    images[mask > 0] = 255
-    for name, values in (("a.nii.gz", images), ("a_seg.nii.gz", mask)):
-        nibabel.save(nibabel.Nifti1Image(values.transpose(2, 1, 0), np.eye(4)), tmp_path / name)
-    volumes = write_report(detector, tmp_path / "volumes.html", data=tmp_path)
-    uri = re.search('src="data:image/png;base64,([^"]*)"[^>]*alt="What the model makes', volumes.read_text("utf-8"))
+    uri = re.search(
+        'src="data:image/png;base64,([^"]*)"[^>]*alt="What the model makes', page_of_volumes.read_text("utf-8")
+    )
     assert uri
     assert Image.open(io.BytesIO(base64.b64decode(uri[1]))).size == (24, 32)  # a browser takes the file's proportions
     assert findings(page, "light", tmp_path, 1280) == []
-    assert findings(volumes, "dark", tmp_path, 500) == []
+    assert findings(page_of_volumes, "dark", tmp_path, 500) == []
 
 
 @pytest.fixture(scope="module")
