@@ -35,6 +35,7 @@ def test_other_densities_than_the_calibration(make: str) -> None:
 
 
 @FAR
+@CHANCE
 def test_correction_matters_and_can_be_left_out() -> None:
     x = np.random.default_rng(0).normal(size=(2_000, 32))
     result = intrinsic_dimension(x)
