@@ -194,7 +194,7 @@ def test_info_command() -> None:
 @pytest.mark.usefixtures("few_candidates")
 def test_demo_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A short one: twice into the same folder, and never into somebody else's."""
-    for name, value in {"TRAIN": 100, "TEST": 20, "EPOCHS": 1, "SWEEP_DIMS": (1,)}.items():
+    for name, value in {"TRAIN": 100, "TEST": 20, "EPOCHS": 1, "SWEEP_DIMS": (1,), "SWEEP_EPOCHS": 1}.items():
         monkeypatch.setattr(entropix.cli._demo, name, value)
     out = tmp_path / "demo"
     document = json.loads(entropix_cli("demo", "--out", out, "--full", "--json").stdout)

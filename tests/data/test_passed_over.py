@@ -110,6 +110,17 @@ def test_a_name_like_a_masks_without_an_image_beside_it_is_an_image(tmp_path: Pa
     assert read(tmp_path, image_size=8, cache=False).names == ["b.png", "x_mask.png"]
 
 
+def test_a_picture_called_mask_that_looks_like_one_is_no_image(tmp_path: Path) -> None:
+    for name in ("scan_1.png", "scan_2.png"):
+        png(tmp_path / name)
+    mask = np.zeros_like(IMAGE)
+    mask[:2, :2] = 255
+    Image.fromarray(mask).save(tmp_path / "scan_mask.png")
+    images = read(tmp_path, image_size=8, cache=False)
+    assert images.names == ["scan_1.png", "scan_2.png"]
+    assert images.passed_over == (("scan_mask.png", "a mask, by its name"),)
+
+
 def test_what_else_lies_there_is_named(tmp_path: Path) -> None:
     png(tmp_path / "train" / "good" / "a.png")
     png(tmp_path / "test" / "good" / "b.png")

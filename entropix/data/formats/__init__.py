@@ -110,11 +110,15 @@ def is_image_file(path: Path) -> bool:
 
 
 def is_mask(path: Path) -> bool:
-    """Return whether a file, by its name, says where something is in an image beside it.
+    """Return whether a file, by its name, says where something is in an image.
 
-    A picture alone is none: x_mask.png lies beside x, in whatever format, and mask.png beside any image.
+    A picture has to lie beside it too, x_mask.png beside x, in whatever format, and mask.png beside any image; or to
+    look like a mask.
     """
-    return any(one.is_mask(path) and not (one.masks_need_image and _alone(path)) for one in FORMATS)
+    return any(
+        one.is_mask(path) and not (one.masks_need_image and _alone(path) and not one.looks_like_mask(path))
+        for one in FORMATS
+    )
 
 
 def _alone(path: Path) -> bool:

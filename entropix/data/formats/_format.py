@@ -45,7 +45,7 @@ class Format(ABC):
         names: for people, such as "DICOM".
         suffixes: endings of its files' names, in small letters.
         never_images: names, in small letters, of files that are of this format and no images.
-        masks_need_image: a file for which `is_mask` holds is one only beside an image; alone it is an image.
+        masks_need_image: a file for which `is_mask` holds is one only beside an image, or if it looks like one.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -84,6 +84,10 @@ class Format(ABC):
 
     def is_mask(self, path: Path) -> bool:
         """Return whether a file is called as those are that say where something is in an image beside it."""
+        return False
+
+    def looks_like_mask(self, path: Path) -> bool:
+        """Return whether the content of a file of this format is that of a mask; asked where `masks_need_image`."""
         return False
 
     def write_maps(self, folder: MapFolder, files: Sequence[FileMaps]) -> None:

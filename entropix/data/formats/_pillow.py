@@ -44,18 +44,17 @@ class Pillow(Format):
     def is_mask(self, path: Path) -> bool:
         """Return whether a file is called as a mask: a_mask.png, mask.png; lesion.png only if it looks like one."""
         whole = MASK_NAME.fullmatch(self.stem(path))
-        return self.called_mask(path) and (not (whole and whole["subject"]) or _looks_like_mask(path))
+        return self.called_mask(path) and (not (whole and whole["subject"]) or self.looks_like_mask(path))
 
+    def looks_like_mask(self, path: Path) -> bool:
+        """Return whether a picture has the values of a mask."""
+        from PIL import Image
 
-def _looks_like_mask(path: Path) -> bool:
-    """Return whether the content of a picture is that of a mask."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return has_mask_values(np.asarray(image.convert("L")))
-    except Exception:  # a damaged file makes its reader raise anything; who reads it as an image will hear of it
-        return False
+        try:
+            with Image.open(path) as image:
+                return has_mask_values(np.asarray(image.convert("L")))
+        except Exception:  # a damaged file makes its reader raise anything; who reads it as an image will hear of it
+            return False
 
 
 def decode(path: Path) -> Decoded:
