@@ -118,7 +118,7 @@ def test_a_picture_called_mask_that_looks_like_one_is_no_image(tmp_path: Path) -
     Image.fromarray(mask).save(tmp_path / "scan_mask.png")
     images = read(tmp_path, image_size=8, cache=False)
     assert images.names == ["scan_1.png", "scan_2.png"]
-    assert images.passed_over == (("scan_mask.png", "a mask, by its name"),)
+    assert ("scan_mask.png", "a mask, by its name") in images.passed_over
 
 
 def test_what_else_lies_there_is_named(tmp_path: Path) -> None:
