@@ -48,8 +48,9 @@ std::vector<std::pair<double, int64_t>> neighbours(const std::vector<T>& x, int6
 }
 
 template <class T>
-void check_neighbours(int64_t n, int64_t d, int64_t k, Metric metric) {
-    const auto x = normals<T>(n * d);
+void check_neighbours(int64_t n, int64_t d, int64_t k, Metric metric, int64_t distinct = 1 << 20) {
+    auto x = normals<T>(n * d);
+    for (int64_t i = std::min(distinct, n) * d; i < n * d; ++i) x[i] = x[i - distinct * d];
     std::vector<T> distances(n * k);
     std::vector<int64_t> indices(n * k);
     knn_cpu<T>({x.data(), nullptr, 1, n, n, d, k, metric, distances.data(), indices.data()}, 2);
@@ -70,7 +71,8 @@ void check_neighbours(int64_t n, int64_t d, int64_t k, Metric metric) {
 
 // With its exact distance as the threshold a pair passes the screen by products, and with one that is smaller
 // by a few times the slack it does not; the same where only the point's threshold lets the pair pass. Rows
-// lie `ratio` times further from the centre than from each other.
+// lie `ratio` times further from the centre than from each other. First thresholds bound the k-th distances,
+// and by little more.
 template <class T>
 void check_products(int64_t d, double ratio) {
     const int64_t n = kPanel;
@@ -86,13 +88,25 @@ void check_products(int64_t d, double ratio) {
     expect(panels.centre(points.rows.data(), n, rows.data(), squares.data()), "centre", n, d);
     const auto hits = [&](int64_t i, int64_t j, double of_row, const T* of_points) {
         const T threshold = T(of_row);
-        screen.begin(&points.rows[i * d], 1, &threshold, of_points);
+        screen.begin(&points.rows[i * d], 1, of_points);
+        screen.set_thresholds(&threshold);
         Hit found[kQueryRows];
         const int64_t count = screen.screen(0, kQueryRows, found, of_points);
         for (int64_t h = 0; h < count; ++h)
             if (found[h].row == 0 && found[h].lanes >> j & 1) return true;
         return false;
     };
+    for (int64_t i = 0; i < n; i += 7)
+        for (const int64_t k : {1, 5, 24}) {
+            const std::vector<T> ordered(points.rows.begin(), points.rows.begin() + n * d);
+            const double kth = neighbours(ordered, n, d, i, d, Metric::euclidean)[k - 1].first;
+            const double largest = *std::max_element(squares.begin(), squares.end());
+            T bound = 0;
+            screen.begin(&points.rows[i * d], 1);
+            screen.seed(0, 1, i, k, &bound);
+            expect(bound >= T(kth) && bound <= kth + 16 * relative_slack<T>(d) * (largest + kth), "seeds", n,
+                   d);
+        }
     for (int64_t i = 0; i < n; i += 7)
         for (int64_t j = 0; j < n; ++j) {
             const double distance =
@@ -154,6 +168,7 @@ int main() {
                 for (const Metric metric : {Metric::euclidean, Metric::chebyshev}) {
                     check_neighbours<float>(n, d, k, metric);
                     check_neighbours<double>(n, d, k, metric);
+                    check_neighbours<double>(n, d, k, metric, 1 + n / 20);  // copies
                 }
                 check_prefixes<float>(n, d, k);
                 check_prefixes<double>(n, d, k);
