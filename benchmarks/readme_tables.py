@@ -306,6 +306,23 @@ def scale() -> str:
     return "\n".join([title, "", *_table(head, rows)])
 
 
+def copies() -> str:
+    """Near copies of a fit's images among test images, and AUCs with and without them."""
+    document = json.loads((ROOT / "benchmarks/results/copies.json").read_text())
+    rows = {}
+    for one in (one for one in document["sets"] if one["copies"]):
+        aucs = [
+            f"{one['auc'][column]:.3f}, {one['auc_without_copies'][column]:.3f}"
+            for column in ("surprisal", "squared error")
+            if "auc" in one
+        ]
+        rows[one["data"]] = [f"{one['copies']} of {one['test']}", *aucs]
+    none = sum(not one["copies"] for one in document["sets"])
+    title = f"The other {none} of the {len(document['sets'])} sets have none (`{document['command']}`):"
+    head = ["set", "near copies among test images", "default score: AUC with, without", "squared error"]
+    return "\n".join([title, "", *_table(head, rows)])
+
+
 def new_site() -> str:
     """What p-values promise on another scanner, before and after a recalibration with 200 images."""
     document = json.loads((ROOT / "benchmarks/results/new_site.json").read_text())
@@ -378,6 +395,7 @@ TABLES = {
     "headline": headline,
     "real": auto_vs_fixed,
     "many": many_tasks,
+    "copies": copies,
     "new_site": new_site,
     "neighbours": neighbours,
     "cuda": cuda,

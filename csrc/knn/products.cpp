@@ -56,10 +56,13 @@ CentredPanels<T>::CentredPanels(const PointTree<T>& points, Metric metric, int t
 template <class T>
 bool CentredPanels<T>::centre(const T* rows, int64_t count, T* centred, double* squares) const {
     for (int64_t i = 0; i < count; ++i) {
-        for (int64_t c = 0; c < d_; ++c) centred[i * d_ + c] = rows[i * d_ + c] - centre_[c];
+        T* const row = centred + i * d_;
+        for (int64_t c = 0; c < d_; ++c) row[c] = rows[i * d_ + c] - centre_[c];
         double sum[8] = {};
-        for (int64_t c = 0; c < d_; ++c)
-            sum[c % 8] += double(centred[i * d_ + c]) * double(centred[i * d_ + c]);
+        int64_t c = 0;
+        for (; c + 8 <= d_; c += 8)
+            for (int lane = 0; lane < 8; ++lane) sum[lane] += double(row[c + lane]) * double(row[c + lane]);
+        for (; c < d_; ++c) sum[c % 8] += double(row[c]) * double(row[c]);
         squares[i] = ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
     }
     return std::all_of(squares, squares + count, safe<T>);
