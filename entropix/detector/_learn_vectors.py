@@ -20,14 +20,14 @@ from entropix.scoring import FeatureModel, LatentModel
 from entropix.training import Checkpoint, hash_of, split, squared_error, train
 
 FEWEST_DISTINCT = 6  # the density of codes needs five neighbours of each
-FEW = 20  # below, the neighbours of a code are no small part of the rows: fitted with a warning, as scikit-learn asks
+FEW = 16  # of 20 rows; with fewer the neighbours of a code are no small part of them: a warning, as scikit-learn asks
 MOST_FOR_DIMENSION = 2000  # rows; its standard error is then far below one
 
 
 def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -> Fitted:
     """Learn from normal vectors; latent_dim "auto" stands for their intrinsic dimension, below p.
 
-    Warns with `FitWarning` if there are fewer than 20.
+    Warns with `FitWarning` if fewer than 16 distinct ones are left to train on.
 
     Args:
         x: vectors (n, p) float64.
@@ -47,10 +47,10 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
             f"{len(x)} samples leave {len(distinct)} distinct ones to train on; {FEWEST_DISTINCT} are needed: "
             "give more rows that are no copies"
         )
-    if len(x) < FEW:
+    if len(distinct) < FEW:
         warnings.warn(
-            f"{len(x)} rows are too few for d, scores or decisions to be trusted: {len(distinct)} to train on and "
-            f"{len(held_out)} to calibrate with; give at least {FEW}, better some hundreds",
+            f"{len(x)} rows are too few for d, scores or decisions to be trusted: {len(distinct)} distinct ones to "
+            f"train on and {len(held_out)} to calibrate with; give at least 20 that are no copies, better some hundreds",
             FitWarning,
             stacklevel=3,
         )
