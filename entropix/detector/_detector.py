@@ -40,7 +40,7 @@ from entropix.training import MOST_HELD_OUT, Checkpoint
 class EntropixDetector(Notebook, Scorer, OutlierMixin, BaseEstimator):
     """An autoencoder of normal images with models of its residuals and codes; `entropix.fit` makes and fits one.
 
-    Images are given as anything `entropix.data.read` takes, flat feature vectors as (n, p); n of 10 to 19
+    Images are given as anything `entropix.data.read` takes, flat feature vectors as (n, p); n of 10 to 19 distinct
     are warned of (`FitWarning`), fewer refused.
     `anomaly_score` is high for anomalous images; scikit-learn's `score_samples` is its negative.
 

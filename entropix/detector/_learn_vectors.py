@@ -50,7 +50,7 @@ def fit_vectors(x: Tensor, options: FitOptions, checkpoint: Checkpoint | None) -
     if len(distinct) < FEW:
         warnings.warn(
             f"{len(x)} rows are too few for d, scores or decisions to be trusted: {len(distinct)} distinct ones to "
-            f"train on and {len(held_out)} to calibrate with; give at least 20 that are no copies, better some hundreds",
+            f"train on and {len(held_out)} to calibrate with; give 20 or more that are no copies, better hundreds",
             FitWarning,
             stacklevel=3,
         )

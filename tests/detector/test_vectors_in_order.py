@@ -24,4 +24,4 @@ def test_few_distinct_rows_are_named() -> None:
     with pytest.raises(ValueError, match=r"samples leave \d+ distinct ones to train on; 6 are needed: give more rows"):
         entropix.fit(np.r_[np.repeat(rows[:1], 30, 0), rows[:5]], epochs=1, progress=False)
     with pytest.warns(FitWarning, match=r"44 rows are too few for d, .*: \d+ distinct ones to train on"):
-        entropix.fit(np.r_[np.repeat(rows[:1], 30, 0), rows], latent_dim=1, epochs=1, progress=False)
+        entropix.fit(np.r_[np.repeat(rows[:1], 30, 0), rows], latent_dim=1, alpha=0.2, epochs=1, progress=False)
