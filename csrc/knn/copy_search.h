@@ -115,8 +115,7 @@ class CopySearch {
 
     const KnnProblem<T>& p_;
     const T* x_;
-    std::vector<int64_t>
-        starts_;  // [distinct rows + 1]: where the copies of each begin, by the first's index
+    std::vector<int64_t> starts_;  // [distinct rows + 1]: where the copies of each begin
     std::vector<int64_t> copies_;  // [n]: indices, ascending within a row
 };
 

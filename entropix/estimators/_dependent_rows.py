@@ -49,17 +49,16 @@ def group_labels(groups: ArrayLike, n: int, name: str = "groups") -> NDArray[Any
     return labels.astype(str) if labels.dtype == object else labels
 
 
-def variance_of_mean(points: Tensor, clusters: Tensor | None) -> tuple[float, float, tuple[str, ...]]:
-    """Return the variance of the mean of points (n,), the standard errors that an interval of 95 % reaches, warnings.
+def variance_of_mean(points: Tensor, clusters: Tensor | None) -> tuple[float, float]:
+    """Return the variance of the mean of points (n,), and the standard errors that an interval of 95 % reaches.
 
     Args:
         points: Contributions (n,).
-        clusters: Number (n,) of the group of each; None: rows are taken as independent, with a warning if they visibly
-            are not.
+        clusters: Number (n,) of the group of each; None: rows are taken as independent.
     """
     if clusters is None:
-        return float(points.var()) / len(points), 1.96, serial_dependence(points)
-    return *clustered_variance(points, clusters), ()
+        return float(points.var()) / len(points), 1.96
+    return clustered_variance(points, clusters)
 
 
 def clustered_variance(points: Tensor, clusters: Tensor) -> tuple[float, float]:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from entropix.estimators._dependent_rows import as_groups, variance_of_mean
+from entropix.estimators._dependent_rows import as_groups, serial_dependence, variance_of_mean
 from entropix.estimators._duplicates import find_duplicates
 from entropix.estimators._inputs import Samples, as_samples, check_method, check_neighbours, tell, unit_of
 from entropix.estimators._kozachenko_leonenko import log_radii as nearest_log_radii
@@ -119,7 +119,8 @@ def _one(
     for s in scales:
         at_s = from_log_radii(log_radii[:, :s], first=s // 2, only_first=True, corrected=corrected, clusters=clusters)
         scan[s] = (at_s.value, at_s.stderr)
-    notes = [*duplicates.warnings, *found.notes]
+    slopes = _log_ratios(log_radii[:, :k], 1, k - 1)
+    notes = [*duplicates.warnings, *(serial_dependence(slopes) if clusters is None else ())]
     if n_distinct < 10 * k:
         notes.append(f"{n_distinct} distinct points are few for a dimension from {k} neighbours")
     if value > 2 * np.log2(n_distinct):
@@ -129,10 +130,9 @@ def _one(
         )
     per_point = None
     if local:
-        slope = log_radii[:, k - 1] - log_radii[:, : k - 1].mean(-1)
         # (k - 2) / (k - 1) makes the inverse of a mean of k - 1 exponentials unbiased; two have no such
         # inverse
-        per_point = samples.give_back((max(k - 2, 1) / (k - 1) / slope)[duplicates.group])
+        per_point = samples.give_back((max(k - 2, 1) / (k - 1) / slopes)[duplicates.group])
     return IntrinsicDimension(
         value=value,
         stderr=stderr,
@@ -150,7 +150,7 @@ def _one(
     )
 
 
-class Slopes(NamedTuple):
+class RatioEstimate(NamedTuple):
     """A dimension from ratios of neighbour distances.
 
     Attributes:
@@ -158,14 +158,12 @@ class Slopes(NamedTuple):
         stderr: Its standard error.
         raw: The dimension before the correction.
         reach: Standard errors that an interval of 95 % reaches.
-        notes: Warnings to issue.
     """
 
     value: float
     stderr: float
     raw: float
     reach: float
-    notes: tuple[str, ...]
 
 
 def from_log_radii(
@@ -175,7 +173,7 @@ def from_log_radii(
     only_first: bool = False,
     corrected: bool = True,
     clusters: Tensor | None = None,
-) -> Slopes:
+) -> RatioEstimate:
     """Estimate the dimension from the logarithms (n, k) of the distances r_1..r_k of n points to their neighbours.
 
     The mean of ln(r_k / r_j) is taken over j = first..k-1, or, with only_first, over j = first alone; clusters are the
@@ -188,19 +186,24 @@ def from_log_radii(
 
     n, k = log_radii.shape
     last = first if only_first else k - 1
-    slopes = log_radii[:, -1] - log_radii[:, first - 1 : last].mean(-1)
+    slopes = _log_ratios(log_radii, first, last)
     scale = float(digamma(k) - digamma(np.arange(first, last + 1)).mean())
     mean = float(slopes.mean())
     if mean <= 0:
         raise ValueError("all neighbours are equally far away: the points form a lattice, without a dimension")
     raw = scale / mean
-    variance, reach, notes = variance_of_mean(slopes, clusters)
+    variance, reach = variance_of_mean(slopes, clusters)
     variance += (SHARED_NEIGHBOURHOODS - 1) * float(slopes.var()) / n
     stderr = raw / mean * float(np.sqrt(variance))
     if not corrected:
-        return Slopes(raw, stderr, raw, reach, notes)
+        return RatioEstimate(raw, stderr, raw, reach)
     true, seen = normal_dimension_curve(n, k, first, last)
     value = float(np.exp(np.interp(np.log(raw), np.log(seen), np.log(true))))
     slope = np.interp(raw * 1.01, seen, true) - np.interp(raw / 1.01, seen, true)
     gain = max(float(slope / (raw * 1.01 - raw / 1.01)), 1.0)
-    return Slopes(value, stderr * gain, raw, reach, notes)
+    return RatioEstimate(value, stderr * gain, raw, reach)
+
+
+def _log_ratios(log_radii: Tensor, first: int, last: int) -> Tensor:
+    """Return the means (n,) of ln(r_k / r_j) over j = first..last, from the logarithms (n, k) of r_1..r_k."""
+    return log_radii[:, -1] - log_radii[:, first - 1 : last].mean(-1)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 from torch import Tensor
 
-from entropix.estimators._dependent_rows import variance_of_mean
+from entropix.estimators._dependent_rows import serial_dependence, variance_of_mean
 from entropix.estimators._inputs import Samples
 
 
@@ -180,7 +180,9 @@ def averaged(
     unit = 1.0 if base is None else log(base)
     value = points.mean() / unit
     centre = float(value.detach())
-    variance, reach, dependence = variance_of_mean(points.detach(), clusters)
+    variance, reach = variance_of_mean(points.detach(), clusters)
+    if clusters is None:
+        notes += serial_dependence(points)
     stderr = max(variance + noise / len(points) + model_stderr**2, 0.0) ** 0.5 / abs(unit)
     return {
         "value": value.to(samples.x.dtype) if value.requires_grad else centre,
@@ -191,7 +193,7 @@ def averaged(
         "n_merged": len(group) - len(points),
         "base": base,
         "local": samples.give_back(points[group] / unit) if local else None,
-        "warnings": tuple(dict.fromkeys(notes + dependence)),
+        "warnings": tuple(dict.fromkeys(notes)),
     }
 
 
