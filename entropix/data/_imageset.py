@@ -76,13 +76,25 @@ class Scaling:
 
         They are those that `ImageSet.scaling` refuses by their values.
         """
-        darkest, brightest = self.value_range or (0.0, 1.0)
         low, high = images.amin((0, 1, 2, 3)), images.amax((0, 1, 2, 3))
         on_unit = (low >= -ROUNDING) & (high <= 1 + ROUNDING)
         if self.value_range is None:
             return ~on_unit
-        dark = high - darkest < DARK * (brightest - darkest)
-        return (high <= darkest) | (low >= brightest) | (on_unit & dark)
+        return self.blank(low, high) | (on_unit & self.nearly_black(high))
+
+    def blank(self, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+        """Return whether raw values from `low` to `high` all become black or white."""
+        assert self.value_range is not None
+        darkest, brightest = self.value_range
+        if not darkest < brightest:
+            return torch.zeros_like(high, dtype=torch.bool)
+        return (high <= darkest) | (low >= brightest)
+
+    def nearly_black(self, high: torch.Tensor) -> torch.Tensor:
+        """Return whether raw values up to `high` are a small part of the range from its dark end on."""
+        assert self.value_range is not None
+        darkest, brightest = self.value_range
+        return high - darkest < DARK * (brightest - darkest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +221,7 @@ class ImageSet:
                 f"{self.source}: 8-bit, binary or windowed images, which are on [0, 1], but training images of raw "
                 f"values from {value_range[0]:g} to {value_range[1]:g}; give both in the same dtype and unit"
             )
-        low, high = self.pixels.min().item(), self.pixels.max().item()
+        low, high = self.pixels.min().double(), self.pixels.max().double()
         if value_range is None:
             raise DataError(
                 f"{self.source}: raw values from {low:.9g} to {high:.9g}, but training images on [0, 1]; "
@@ -218,13 +230,14 @@ class ImageSet:
         self._check_unit(low, high, value_range)
         return Scaling(value_range)
 
-    def _check_unit(self, low: float, high: float, value_range: tuple[float, float]) -> None:
+    def _check_unit(self, low: torch.Tensor, high: torch.Tensor, value_range: tuple[float, float]) -> None:
         """Refuse values from `low` to `high` all black or white, or dark and on [0, 1]; warn of other dark ones."""
         darkest, brightest = value_range
         told = f"{self.source}: values from {low:.9g} to {high:.9g}, training images from {darkest:g} to {brightest:g}"
-        if darkest < brightest and (high <= darkest or low >= brightest):
+        scaling = Scaling(value_range)
+        if scaling.blank(low, high):
             raise DataError(f"{told}: every pixel would be black or white; give both in the same unit")
-        if high - darkest < DARK * (brightest - darkest):
+        if scaling.nearly_black(high):
             if self.inferred_scale:  # on [0, 1], as no part of 0 to 255 is by chance
                 raise DataError(f"{told}: nearly black; give both in the same unit")
             warnings.warn(f"{told}: nearly black; are both in the same unit?", ScaleWarning, stacklevel=5)
