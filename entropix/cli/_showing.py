@@ -14,7 +14,7 @@ from entropix.cli._application import Json, app, interruptible, print_json
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for model, report and pictures.")] = Path("entropix-demo"),
     full: Annotated[
-        bool, typer.Option("--full", help="Compare with the labelled sweep too, which takes a quarter of an hour.")
+        bool, typer.Option("--full", help="Compare with the labelled sweep too, which takes much longer.")
     ] = False,
     seed: int = 0,
     as_json: Json = False,
