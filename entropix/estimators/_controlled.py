@@ -24,7 +24,7 @@ from torch import Tensor
 
 from entropix.estimators._copula import Copula
 from entropix.estimators._duplicates import dense_ranks, row_hashes
-from entropix.estimators._ksg import ksg1_at, whiten_block
+from entropix.estimators._ksg import ksg1, ksg1_at, whiten_block
 from entropix.estimators._marginals import quantile_scores
 from entropix.estimators._normalising_maps import FittedMap, scored, whiten
 from entropix.estimators._structured import held_out_lead
@@ -87,14 +87,15 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
         # half the time of float64; rows are drawn alike, and the first are as good as any
         sides = [(_scores(side) if by_rank else side).float() for side in (first, second)]
         rows = torch.arange(some, device=x.device)
-        return Simulated(ksg1_at(sides, k, rows), ksg1_at(sides, far, rows[:few]), exact)
+        near, further = ksg1_at(sides, rows, {k: some, far: few})
+        return Simulated(near, further, exact)
 
     samples = min(CONTROL_SAMPLES[1], max(CONTROL_SAMPLES[0], CONTROL_SAMPLES[1] * CONTROL_ROWS // n))
     seeds = np.random.default_rng(seed_of(*blocks)).integers(2**62, size=samples)
     controls = [simulate(model, seed) for seed in seeds]
     errors = torch.stack([c.near.mean() - c.exact.mean() for c in controls])
     apart = torch.stack([c.far.mean() - c.near[:few].mean() for c in controls])
-    near = ksg1_at([x, y], k, torch.arange(n, device=x.device))
+    near = ksg1([x, y], k)
 
     unseen, linear = 0.0, torch.zeros_like(near)
     if (information := model.normal_information) > 0:
@@ -114,7 +115,7 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     variance = factor * float(points.var()) / n + float(errors.var()) / samples
 
     rows = torch.arange(0, n, max(1, n // (4 * few)), device=x.device)
-    further = ksg1_at([x, y], far, rows) - near[rows]
+    further = ksg1_at([x.float(), y.float()], rows, {far: len(rows)})[0] - near[rows]
     # of the two spreads, only that of the simulated samples knows what rows share
     noise = max(factor * float(further.var()), few * float(apart.var())) / len(rows) + float(apart.var()) / samples
     left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)

@@ -59,17 +59,28 @@ def ksg1(blocks: list[Tensor], k: int) -> Tensor:
     return _digamma(k) + (m - 1) * _digamma(n) - torch.stack([torch.digamma(c + 1) for c in counts]).sum(0)
 
 
-def ksg1_at(blocks: list[Tensor], k: int, rows: Tensor) -> Tensor:
-    """Apply estimator 1 at some of the rows: contributions (len(rows),)."""
+def ksg1_at(blocks: list[Tensor], rows: Tensor, seen_at: dict[int, int]) -> list[Tensor]:
+    """Apply estimator 1 at some of the rows, with several numbers of neighbours in one search.
+
+    Args:
+        blocks: Blocks (n, p_j), scaled.
+        rows: Indices of the rows.
+        seen_at: By number of neighbours, at how many of the rows, from the first on.
+
+    Returns:
+        For each number of neighbours contributions (seen_at[k],).
+    """
     at = [block[rows].contiguous() for block in blocks]
     # the nearest is the row itself, and it is counted below
-    radii = knn(torch.cat(blocks, -1), k + 1, query=torch.cat(at, -1), metric="chebyshev").distances[:, -1].contiguous()
-    counts = [
-        count_within(block.contiguous(), radii, query=some, metric="chebyshev").double().clamp(min=1)
-        for block, some in zip(blocks, at, strict=True)
-    ]
-    both = torch.stack([torch.digamma(count) for count in counts]).sum(0)
-    return _digamma(k) + (len(blocks) - 1) * _digamma(len(blocks[0])) - both
+    distances = knn(torch.cat(blocks, -1), max(seen_at) + 1, query=torch.cat(at, -1), metric="chebyshev").distances
+    radii = torch.cat([distances[:some, k] for k, some in seen_at.items()])
+    both = torch.zeros(len(radii), dtype=torch.float64, device=radii.device)
+    for block, centres in zip(blocks, at, strict=True):
+        query = torch.cat([centres[:some] for some in seen_at.values()])
+        both += torch.digamma(count_within(block, radii, query=query, metric="chebyshev").double().clamp(min=1))
+    n_term = (len(blocks) - 1) * _digamma(len(blocks[0]))
+    each = both.split(list(seen_at.values()))
+    return [_digamma(k) + n_term - counted for k, counted in zip(seen_at, each, strict=True)]
 
 
 def ksg2(blocks: list[Tensor], k: int) -> Tensor:

@@ -58,5 +58,8 @@ def quantile_scores(y: Array) -> Array:
     """Replace each column by standard normal quantiles in the order of its values: smooth where the data is smooth."""
     from scipy.special import ndtri
 
-    ranks = y.argsort(axis=0, kind="stable").argsort(axis=0)
-    return np.asarray(ndtri((ranks + 0.5) / len(y)))
+    n = len(y)
+    scores = np.empty(y.shape)
+    quantiles = ndtri((np.arange(n) + 0.5) / n)
+    np.put_along_axis(scores, y.argsort(axis=0, kind="stable"), quantiles[:, None], axis=0)
+    return scores
