@@ -267,7 +267,7 @@ KINDS = {
 
 def coverage() -> str:
     """How often intervals hold the truth, by kind of estimate, and every cell that is wrong without saying so."""
-    document = json.loads((ROOT / "benchmarks/results/coverage.json").read_text())
+    document = json.loads((ROOT / "benchmarks/results/intervals.json").read_text())
     cells, rows = document["cells"], {}
     for kind, name in KINDS.items():
         some = [cell for key, cell in cells.items() if key.startswith(f"{kind}/")]

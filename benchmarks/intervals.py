@@ -1,8 +1,8 @@
 """Whether the intervals of the estimators hold the truth, or a warning says that they may not.
 
-    python benchmarks/coverage.py --draws 40           # less than an hour on one core; may be stopped and run again
-    python benchmarks/coverage.py                      # to 200 draws; those that are there are not drawn again
-    python benchmarks/coverage.py --table              # print what the results hold
+    python benchmarks/intervals.py --draws 40           # less than an hour on one core; may be stopped and run again
+    python benchmarks/intervals.py                      # to 200 draws; those that are there are not drawn again
+    python benchmarks/intervals.py --table              # print what the results hold
 
 Cells: information on twenty tasks of "Beyond normal" (Czyz et al. 2023), divergence on twelve pairs, entropy on all
 families in 1, 4 and 16 dimensions, and rows in groups. A cell is *silently wrong* if its nominal 95 % interval holds
@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from truths import FULL_DIMENSION
 from truths_information import DIVERGENCES, TASKS
 
-RESULTS = Path(__file__).parent / "results" / "coverage.json"
+RESULTS = Path(__file__).parent / "results" / "intervals.json"
 Draw = Callable[[np.random.Generator], tuple[estimators.Estimate, float]]
 
 
