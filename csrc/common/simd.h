@@ -33,9 +33,6 @@ struct Vec<float> {
     static R abs(R a) { return _mm512_abs_ps(a); }
     static R max(R a, R b) { return _mm512_max_ps(a, b); }
     static R min(R a, R b) { return _mm512_min_ps(a, b); }
-    static R drop(R a, R b) {
-        return _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ), set(__builtin_inff()));
-    }
     static uint32_t le(R a, R b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
     static uint32_t lt(R a, R b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 };
@@ -53,9 +50,6 @@ struct Vec<double> {
     static R abs(R a) { return _mm512_abs_pd(a); }
     static R max(R a, R b) { return _mm512_max_pd(a, b); }
     static R min(R a, R b) { return _mm512_min_pd(a, b); }
-    static R drop(R a, R b) {
-        return _mm512_mask_mov_pd(a, _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ), set(__builtin_inf()));
-    }
     static uint32_t le(R a, R b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
     static uint32_t lt(R a, R b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
 };
@@ -75,9 +69,6 @@ struct Vec<float> {
     static R abs(R a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
     static R max(R a, R b) { return _mm256_max_ps(a, b); }
     static R min(R a, R b) { return _mm256_min_ps(a, b); }
-    static R drop(R a, R b) {
-        return _mm256_blendv_ps(a, set(__builtin_inff()), _mm256_cmp_ps(a, b, _CMP_LE_OQ));
-    }
     static uint32_t le(R a, R b) { return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LE_OQ))); }
     static uint32_t lt(R a, R b) { return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ))); }
 };
@@ -95,9 +86,6 @@ struct Vec<double> {
     static R abs(R a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
     static R max(R a, R b) { return _mm256_max_pd(a, b); }
     static R min(R a, R b) { return _mm256_min_pd(a, b); }
-    static R drop(R a, R b) {
-        return _mm256_blendv_pd(a, set(__builtin_inf()), _mm256_cmp_pd(a, b, _CMP_LE_OQ));
-    }
     static uint32_t le(R a, R b) { return uint32_t(_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LE_OQ))); }
     static uint32_t lt(R a, R b) { return uint32_t(_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ))); }
 };
@@ -122,7 +110,6 @@ struct Generic {
     static R abs(R a) { return a < R{} ? -a : a; }
     static R max(R a, R b) { return a > b ? a : b; }
     static R min(R a, R b) { return a < b ? a : b; }
-    static R drop(R a, R b) { return a <= b ? set(T(__builtin_inf())) : a; }
     static uint32_t le(R a, R b) { return bits(a <= b); }
     static uint32_t lt(R a, R b) { return bits(a < b); }
 

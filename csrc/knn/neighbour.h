@@ -24,15 +24,6 @@ inline double distance_of(Neighbour one) {
 }
 inline int64_t index_of(Neighbour one) { return int64_t(one); }
 
-// Whether the candidate is among the k least so far; if so, it is now in the ascending list.
-inline bool offer_to(Neighbour* list, int64_t k, Neighbour candidate) {
-    int64_t place = k - 1;
-    if (candidate >= list[place]) return false;
-    for (; place > 0 && candidate < list[place - 1]; --place) list[place] = list[place - 1];
-    list[place] = candidate;
-    return true;
-}
-
 // Writes a list [k] as distances and indices.
 template <class T>
 void write(const Neighbour* list, int64_t k, Metric metric, T* distances, int64_t* indices) {

@@ -1,5 +1,9 @@
 // The bodies behind screen.h, included by screen_<instruction set>.cpp. Internal linkage only, see simd.h.
 #pragma once
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
 #include "common/simd.h"
 #include "knn/exact.h"
 #include "knn/knn.h"
@@ -96,22 +100,39 @@ int64_t screen(const Screened<T>& s, Hit* hits) {
     return s.columns ? screen_rows<T, kind, true>(s, hits) : screen_rows<T, kind, false>(s, hits);
 }
 
-// The k-th smallest of groups * kPanel values.
+// A bound of the k-th smallest of groups * kPanel values, at most a thousandth above it, by bisection of the
+// bits of numbers, which ascend as the numbers do where these aren't negative.
 template <class T>
-T kth_smallest(const T* values, int64_t groups, int64_t k) {
+T bound_of_smallest(const T* values, int64_t groups, int64_t k) {
     using V = Vec<T>;
-    typename V::R least[kMostSeeds * kPanel / V::lanes];
-    const int64_t parts = groups * kPanel / V::lanes;
-    for (int64_t v = 0; v < parts; ++v) least[v] = V::load(values + v * V::lanes);
-    T bound = 0;
-    for (int64_t rest = k; rest > 0;) {
-        auto smallest = least[0];
-        for (int64_t v = 1; v < parts; ++v) smallest = V::min(smallest, least[v]);
-        bound = least_lane<T>(smallest);
-        for (int64_t v = 0; v < parts; ++v) {
-            rest -= __builtin_popcount(V::le(least[v], V::set(bound)));
-            least[v] = V::drop(least[v], V::set(bound));
-        }
+    using Bits = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+    constexpr Bits close = sizeof(T) == 4 ? Bits(1) << 13 : Bits(int64_t(1) << 42);
+    const int64_t n = groups * kPanel;
+    const auto count = [&](T bound) {
+        int64_t found = 0;
+        for (int64_t i = 0; i < n; i += V::lanes)
+            found += __builtin_popcount(V::le(V::load(values + i), V::set(bound)));
+        return found;
+    };
+    auto least = V::load(values), most = least;
+    for (int64_t i = V::lanes; i < n; i += V::lanes) {
+        least = V::min(least, V::load(values + i));
+        most = V::max(most, V::load(values + i));
+    }
+    const T low = std::max(least_lane<T>(least), T(0)), high = -least_lane<T>(V::sub(V::set(0), most));
+    if (!(low < high) || count(low) >= k) return low;
+    Bits below, above;
+    std::memcpy(&below, &low, sizeof low);
+    std::memcpy(&above, &high, sizeof high);
+    T bound = high;
+    while (above - below > close) {
+        const Bits middle = below + (above - below) / 2;
+        T at;
+        std::memcpy(&at, &middle, sizeof at);
+        const int64_t found = count(at);
+        if (found >= k) bound = at;
+        if (found == k) break;
+        (found < k ? below : above) = middle;
     }
     return bound;
 }
@@ -153,7 +174,8 @@ void seed(const Seeds<T>& s, T* bounds) {
                 }
             }
         }
-        for (int i = 0; i < kRows && r + i < s.rows; ++i) bounds[r + i] = kth_smallest(least[i], groups, s.k);
+        for (int i = 0; i < kRows && r + i < s.rows; ++i)
+            bounds[r + i] = bound_of_smallest(least[i], groups, s.k);
     }
 }
 
