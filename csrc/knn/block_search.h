@@ -14,7 +14,9 @@ namespace entropix {
 // Queries per block: few where boxes exclude well, many where panels should be read rarely.
 inline int64_t block_rows(int64_t d) { return d <= 6 ? 32 : 128; }
 
-constexpr int64_t kSeedsBeside = 2;  // panels on either side of a block's own
+// Panels on either side of a block's own that are looked at for first thresholds. From S points, k ln(n / S)
+// others have to be looked at closely, so that S grows with k.
+inline int64_t seeds_beside(int64_t k) { return 1 + k / 2; }
 
 template <class T>
 class BlockSearch {
@@ -69,9 +71,9 @@ class BlockSearch {
   private:
     // First thresholds, from the block's own panels and those beside them in the order of the tree.
     void seed() {
-        const int64_t begin = std::max<int64_t>(0, own_begin_ - kSeedsBeside);
-        const int64_t end = std::min(points_.panels, own_end_ + kSeedsBeside);
-        if (p_.k > kSeedLimit * (end - begin)) return;
+        const int64_t begin = std::max<int64_t>(0, own_begin_ - seeds_beside(p_.k));
+        const int64_t end = std::min(points_.panels, own_end_ + seeds_beside(p_.k));
+        if (p_.k > kSeedLimit * std::min(kMostGroups, end - begin)) return;
         const int64_t own = first_ - begin * kPanel;
         if (products_.pay())
             products_.seed(begin, end, own, p_.k, nearest_.thresholds.data());

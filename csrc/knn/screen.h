@@ -15,7 +15,7 @@ namespace entropix {
 constexpr int kPanel = 32;          // points per panel
 constexpr int kQueryRows = 8;       // query rows come in multiples of this
 constexpr int64_t kSeedLimit = 24;  // largest k whose thresholds are seeded from minima of kPanel lanes
-constexpr int64_t kMostSeeds = 8;   // panels that `seed` takes
+constexpr int64_t kMostGroups = 8;  // of panels, with minima of their own, where k is larger
 
 struct Hit {
     uint32_t row;
@@ -34,9 +34,9 @@ struct Screened {
     const T* starts = nullptr;   // [rows], for products with columns
 };
 
-// What bounds the k-th smallest distances of query rows: some panels, at most kMostSeeds, and k <= kSeedLimit
-// * count. Row r is itself the point at position own + r of them. Rows are read up to the next multiple of
-// kQueryRows.
+// What bounds the k-th smallest distances of query rows: some panels, and k <= kSeedLimit * min(count,
+// kMostGroups). Row r is itself the point at position own + r of them. Rows are read up to the next multiple
+// of kQueryRows.
 template <class T>
 struct Seeds {
     const T* queries;  // [rows, d]

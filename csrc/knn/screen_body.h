@@ -1,10 +1,7 @@
 // The bodies behind screen.h, included by screen_<instruction set>.cpp. Internal linkage only, see simd.h.
 #pragma once
-#include <algorithm>
-#include <cstring>
-#include <type_traits>
-
 #include "common/simd.h"
+#include "common/smallest.h"
 #include "knn/exact.h"
 #include "knn/knn.h"
 #include "knn/screen.h"
@@ -100,43 +97,6 @@ int64_t screen(const Screened<T>& s, Hit* hits) {
     return s.columns ? screen_rows<T, kind, true>(s, hits) : screen_rows<T, kind, false>(s, hits);
 }
 
-// A bound of the k-th smallest of groups * kPanel values, at most a thousandth above it, by bisection of the
-// bits of numbers, which ascend as the numbers do where these aren't negative.
-template <class T>
-T bound_of_smallest(const T* values, int64_t groups, int64_t k) {
-    using V = Vec<T>;
-    using Bits = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-    constexpr Bits close = sizeof(T) == 4 ? Bits(1) << 13 : Bits(int64_t(1) << 42);
-    const int64_t n = groups * kPanel;
-    const auto count = [&](T bound) {
-        int64_t found = 0;
-        for (int64_t i = 0; i < n; i += V::lanes)
-            found += __builtin_popcount(V::le(V::load(values + i), V::set(bound)));
-        return found;
-    };
-    auto least = V::load(values), most = least;
-    for (int64_t i = V::lanes; i < n; i += V::lanes) {
-        least = V::min(least, V::load(values + i));
-        most = V::max(most, V::load(values + i));
-    }
-    const T low = std::max(least_lane<T>(least), T(0)), high = -least_lane<T>(V::sub(V::set(0), most));
-    if (!(low < high) || count(low) >= k) return low;
-    Bits below, above;
-    std::memcpy(&below, &low, sizeof low);
-    std::memcpy(&above, &high, sizeof high);
-    T bound = high;
-    while (above - below > close) {
-        const Bits middle = below + (above - below) / 2;
-        T at;
-        std::memcpy(&at, &middle, sizeof at);
-        const int64_t found = count(at);
-        if (found >= k) bound = at;
-        if (found == k) break;
-        (found < k ? below : above) = middle;
-    }
-    return bound;
-}
-
 template <class T, Sum kind>
 void seed(const Seeds<T>& s, T* bounds) {
     using V = Vec<T>;
@@ -146,7 +106,7 @@ void seed(const Seeds<T>& s, T* bounds) {
     mark[kPanel] = T(__builtin_inf());
     const int64_t groups = (s.k + kSeedLimit - 1) / kSeedLimit, step = (s.d + products) * kPanel;
     for (int64_t r = 0; r < s.rows; r += kRows) {
-        T least[kRows][kMostSeeds * kPanel];
+        T least[kRows][kMostGroups * kPanel];
         for (int i = 0; i < kRows; ++i)
             for (int64_t lane = 0; lane < groups * kPanel; ++lane) least[i][lane] = T(__builtin_inf());
         for (int64_t at = 0; at < s.count; ++at) {
@@ -175,7 +135,7 @@ void seed(const Seeds<T>& s, T* bounds) {
             }
         }
         for (int i = 0; i < kRows && r + i < s.rows; ++i)
-            bounds[r + i] = bound_of_smallest(least[i], groups, s.k);
+            bounds[r + i] = bound_of_smallest(least[i], groups * kPanel, s.k);
     }
 }
 

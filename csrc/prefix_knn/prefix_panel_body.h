@@ -2,6 +2,7 @@
 // simd.h.
 #pragma once
 #include "common/simd.h"
+#include "common/smallest.h"
 #include "knn/screen.h"
 #include "prefix_knn/prefix_panel.h"
 
@@ -86,14 +87,11 @@ void prefix_seed(const PrefixBlock<T>& b, const T* panels, int64_t begin, int64_
         }
         for (int64_t i = 0; i < kPrefixRows; ++i)
             for (int64_t j = 0; j < b.count; ++j) {
-                T* list = b.lists + ((r + i) * b.count + j) * b.k;
                 const T* least = minima + (i * b.count + j) * kPanel;
-                for (int lane = 0; lane < kPanel; ++lane)
-                    if (least[lane] < list[b.k - 1]) insert(list, b.k, least[lane]);
                 T& threshold = b.thresholds[(r + i) * b.count + j];
-                const T bound = list[b.k - 1] * slack + (sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022));
+                const T bound = bound_of_smallest(least, kPanel, b.k) * slack +
+                                (sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022));
                 if (bound < threshold) threshold = bound;
-                for (int64_t place = 0; place < b.k; ++place) list[place] = T(__builtin_inf());
             }
     }
 }
