@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from detectors import scaled, uncertainty, vae
-from pixels import pixel_metrics
+from pixels import lesioned, pixel_metrics
 from rivals.shallow import Components, neighbour_distance
 from runs import Runs, environment, once, timed
 from scipy.stats import friedmanchisquare, rankdata, studentized_range
@@ -28,7 +28,6 @@ from tasks import load
 
 import entropix
 from entropix.data import ImageSet
-from entropix.datasets import KINDS, implant_lesions
 from entropix.detector import separation
 
 COLUMNS = (
@@ -44,8 +43,6 @@ COLUMNS = (
 )
 ALPHA = 0.05
 NOT_COUNTED = ("BrainDistinct",)  # its abnormal images come from other scanners than its normal ones: reported only
-CARRIERS = 200  # normal test images that lesions are put on
-SIZES = {"small": (0.04, 0.08), "large": (0.1, 0.2)}  # radius as a share of the image's width
 
 
 def main() -> None:
@@ -96,16 +93,14 @@ def one_fit(name: str, seed: int, runs: Runs) -> dict[str, Any]:
         "normal": int(normal.sum()),
         "device": str(detector.device_),
         **cost,
-        **lesions(detector, test.subset(np.flatnonzero(normal)[:CARRIERS])),
+        **lesions(detector, test),
     }
 
 
-def lesions(detector: entropix.EntropixDetector, normal: ImageSet) -> dict[str, float]:
+def lesions(detector: entropix.EntropixDetector, test: ImageSet) -> dict[str, float]:
     """Average precision over all pixels, means over kinds and sizes of lesions."""
     found: dict[str, list[float]] = {"pixel_ap": [], "pixel_ap_squared_error": []}
-    for i, (kind, size) in enumerate((kind, size) for kind in KINDS for size in SIZES):
-        pixels = normal.pixels.numpy().clip(0, 1)
-        images, masks = implant_lesions(pixels, seed=i, kinds=(kind,), size=SIZES[size])
+    for images, masks in lesioned(test):
         squares = np.square(detector.reconstruct(images) - images).mean(1)
         found["pixel_ap"].append(pixel_metrics(masks, detector.surprise_maps(images))["pixel_ap"])
         found["pixel_ap_squared_error"].append(pixel_metrics(masks, squares)["pixel_ap"])

@@ -1,11 +1,15 @@
 """Where a lesion is: masks, and how well maps agree with them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from entropix.data import ImageSet, read
+from entropix.datasets import KINDS, implant_lesions
 
+CARRIERS = 200  # normal test images that lesions are put on
+SIZES = {"small": (0.04, 0.08), "large": (0.1, 0.2)}  # radius as a share of the image's width
 FOLDERS = ("masks", "annotation")  # of `entropix prepare`, and of the MedIAnomaly package
 
 
@@ -26,6 +30,13 @@ def read_masks(root: Path, images: ImageSet) -> np.ndarray:
     found = read([paths[i] for i in known], image_size=size, channels=1, split="test").pixels[:, 0]
     masks[known] = (found > 0.5 * found.max()).numpy()
     return masks
+
+
+def lesioned(test: ImageSet) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Normal test images with lesions (n, c, s, s) and masks (n, s, s), for every kind and size of lesion."""
+    normal = test.subset(np.flatnonzero(test.labels == 0)[:CARRIERS]).pixels.numpy().clip(0, 1)
+    for i, (kind, size) in enumerate((kind, size) for kind in KINDS for size in SIZES.values()):
+        yield implant_lesions(normal, seed=i, kinds=(kind,), size=size)
 
 
 def pixel_metrics(masks: np.ndarray, maps: np.ndarray) -> dict[str, float]:

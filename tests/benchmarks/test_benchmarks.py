@@ -13,6 +13,7 @@ import readme_tables
 import torch
 from rivals import dimension, irmae, least_volume, shallow, uncertainty
 from runs import Runs
+from tables import layout, speed
 from tasks import TASKS, Task, load
 
 import entropix
@@ -237,12 +238,12 @@ def test_tables_are_those_of_the_results(page: Path) -> None:
 
 @pytest.mark.parametrize("reached", [0, 1])
 def test_tries_that_missed_their_goal_are_not_shown(monkeypatch: pytest.MonkeyPatch, reached: int) -> None:
-    document = json.loads((readme_tables.ROOT / "benchmarks/results/training.json").read_text())
+    document = layout.results("training")
     missed = document["quality"][reached:]
     for run in missed:
         del run["faster"]
-    monkeypatch.setattr(readme_tables.json, "loads", lambda _: document)
-    table = readme_tables.training()
+    monkeypatch.setattr(speed, "results", lambda _: document)
+    table = speed.training()
     (ours,) = (line.split(" | ") for line in table.splitlines() if line.startswith("| entropix |"))
     assert ours[3] == "-"
     assert ours[4].count("-") == ours[5].count("-") == len(missed)

@@ -1,0 +1,77 @@
+"""False positives where training and test normals are exchangeable by design: the normal images of both are redrawn.
+
+    python benchmarks/redraws.py --data FOLDER ... [--draws 6] [--latent-dim 8] [--device auto] [--out JSON]
+
+A set's own split may have normal test images of other machines, patients or days than its training images, for which
+no p-value promises anything. Here the normal images of both are pooled, and whole patients drawn at random for the
+fit, as many images as the set has for it. The share of p-values up to .05 among the others is compared with what a
+beta-binomial distribution allows, as a fit's held-out images are few too (Vovk 2012). d is fixed, which p-values don't
+depend on. A killed run continues where it was.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from many_tasks import ALPHA
+from runs import environment, once
+from scipy.stats import betabinom
+from tasks import Task, load
+
+import entropix
+from entropix.data import ImageSet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--draws", type=int, default=6)
+    parser.add_argument("--latent-dim", type=int, default=8)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/redraws.json"))
+    options = parser.parse_args()
+    parts, sets = options.out.with_suffix(".parts"), []
+    for name in options.data:
+        task = load(name)
+        compute = [partial(one_draw, task, draw, options) for draw in range(options.draws)]
+        runs = [once(parts / f"{task.name}-{draw}.json", one) for draw, one in enumerate(compute)]
+        sets.append({"data": task.name, "runs": runs, "mean": float(np.mean([run["rate"] for run in runs]))})
+        print(json.dumps(sets[-1]), flush=True)
+    options.out.write_text(json.dumps(environment() | {"alpha": ALPHA, "sets": sets}, indent=1) + "\n")
+
+
+def one_draw(task: Task, draw: int, options: argparse.Namespace) -> dict[str, Any]:
+    """The rate of false positives of one draw, and the interval that holds it in 95 % of draws."""
+    normal = joined(task.train, task.test.subset(task.test.labels == 0))
+    groups = np.asarray(normal.groups)
+    order = np.random.default_rng(draw).permutation(np.unique(groups))
+    sizes = np.cumsum([(groups == group).sum() for group in order])
+    chosen = np.isin(groups, order[: int(np.searchsorted(sizes, len(task.train))) + 1])
+    train, rest = (normal.subset(which) for which in (chosen, ~chosen))
+    detector = entropix.fit(train, latent_dim=options.latent_dim, seed=draw, device=options.device, progress=False)
+    held_out = len(detector.calibration_)
+    ranks = int(ALPHA * (held_out + 1))  # of a normal image that is called anomalous
+    usual = betabinom(len(rest), ranks, held_out + 1 - ranks)
+    return {
+        "rate": float((detector.p_value(rest) <= ALPHA).mean()),
+        "expected": float(usual.mean() / len(rest)),
+        "interval": [float(usual.ppf(q) / len(rest)) for q in (0.025, 0.975)],
+        "train": len(train),
+        "rest": len(rest),
+        "held_out": held_out,
+    }
+
+
+def joined(a: ImageSet, b: ImageSet) -> ImageSet:
+    lists = {name: getattr(a, name) + getattr(b, name) for name in ("names", "groups", "origins")}
+    arrays = {name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in ("labels", "sizes")}
+    return replace(a, pixels=torch.cat([a.pixels, b.pixels]), **lists, **arrays)
+
+
+if __name__ == "__main__":
+    main()
