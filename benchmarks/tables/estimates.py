@@ -49,8 +49,8 @@ def coverage() -> str:
         median = sorted(cell["coverage"] for cell in some)[len(some) // 2]
         rows[name] = [str(len(some)), f"{median:.2f}", str(sum(held)), str(told), str(sum(wrong))]
     head = ["estimate", "cells", "median coverage", "at least 88 %", "less, but warned of", "**less without a word**"]
-    draws = min(cell["draws"] for cell in cells.values())
-    title = f"Coverage of the 95 % interval, {draws} draws of each cell, more of those that look unsure; "
+    draws = sorted({cell["draws"] for cell in cells.values()})
+    title = f"Coverage of the 95 % interval, {draws[-1]} draws of each cell ({draws[0]} where most warn); "
     title += f"`{document['environment']['command']}`:"
     worst = [
         f"- {key.replace('/', ', ')}: {cell['coverage']:.2f} held, {cell['warned']:.2f} warned, mean error "
