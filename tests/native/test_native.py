@@ -125,9 +125,11 @@ def test_a_build_that_cannot_have_cuda_fails_loudly(value: str, message: str, tm
     assert message in done.stderr
 
 
-def build_and_run(program: Path, sources: list[Path], flags: list[str]) -> str:
-    """Compiles C++ and CUDA sources for the host, links and runs them; returns what they print."""
-    compiler = shutil.which("g++") or pytest.skip("needs g++")
+def build_and_run(
+    program: Path, sources: list[Path], flags: list[str], gcc: str = "g++", emulator: str | None = None
+) -> str:
+    """Compiles C++ and CUDA sources, links and runs them, on the host or an emulator; returns what they print."""
+    compiler = shutil.which(gcc) or pytest.skip(f"needs {gcc}")
     common = ["-O1", "-g", "-w", "-ffp-contract=off", "-pthread", *flags]
     objects = []
     for source in sources:
@@ -136,7 +138,8 @@ def build_and_run(program: Path, sources: list[Path], flags: list[str]) -> str:
         command = [compiler, *common, *simd, f"-I{ROOT / 'csrc'}", "-x", "c++", "-c", str(source)]
         subprocess.run([*command, "-o", objects[-1]], check=True)
     subprocess.run([compiler, *common, *objects, "-o", str(program)], check=True)
-    done = subprocess.run([program], capture_output=True, text=True, timeout=600)
+    command = [program] if emulator is None else [emulator, program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -150,6 +153,14 @@ def test_cpu_kernels_are_clean_under_sanitizers(tmp_path: Path) -> None:
     flags = ["-std=c++17", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     sources = [*cpu_sources(), ROOT / "tests/native/test_kernels.cpp"]
     assert "portable: ok" in build_and_run(tmp_path / "kernels", sources, flags)
+
+
+@pytest.mark.slow
+def test_cpu_kernels_on_aarch64(tmp_path: Path) -> None:
+    emulator = shutil.which("qemu-aarch64") or pytest.skip("needs qemu-aarch64 (Debian: qemu-user)")
+    sources = [s for s in cpu_sources() if "_avx" not in s.name] + [ROOT / "tests/native/test_kernels.cpp"]
+    program, gcc = tmp_path / "kernels", "aarch64-linux-gnu-g++"  # Debian: g++-aarch64-linux-gnu
+    assert build_and_run(program, sources, ["-std=c++17", "-static"], gcc, emulator) == "portable: ok\n"
 
 
 def test_a_driver_that_is_missing_or_old_is_said() -> None:
