@@ -2,12 +2,12 @@
 
 import re
 
-from tables.choice_of_d import auto_vs_fixed, headline, images_shown
-from tables.estimates import coverage, entropies
-from tables.layout import ROOT
-from tables.scores import copies, many_tasks, new_site, redraws, score_parts
-from tables.speed import cuda, growth, neighbours, scale, training
-from tables.users import first_minutes, tutorials
+from page_tables.choice_of_d import auto_vs_fixed, headline, images_shown
+from page_tables.estimates import coverage, entropies
+from page_tables.layout import ROOT
+from page_tables.scores import copies, many_tasks, new_site, redraws, score_parts
+from page_tables.speed import cuda, growth, neighbours, scale, training
+from page_tables.users import first_minutes, tutorials
 
 TABLES = {
     "headline": headline,

@@ -5,7 +5,8 @@
 A set's own split may have normal test images of other machines, patients or days than its training images, for which
 no p-value promises anything. Here the normal images of both are pooled, and whole patients drawn at random for the
 fit, as many images as the set has for it. The share of p-values up to .05 among the others is compared with what a
-beta-binomial distribution allows, as a fit's held-out images are few too (Vovk 2012). Fits are short and of d = 8:
+beta-binomial distribution allows, as a fit's held-out images are few too (Vovk 2012); it takes images for independent,
+so that it is too narrow where patients have many. Fits are short and of d = 8:
 the promise is the same however well an autoencoder has learnt. A killed run continues where it was.
 """
 
@@ -70,7 +71,13 @@ def one_draw(task: Task, draw: int, options: argparse.Namespace) -> dict[str, An
 
 
 def joined(a: ImageSet, b: ImageSet) -> ImageSet:
-    lists = {name: getattr(a, name) + getattr(b, name) for name in ("names", "groups", "origins")}
+    lists = {name: getattr(a, name) + getattr(b, name) for name in ("names", "origins")}
+    # an image that stands for itself, such as number 3 of an array, is another one than its namesake
+    lists["groups"] = [
+        f"{part} {group}" if group == name else group
+        for part, of in (("train", a), ("test", b))
+        for group, name in zip(of.groups, of.names, strict=True)
+    ]
     arrays = {name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in ("labels", "sizes")}
     return replace(a, pixels=torch.cat([a.pixels, b.pixels]), **lists, **arrays)
 

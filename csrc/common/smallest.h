@@ -19,8 +19,8 @@ struct BitsOf<double> {
 };
 
 // A bound of the k-th smallest of n values, a multiple of the lanes, none of them NaN: below the next value,
-// or at most a thousandth above the k-th; 0 where that is negative. Bisects the bits of numbers, which ascend
-// as numbers of one sign do.
+// or at most a thousandth above the k-th (of normal numbers); 0 where that is negative. Bisects the bits of
+// numbers, which ascend as numbers of one sign do.
 template <class T>
 T bound_of_smallest(const T* values, int64_t n, int64_t k) {
     using V = Vec<T>;

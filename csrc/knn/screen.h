@@ -58,7 +58,7 @@ struct ScreenKernels {  // indexed by Metric
     // is added, and with columns the row's start; hits are sums not below the row's threshold, or not below
     // the column's.
     int64_t (*products)(const Screened<T>& screened, Hit* hits);
-    // Upper bounds [rows] of the k-th smallest screened distance, inf or NaN where there is none: the k-th
+    // Upper bounds [rows] of the k-th smallest screened distance, inf where there is none: of the k-th
     // smallest of the minima that every lane has over a group of panels, which are distances of different
     // points. Good thresholds at the start save most insertions.
     void (*seed[2])(const Seeds<T>& seeds, T* bounds);

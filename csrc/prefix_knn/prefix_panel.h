@@ -31,9 +31,9 @@ struct PrefixBlock {
 template <class T>
 struct PrefixKernels {
     // Lowers the thresholds to upper bounds of the final ones, from the panels [begin, end) without
-    // [own_begin, own_end): the k-th smallest of the 32 lanes' minima, as these are the distances of 32
-    // different points. One instruction per comparison, where insertions into lists would cost a hundred.
-    // Needs k <= kSeedLimit.
+    // [own_begin, own_end): bounds of the k-th smallest of the 32 lanes' minima, as these are the distances
+    // of 32 different points. One instruction per comparison, where insertions into lists would cost a
+    // hundred. Needs k <= kSeedLimit.
     void (*seed)(const PrefixBlock<T>& block, const T* panels, int64_t begin, int64_t end, int64_t own_begin,
                  int64_t own_end, T* minima);  // minima: scratch [kPrefixRows, count, kPanel]
     // Takes the points of one panel [d, kPanel] into the lists. Row r is itself the point of lane own + r, if

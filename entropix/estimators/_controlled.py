@@ -115,7 +115,9 @@ def controlled(blocks: list[Tensor], k: int) -> Controlled | None:
     variance = factor * float(points.var()) / n + float(errors.var()) / samples
 
     rows = torch.arange(0, n, max(1, n // (4 * few)), device=x.device)
-    further = ksg1_at([x.float(), y.float()], rows, {far: len(rows)})[0] - near[rows]
+    # scores are spread evenly: float32 tells them apart
+    sides = [x.float(), y.float()] if by_rank else [x, y]
+    further = ksg1_at(sides, rows, {far: len(rows)})[0] - near[rows]
     # of the two spreads, only that of the simulated samples knows what rows share
     noise = max(factor * float(further.var()), few * float(apart.var())) / len(rows) + float(apart.var()) / samples
     left = extrapolated(float(further.mean() - apart.mean()), noise**0.5, d)

@@ -8,12 +8,13 @@ from pathlib import Path
 import auto_vs_fixed
 import many_tasks
 import numpy as np
+import pixels
 import pytest
 import readme_tables
 import torch
+from page_tables import layout, speed
 from rivals import dimension, irmae, least_volume, shallow, uncertainty
 from runs import Runs
-from tables import layout, speed
 from tasks import TASKS, Task, load
 
 import entropix
@@ -206,7 +207,7 @@ def test_auto_vs_fixed(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_many_tasks(tiny: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many_tasks, "load", lambda _: tiny)
-    monkeypatch.setattr(many_tasks, "SIZES", {"large": (0.1, 0.2)})
+    monkeypatch.setattr(pixels, "SIZES", {"large": (0.1, 0.2)})
     monkeypatch.setattr(entropix, "fit", partial(entropix.fit, epochs=1))
     monkeypatch.setattr(Runs, "epochs_of", lambda *_: 1)
     monkeypatch.setattr(sys, "argv", f"many_tasks.py --data tiny --device cpu --out {tmp_path / 'm.json'}".split())

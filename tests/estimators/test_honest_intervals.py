@@ -59,7 +59,7 @@ def test_edge_of_a_ball_is_found(inner: float) -> None:
 
 
 def off(results: list[Estimate], truth: float) -> float:
-    """Return the mean error; most intervals have to hold the truth, or to warn (the rule of benchmarks/intervals.py)."""
+    """Return the mean error; most intervals have to hold the truth, or to warn (as in benchmarks/intervals.py)."""
     held = np.mean([one.ci[0] <= truth <= one.ci[1] for one in results])
     warned = np.mean([bool(one.warnings) for one in results])
     assert held >= 0.88 or warned >= 0.9, f"{held:.0%} of the intervals hold {truth:.3f}, {warned:.0%} warn"

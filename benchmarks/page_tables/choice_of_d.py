@@ -1,6 +1,6 @@
 """The choice of d, and how long to train."""
 
-from tables.layout import results, table, trainings
+from page_tables.layout import results, table, trainings
 
 METHODS = {
     "oracle": "sweep of 8, best by labels",

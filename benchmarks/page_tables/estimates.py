@@ -1,6 +1,6 @@
 """The estimators: errors beside other libraries, and coverage of the intervals."""
 
-from tables.layout import results, table
+from page_tables.layout import results, table
 
 KINDS = {
     "information": "mutual information, twenty tasks, n = 1,000 and 5,000",
@@ -50,7 +50,8 @@ def coverage() -> str:
         rows[name] = [str(len(some)), f"{median:.2f}", str(sum(held)), str(told), str(sum(wrong))]
     head = ["estimate", "cells", "median coverage", "at least 88 %", "less, but warned of", "**less without a word**"]
     draws = sorted({cell["draws"] for cell in cells.values()})
-    title = f"Coverage of the 95 % interval, {draws[-1]} draws of each cell ({draws[0]} where most warn); "
+    fewer = f" ({draws[0]} where most warn)" if len(draws) > 1 else ""
+    title = f"Coverage of the 95 % interval, {draws[-1]} draws of each cell{fewer}; "
     title += f"`{document['environment']['command']}`:"
     worst = [
         f"- {key.replace('/', ', ')}: {cell['coverage']:.2f} held, {cell['warned']:.2f} warned, mean error "

@@ -1,6 +1,6 @@
 """Time and memory."""
 
-from tables.layout import mean, results, table
+from page_tables.layout import mean, results, table
 
 
 def neighbours() -> str:

@@ -1,6 +1,6 @@
 """What it takes to begin."""
 
-from tables.layout import ROOT, results, table
+from page_tables.layout import ROOT, results, table
 
 
 def tutorials() -> str:

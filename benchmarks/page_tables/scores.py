@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tables.layout import mean, results, table
+from page_tables.layout import mean, results, table
 
 
 def many_tasks() -> str:
@@ -61,16 +61,16 @@ def score_parts() -> str:
     summary, rows = document["summary"], {}
     for variant, found in summary.items():
         rows[variant] = []
-        for measure, scale in (("auc", 100), ("pixel_ap", 100)):
+        for measure in ("auc", "pixel_ap"):
             if measure not in found:
                 continue
-            least, largest = (scale * found[f"{measure}_{which}_change"] for which in ("least", "largest"))
+            least, largest = (100 * found[f"{measure}_{which}_change"] for which in ("least", "largest"))
             change = "" if least == largest == 0 else f" ({least:+.1f} to {largest:+.1f})"
             rows[variant].append(f"{found[measure]:.3f}{change}")
     sets = dict.fromkeys(run["data"] for run in document["runs"])
     seeds = sorted({run["seed"] for run in document["runs"]})
     fewer = [name for name in sets if sum(run["data"] == name for run in document["runs"]) < len(seeds)]
-    title = f"Means over {len(sets)} sets, seeds {', '.join(map(str, seeds))}"
+    title = f"Means over {len(sets)} sets, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     title += f" ({', '.join(fewer)}: fewer)" if fewer else ""
     title += ", and how many points a set loses or gains against all parts at most, "
     title += f"{document['device']}; `{document['command']}`:"
@@ -84,7 +84,7 @@ def redraws() -> str:
     for one in document["sets"]:
         runs = one["runs"]
         inside = sum(run["interval"][0] <= run["rate"] <= run["interval"][1] for run in runs)
-        low, high = runs[0]["interval"]
+        low, high = min(run["interval"][0] for run in runs), max(run["interval"][1] for run in runs)
         rows[one["data"]] = [
             f"{one['mean']:.3f}",
             f"{mean([run['expected'] for run in runs]):.3f}",
