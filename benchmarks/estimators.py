@@ -1,4 +1,4 @@
-"""Error, coverage and time of the estimators on data whose answer is known, beside other libraries.
+"""Error and time of the estimators on data whose answer is known, beside other libraries (`intervals.py`: coverage).
 
     python benchmarks/estimators.py --quick          # minutes: every part, small
     python benchmarks/estimators.py                  # hours on two cores; may be stopped and run again
@@ -187,10 +187,6 @@ def cells(options: argparse.Namespace) -> list[tuple[str, Callable[[], dict[str,
             for d in options.dimensions:
                 if family in FULL_DIMENSION:
                     add("rivals", (name, family, d, 2_000, min(draws, 3)), entropy_cell)
-    for d in (1, 2, 4, 8):
-        for family in options.families:
-            if family in FULL_DIMENSION and d in options.dimensions:
-                add("coverage", ("auto", family, d, 2_000, options.coverage_draws), entropy_cell)
     return todo
 
 
@@ -273,19 +269,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="2 draws of n = 500 in a few dimensions")
     parser.add_argument("--table", action="store_true", help="only print the stored results")
-    parts = ("dimension", "information", "entropy", "rivals", "coverage", "time")
+    parts = ("dimension", "information", "entropy", "rivals", "time")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=tuple(FAMILIES))
     parser.add_argument("--dimensions", nargs="+", type=int, default=DIMENSIONS)
     parser.add_argument("--samples", nargs="+", type=int, default=SAMPLES)
     parser.add_argument("--draws", type=int, default=10)
-    parser.add_argument("--coverage-draws", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--merge", nargs="+", type=Path, metavar="FILE", help="only join these files into --out")
     options = parser.parse_args()
     if options.quick:
-        options.draws, options.coverage_draws = 2, 5
+        options.draws = 2
         options.samples, options.dimensions = (500,), (2, 16)
         options.out = options.out.with_name("estimators-quick.json")
     if options.merge:
