@@ -1,5 +1,7 @@
 """The estimators: errors beside other libraries, and coverage of the intervals."""
 
+from statistics import mode
+
 from page_tables.layout import results, table
 
 KINDS = {
@@ -49,9 +51,9 @@ def coverage() -> str:
         median = sorted(cell["coverage"] for cell in some)[len(some) // 2]
         rows[name] = [str(len(some)), f"{median:.2f}", str(sum(held)), str(told), str(sum(wrong))]
     head = ["estimate", "cells", "median coverage", "at least 88 %", "less, but warned of", "**less without a word**"]
-    draws = sorted({cell["draws"] for cell in cells.values()})
-    fewer = f" ({draws[0]} where most warn)" if len(draws) > 1 else ""
-    title = f"Coverage of the 95 % interval, {draws[-1]} draws of each cell{fewer}; "
+    draws = [cell["draws"] for cell in cells.values()]
+    others = f" ({min(draws)} where most warn, {max(draws)} near the limit)" if min(draws) < max(draws) else ""
+    title = f"Coverage of the 95 % interval, {mode(draws)} draws of a cell{others}; "
     title += f"`{document['environment']['command']}`:"
     worst = [
         f"- {key.replace('/', ', ')}: {cell['coverage']:.2f} held, {cell['warned']:.2f} warned, mean error "
