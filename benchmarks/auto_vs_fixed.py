@@ -11,17 +11,15 @@ Each finished training is kept in JSON's folder of `.parts`, so a killed run con
 comes a figure. The sweep, its elbow and the fixed d always run; `--methods` limits the others.
 """
 
-import argparse
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from figures import auc_against_d
 from rivals import irmae, least_volume
 from rivals.dimension import at_least, elbow, nearest, pca_dimension, twonn_dimension
-from runs import Runs, environment, timed
+from runs import Runs, arguments, environment, timed
 from tasks import Task, load
 
 from entropix.strategies import STRATEGIES
@@ -34,13 +32,10 @@ SCORES = ("residual", "surprisal")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", required=True)
+    parser = arguments(__doc__, "auto_vs_fixed.json")
     parser.add_argument("--epochs", type=int, help="default: 100,000 / number of images, 25 to 600")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--methods", nargs="+", choices=[*STRATEGIES, *RIVALS], default=[*STRATEGIES, *RIVALS])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/auto_vs_fixed.json"))
     options = parser.parse_args()
     runs = Runs(options.out.with_suffix(".parts"), options.epochs, options.device)
     sets = []

@@ -6,14 +6,12 @@ Copies are found by what a fit keeps in mind of its images (`entropix.training`)
 where they are at least a hundredth gets the fit of `many_tasks.py`. A killed run continues where it was.
 """
 
-import argparse
 import json
 from functools import partial
-from pathlib import Path
 
 from detectors import scaled
 from many_tasks import one_fit
-from runs import Runs, environment, once
+from runs import Runs, arguments, environment, once
 from tasks import Task, load
 
 from entropix.training import Fingerprints
@@ -23,11 +21,8 @@ SHARE = 0.01  # of the test images; fewer copies can't move an AUC by much, and 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", required=True)
+    parser = arguments(__doc__, "copies.json")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/copies.json"))
     options = parser.parse_args()
     parts = options.out.with_suffix(".parts")
     runs, sets = Runs(parts, None, options.device), []

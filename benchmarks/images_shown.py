@@ -7,14 +7,13 @@ nested autoencoder of `entropix.fit`). Everything is measured on normal images, 
 which is for reporting. A killed run continues where it was.
 """
 
-import argparse
 import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from detectors import scaled
-from runs import Runs, environment, once, timed
+from runs import Runs, arguments, environment, once, timed
 from tasks import load
 
 from entropix._utils import in_batches, seeded
@@ -30,12 +29,9 @@ LATENT_DIM = 16
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", required=True)
+    parser = arguments(__doc__, "images_shown.json")
     parser.add_argument("--shown", nargs="+", type=int, default=SHOWN)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/images_shown.json"))
     options = parser.parse_args()
     parts, runs = options.out.with_suffix(".parts"), Runs(options.out.with_suffix(".parts"), None, options.device)
     rows = []

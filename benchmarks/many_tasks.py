@@ -12,7 +12,6 @@ set. Test images that are near copies of training ones are counted, and AUCs are
 continues where it was.
 """
 
-import argparse
 import json
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 from detectors import scaled, uncertainty, vae
 from pixels import lesioned, pixel_metrics
 from rivals.shallow import Components, neighbour_distance
-from runs import Runs, environment, once, timed
+from runs import Runs, arguments, environment, once, timed
 from scipy.stats import friedmanchisquare, rankdata, studentized_range
 from tasks import load
 
@@ -46,11 +45,8 @@ NOT_COUNTED = ("BrainDistinct",)  # its abnormal images come from other scanners
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", required=True)
+    parser = arguments(__doc__, "many_tasks.json")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/many_tasks.json"))
     options = parser.parse_args()
     parts = options.out.with_suffix(".parts")
     sets = []

@@ -6,21 +6,20 @@ A set's own split may have normal test images of other machines, patients or day
 no p-value promises anything. Here the normal images of both are pooled, and whole patients drawn at random for the
 fit, as many images as the set has for it. The share of p-values up to .05 among the others is compared with what a
 beta-binomial distribution allows, as a fit's held-out images are few too (Vovk 2012); it takes images for independent,
-so that it is too narrow where patients have many. Fits are short and of d = 8:
-the promise is the same however well an autoencoder has learnt. A killed run continues where it was.
+so that it is too narrow where patients have many. Fits are short and of d = 8: the promise is the same however well an
+autoencoder has learnt. A killed run continues where it was.
 """
 
 import argparse
 import json
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from many_tasks import ALPHA
-from runs import environment, once
+from runs import arguments, environment, once
 from scipy.stats import betabinom
 from tasks import Task, load
 
@@ -29,12 +28,9 @@ from entropix.data import ImageSet
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", required=True)
+    parser = arguments(__doc__, "redraws.json")
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=25)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/redraws.json"))
     options = parser.parse_args()
     parts, sets = options.out.with_suffix(".parts"), []
     for name in options.data:

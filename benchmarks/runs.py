@@ -1,5 +1,6 @@
 """Trainings that the benchmarks share. Each is kept on disk once it is done, so that a killed run continues."""
 
+import argparse
 import json
 import os
 import platform
@@ -93,6 +94,15 @@ class Runs:
     def _options(self, task: Task) -> dict[str, Any]:
         options = {"epochs": self.epochs_of(task), "image_size": task.image_size}
         return options | {"device": self.device, "progress": False}
+
+
+def arguments(description: str | None, result: str) -> argparse.ArgumentParser:
+    """The options that benchmarks on many sets have in common; `result` is their file in benchmarks/results."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results", result))
+    return parser
 
 
 def once(path: Path, compute: Callable[[], T]) -> T:

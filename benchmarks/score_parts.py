@@ -8,17 +8,15 @@ terms alone, structural similarity and the squared error. The summary has means 
 one. A killed run continues where it was; the fits are kept beside its results.
 """
 
-import argparse
 import json
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from pixels import lesioned, pixel_metrics
-from runs import Runs, environment, once
+from runs import Runs, arguments, environment, once
 from tasks import Task, load
 from torch import Tensor
 from torch.nn import functional as F
@@ -45,11 +43,8 @@ CONDITIONAL: dict[str, Callable[[Outputs], Outputs]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", required=True)
+    parser = arguments(__doc__, "score_parts.json")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/score_parts.json"))
     options = parser.parse_args()
     runs = Runs(options.out.with_suffix(".parts"), None, options.device)
     found = []
@@ -89,8 +84,8 @@ def one_fit(task: Task, seed: int, runs: Runs) -> dict[str, dict[str, float]]:
         "latent of the foreign-content network alone": conditional[ALL] + seen_by(network.activations),
         "conditional alone": conditional[ALL],
         "latent alone": latent_term,
-        "structural similarity": in_pairs(dissimilarity, test),
-        "squared error": in_pairs(reconstruction_error, test),
+        "structural similarity": dissimilarity(test.x, test.x_hat),
+        "squared error": reconstruction_error(test.x, test.x_hat),
     }
     labels = task.test.labels
     found = {name: {"auc": detection_metrics(labels, s.cpu().numpy())["auc"]} for name, s in scores.items()}
@@ -112,10 +107,6 @@ def fitted(task: Task, seed: int, runs: Runs) -> entropix.EntropixDetector:
     if not folder.exists():
         entropix.fit(task.train, seed=seed, device=runs.device, progress=False).save(folder)
     return entropix.load(folder, device=runs.device)
-
-
-def in_pairs(function: Callable[[Tensor, Tensor], Tensor], of: Outputs) -> Tensor:
-    return torch.cat([function(x, x_hat) for x, x_hat in zip(of.x.split(256), of.x_hat.split(256), strict=True)])
 
 
 def dissimilarity(x: Tensor, x_hat: Tensor) -> Tensor:

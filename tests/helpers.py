@@ -1,14 +1,18 @@
 """Devices, threads, files, plain float64 oracles, and a comparison of neighbours that knows ties."""
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
+import entropix
 from entropix.ops import Neighbours
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -33,6 +37,23 @@ def python_blocks(text: str) -> list[str]:
     """The Python blocks of a page; their trainings take two epochs, as what they show needs no good detector."""
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     return [re.sub(r"\bepochs=\d+", "epochs=2", block) for block in blocks]
+
+
+def labelled_folder(root: Path, n_train: int, n_test: int, size: int, last: str | None = None) -> Path:
+    """A data.json folder of PNG files of phantoms: some to train, as many normal as abnormal ones to test.
+
+    `last` is the name of the last one.
+    """
+    (root / "images").mkdir()
+    normal = entropix.datasets.phantoms(n_train + n_test, 2, image_size=size).images
+    sick = entropix.datasets.phantoms(n_test, 2, lesions=1, image_size=size, seed=1).images
+    names = [f"{i:03}.png" for i in range(len(normal) + len(sick))]
+    names[-1] = last or names[-1]
+    for name, image in zip(names, np.concatenate([normal, sick]), strict=True):
+        Image.fromarray((image[0] * 255).astype(np.uint8)).save(root / "images" / name)
+    test = {"0": names[n_train : len(normal)], "1": names[len(normal) :]}
+    (root / "data.json").write_text(json.dumps({"train": {"0": names[:n_train]}, "test": test}))
+    return root
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -22,9 +22,13 @@ def trainings(text: str, document: dict[str, Any]) -> str:
     """A title that says how long was trained, on what, and by which command."""
     epochs, seeds = sorted({one["epochs"] for one in document["sets"]}), document["seeds"]
     return (
-        f"{text}{' to '.join(str(e) for e in dict.fromkeys((epochs[0], epochs[-1])))} epochs, seed"
-        f"{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}, {document['device']}; `{document['command']}`:"
+        f"{text}{' to '.join(str(e) for e in dict.fromkeys((epochs[0], epochs[-1])))} epochs, "
+        f"{named(seeds)}, {document['device']}; `{document['command']}`:"
     )
+
+
+def named(seeds: list[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def mean(values: list[float]) -> float:

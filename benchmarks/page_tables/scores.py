@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from page_tables.layout import mean, results, table
+from page_tables.layout import mean, named, results, table
 
 
 def many_tasks() -> str:
@@ -69,11 +69,10 @@ def score_parts() -> str:
             rows[variant].append(f"{found[measure]:.3f}{change}")
     sets = dict.fromkeys(run["data"] for run in document["runs"])
     seeds = sorted({run["seed"] for run in document["runs"]})
-    fewer = [name for name in sets if sum(run["data"] == name for run in document["runs"]) < len(seeds)]
-    title = f"Means over {len(sets)} sets, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-    title += f" ({', '.join(fewer)}: fewer)" if fewer else ""
-    title += ", and how many points a set loses or gains against all parts at most, "
-    title += f"{document['device']}; `{document['command']}`:"
+    title = (
+        f"Means over {len(sets)} sets, {named(seeds)}, and how many points a set loses or gains against all parts at "
+    )
+    title += f"most, {document['device']}; `{document['command']}`:"
     return "\n".join([title, "", *table(["score", "AUC", "lesions: pixel AP"], rows)])
 
 

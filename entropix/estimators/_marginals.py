@@ -49,17 +49,18 @@ def normal_scores(y: Array) -> Array:
 
     n, d = y.shape
     draws = np.sort(ndtri(np.random.default_rng(0).random((n, d))), axis=0)
-    scores = np.empty_like(draws)
-    np.put_along_axis(scores, y.argsort(axis=0, kind="stable"), draws, axis=0)
-    return scores
+    return _in_order_of(y, draws)
 
 
 def quantile_scores(y: Array) -> Array:
     """Replace each column by standard normal quantiles in the order of its values: smooth where the data is smooth."""
     from scipy.special import ndtri
 
-    n = len(y)
-    scores = np.empty(y.shape)
-    quantiles = ndtri((np.arange(n) + 0.5) / n)
-    np.put_along_axis(scores, y.argsort(axis=0, kind="stable"), quantiles[:, None], axis=0)
-    return scores
+    return _in_order_of(y, ndtri((np.arange(len(y)) + 0.5) / len(y))[:, None])
+
+
+def _in_order_of(y: Array, values: Array) -> Array:
+    """Return ascending values, (n, d) or (n, 1) for all columns, put into the order of each column of y (n, d)."""
+    found = np.empty(y.shape)
+    np.put_along_axis(found, y.argsort(axis=0, kind="stable"), values, axis=0)
+    return found

@@ -13,6 +13,7 @@ import pytest
 import torch
 from command_line import entropix_cli
 from dicom_files import save_series
+from helpers import labelled_folder
 from PIL import Image
 
 import entropix
@@ -24,17 +25,7 @@ FAST = ["--image-size", "32", "--epochs", "2"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data.json folder of PNG files: 90 to train, 10 normal and 10 abnormal to test."""
-    root = tmp_path_factory.mktemp("data")
-    (root / "images").mkdir()
-    normal = entropix.datasets.phantoms(100, 2, image_size=40).images
-    sick = entropix.datasets.phantoms(10, 2, lesions=1, image_size=40, seed=1).images
-    names = []
-    for i, image in enumerate(np.concatenate([normal, sick])):
-        names.append(f"{i:03}.png")
-        Image.fromarray((image[0] * 255).astype(np.uint8)).save(root / "images" / names[-1])
-    splits = {"train": {"0": names[:90]}, "test": {"0": names[90:100], "1": names[100:]}}
-    (root / "data.json").write_text(json.dumps(splits))
-    return root
+    return labelled_folder(tmp_path_factory.mktemp("data"), n_train=90, n_test=10, size=40)
 
 
 @pytest.fixture(scope="module")

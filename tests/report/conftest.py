@@ -1,7 +1,6 @@
 """A model, a folder and the pages that the tests of the report have in common."""
 
 import copy
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from helpers import labelled_folder
 from PIL import Image
 
 import entropix
@@ -21,16 +21,8 @@ NASTY = "<img src=x onerror=alert(1)> & 'co.png"
 @pytest.fixture(scope="package")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data.json folder: 110 to train, 12 normal and 12 abnormal to test, one of them with a nasty name."""
-    root = tmp_path_factory.mktemp("data")
-    (root / "images").mkdir()
-    normal = entropix.datasets.phantoms(122, 2, image_size=32).images
-    sick = entropix.datasets.phantoms(12, 2, lesions=1, image_size=32, seed=1).images
-    names = [f"{i:03}.png" for i in range(133)] + [NASTY]
-    for name, image in zip(names, np.concatenate([normal, sick]), strict=True):
-        Image.fromarray((image[0] * 255).astype(np.uint8)).save(root / "images" / name)
+    root = labelled_folder(tmp_path_factory.mktemp("data"), n_train=110, n_test=12, size=32, last=NASTY)
     Image.new("L", (32, 32), 255).save(root / "images" / NASTY)  # among the highest scores
-    splits = {"train": {"0": names[:110]}, "test": {"0": names[110:122], "1": names[122:]}}
-    (root / "data.json").write_text(json.dumps(splits))
     return root
 
 
